@@ -1,0 +1,70 @@
+//! Bounded people, added up exactly.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use domain::question::{Plan, Value};
+use domain::{Fault, SubjectSet};
+use dp::BoundingKey;
+use futures::future::try_join_all;
+
+use super::bound::{Bounded, Group};
+use super::filter::Consented;
+
+/// The exact, bounded, un-noised answer.
+///
+/// Private to this crate, without `Debug`, `Display` or `Serialize`: it cannot be printed, logged or
+/// sent by accident. Only [`super::noise`] reads it.
+pub(super) struct ExactAnswer {
+    /// Groups by the bytes of their key.
+    groups: BTreeMap<Vec<u8>, (Vec<Value>, Vec<i128>)>,
+    /// Eligible people with at least one matching row.
+    participants: SubjectSet,
+}
+
+impl ExactAnswer {
+    /// The exact values of a group; none when nobody is in it.
+    pub(super) fn group(&self, encoded_key: &[u8]) -> Option<&[i128]> {
+        self.groups.get(encoded_key).map(|(_, values)| values.as_slice())
+    }
+
+    /// The groups that somebody is in.
+    pub(super) fn groups(&self) -> impl Iterator<Item = (&[Value], &[i128])> {
+        self.groups.values().map(|(key, values)| (key.as_slice(), values.as_slice()))
+    }
+
+    /// Who took part.
+    pub(super) fn into_participants(self) -> SubjectSet {
+        self.participants
+    }
+
+    /// Integer addition commutes: the order of partitions plays no part.
+    fn merge(&mut self, (groups, participants): (Vec<Group>, SubjectSet)) {
+        for Group { key, encoded, values } in groups {
+            let (_, sums) = self.groups.entry(encoded).or_insert_with(|| (key, vec![0; values.len()]));
+            sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
+        }
+        self.participants.union_with(&participants);
+    }
+}
+
+/// Reads all partitions side by side and adds up what their bounded people contribute.
+pub(super) async fn aggregate(consented: Consented, plan: &Plan, key: &BoundingKey) -> Result<ExactAnswer, Fault> {
+    let columns = consented.columns().to_vec();
+    let shared = Arc::new((plan.clone(), key.clone(), columns));
+    let tasks = consented.into_partitions().into_iter().map(|partition| {
+        let shared = Arc::clone(&shared);
+        let task = tokio::spawn(async move {
+            let (plan, key, columns) = &*shared;
+            let mut bounded = Bounded::new(plan, key, columns)?;
+            partition.visit(&mut bounded).await?;
+            Ok::<_, Fault>(bounded.finish())
+        });
+        async { task.await.map_err(|e| Fault::new("reading a partition", e))? }
+    });
+    let mut exact = ExactAnswer { groups: BTreeMap::new(), participants: SubjectSet::new() };
+    for part in try_join_all(tasks).await? {
+        exact.merge(part);
+    }
+    Ok(exact)
+}

@@ -1,0 +1,216 @@
+//! One query → its clauses; every clause that is not offered is refused by name.
+
+use datafusion::sql::sqlparser::ast::{
+    Expr, GroupByExpr, Ident, LimitClause, ObjectName, ObjectNamePart, Offset, OrderBy, OrderByExpr, OrderByKind, Query, Select, SelectFlavor, SelectItem, SetExpr, TableAlias, TableFactor, TableWithJoins, Value,
+    ValueWithSpan,
+};
+use domain::catalog::{Column, Table, TableName};
+use domain::{Refusal, RefusalCode};
+
+use super::refuse::{clause, refuse};
+
+/// The names that expressions can use.
+pub(super) struct Scope {
+    /// The table asked.
+    pub(super) table: &'static Table,
+    /// What the question calls it.
+    alias: String,
+}
+
+/// The clauses of a question.
+pub(super) struct Clauses {
+    pub(super) scope: Scope,
+    pub(super) projection: Vec<SelectItem>,
+    pub(super) selection: Option<Expr>,
+    pub(super) group_by: Vec<Expr>,
+    pub(super) having: Option<Expr>,
+    pub(super) order_by: Vec<OrderByExpr>,
+    pub(super) limit: Option<u64>,
+    pub(super) offset: u64,
+}
+
+impl Clauses {
+    /// Takes a query apart.
+    pub(super) fn of(query: Query) -> Result<Self, Refusal> {
+        let whole = query.clone();
+        let Query { with, body, order_by, limit_clause, fetch, locks, for_clause, settings, format_clause, pipe_operators } = query;
+        if with.is_some() {
+            return Err(clause(&whole, "WITH", "ask the table directly"));
+        }
+        if fetch.is_some() {
+            return Err(clause(&whole, "FETCH", "use LIMIT"));
+        }
+        if !locks.is_empty() || for_clause.is_some() || settings.is_some() || format_clause.is_some() || !pipe_operators.is_empty() {
+            return Err(clause(&whole, "a clause after the SELECT", "leave out FOR, SETTINGS, FORMAT and |>"));
+        }
+        let select = match *body {
+            SetExpr::Select(select) => *select,
+            SetExpr::SetOperation { .. } => return Err(clause(&whole, "UNION, INTERSECT or EXCEPT", "ask each part as its own question")),
+            SetExpr::Query(_) => return Err(clause(&whole, "a SELECT in parentheses", "leave out the parentheses")),
+            SetExpr::Values(_) | SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_) | SetExpr::Table(_) => {
+                return Err(refuse(RefusalCode::Statement, &whole, "only SELECT is offered").hint("SELECT kind, count(*) FROM activity GROUP BY kind"));
+            }
+        };
+        let order_by = order_by.map_or_else(|| Ok(Vec::new()), |o| order_by_expressions(o, &whole))?;
+        let (limit, offset) = limit_clause.map_or(Ok((None, 0)), |l| limit_and_offset(l, &whole))?;
+        Self::of_select(select, order_by, limit, offset)
+    }
+
+    fn of_select(select: Select, order_by: Vec<OrderByExpr>, limit: Option<u64>, offset: u64) -> Result<Self, Refusal> {
+        let whole = select.clone();
+        let Select {
+            select_token: _,
+            optimizer_hints,
+            distinct,
+            select_modifiers,
+            top,
+            top_before_distinct: _,
+            projection,
+            exclude,
+            into,
+            from,
+            lateral_views,
+            prewhere,
+            selection,
+            connect_by,
+            group_by,
+            cluster_by,
+            distribute_by,
+            sort_by,
+            having,
+            named_window,
+            qualify,
+            window_before_qualify: _,
+            value_table_mode,
+            flavor,
+        } = select;
+        if distinct.is_some() {
+            return Err(clause(&whole, "SELECT DISTINCT", "GROUP BY the column and count(distinct subject_id)"));
+        }
+        if into.is_some() {
+            return Err(clause(&whole, "INTO", "nothing can be written here"));
+        }
+        if !named_window.is_empty() || qualify.is_some() {
+            return Err(clause(&whole, "a window", "aggregate with GROUP BY instead"));
+        }
+        let foreign = !optimizer_hints.is_empty()
+            || select_modifiers.is_some()
+            || top.is_some()
+            || exclude.is_some()
+            || !lateral_views.is_empty()
+            || prewhere.is_some()
+            || !connect_by.is_empty()
+            || !cluster_by.is_empty()
+            || !distribute_by.is_empty()
+            || !sort_by.is_empty()
+            || value_table_mode.is_some()
+            || flavor != SelectFlavor::Standard;
+        if foreign {
+            return Err(clause(&whole, "a clause of another SQL dialect", "use SELECT … FROM … WHERE … GROUP BY … HAVING … ORDER BY … LIMIT"));
+        }
+        let scope = scope(from, &whole)?;
+        let group_by = match group_by {
+            GroupByExpr::Expressions(expressions, modifiers) if modifiers.is_empty() => expressions,
+            GroupByExpr::Expressions(..) => return Err(clause(&whole, "ROLLUP, CUBE or GROUPING SETS", "ask one question per grouping")),
+            GroupByExpr::All(_) => return Err(clause(&whole, "GROUP BY ALL", "name the columns")),
+        };
+        Ok(Self { scope, projection, selection, group_by, having, order_by, limit, offset })
+    }
+}
+
+impl Scope {
+    /// The column that an expression names, if it is a name.
+    pub(super) fn column(&self, expr: &Expr) -> Option<Result<&'static Column, Refusal>> {
+        let name = match expr {
+            Expr::Identifier(ident) => normalize(ident),
+            Expr::CompoundIdentifier(parts) => match parts.as_slice() {
+                [table, column] if normalize(table) == self.alias => normalize(column),
+                _ => {
+                    let message = format!("`{expr}` names no column of `{}`", self.alias);
+                    return Some(Err(refuse(RefusalCode::Column, expr, message).hint(format!("write {}.<column> or just <column>", self.alias))));
+                }
+            },
+            _ => return None,
+        };
+        Some(self.table.column(&name).ok_or_else(|| {
+            let names: Vec<_> = self.table.columns.iter().map(|c| c.name).collect();
+            refuse(RefusalCode::Column, expr, format!("`{}` has no column `{name}`", self.table.name)).hint(format!("its columns: {}", names.join(", ")))
+        }))
+    }
+
+    /// Like [`Scope::column`], and an identifier is refused.
+    pub(super) fn open_column(&self, expr: &Expr) -> Option<Result<&'static Column, Refusal>> {
+        self.column(expr).map(|found| {
+            let column = found?;
+            if column.ty == domain::catalog::ColumnType::Id {
+                let message = format!("`{}` identifies people or their acts: it can be neither selected, filtered nor grouped by", column.name);
+                return Err(refuse(RefusalCode::Identifier, expr, message).hint("count people with count(distinct subject_id)"));
+            }
+            Ok(column)
+        })
+    }
+}
+
+/// PostgreSQL's rule: unquoted names are lower case.
+pub(super) fn normalize(ident: &Ident) -> String {
+    if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_ascii_lowercase() }
+}
+
+fn scope(from: Vec<TableWithJoins>, whole: &Select) -> Result<Scope, Refusal> {
+    let tables = || format!("tables: {}", TableName::WORDS.join(", "));
+    let Ok([TableWithJoins { relation, joins }]) = <[TableWithJoins; 1]>::try_from(from) else {
+        return Err(refuse(RefusalCode::Table, whole, "a question is about exactly one table").hint(tables()));
+    };
+    if !joins.is_empty() {
+        return Err(clause(whole, "JOIN", "ask one table; attributes of people are in `subject`, hashtags in `activity_tag`"));
+    }
+    let TableFactor::Table { name, alias, args, with_hints, version, with_ordinality, partitions, json_path, sample, index_hints } = relation else {
+        return Err(refuse(RefusalCode::Table, whole, "only tables can be asked, no subqueries or functions").hint(tables()));
+    };
+    let plain = args.is_none() && with_hints.is_empty() && version.is_none() && !with_ordinality && partitions.is_empty() && json_path.is_none() && sample.is_none() && index_hints.is_empty();
+    if !plain {
+        return Err(refuse(RefusalCode::Clause, &name, "a table is named without arguments, hints, versions or samples"));
+    }
+    let table_name = single_name(&name)
+        .and_then(|ident| normalize(ident).parse::<TableName>().ok())
+        .ok_or_else(|| refuse(RefusalCode::Table, &name, format!("there is no table `{name}`")).hint(tables()))?;
+    let alias = match alias {
+        None => table_name.as_str().to_owned(),
+        Some(TableAlias { explicit: _, name, columns, at: None }) if columns.is_empty() => normalize(&name),
+        Some(_) => return Err(refuse(RefusalCode::Clause, &name, "an alias that renames columns is not offered").hint("write FROM activity AS a")),
+    };
+    Ok(Scope { table: Table::of(table_name), alias })
+}
+
+fn single_name(name: &ObjectName) -> Option<&Ident> {
+    match name.0.as_slice() {
+        [ObjectNamePart::Identifier(ident)] => Some(ident),
+        _ => None,
+    }
+}
+
+fn order_by_expressions(order_by: OrderBy, whole: &Query) -> Result<Vec<OrderByExpr>, Refusal> {
+    match order_by {
+        OrderBy { kind: OrderByKind::Expressions(expressions), interpolate: None } => Ok(expressions),
+        OrderBy { .. } => Err(clause(whole, "ORDER BY ALL or INTERPOLATE", "name the columns")),
+    }
+}
+
+fn limit_and_offset(clause_: LimitClause, whole: &Query) -> Result<(Option<u64>, u64), Refusal> {
+    match clause_ {
+        LimitClause::LimitOffset { limit, offset, limit_by } if limit_by.is_empty() => {
+            let limit = limit.map(|e| whole_number(&e)).transpose()?;
+            let offset = offset.map(|Offset { value, rows: _ }| whole_number(&value)).transpose()?;
+            Ok((limit, offset.unwrap_or(0)))
+        }
+        LimitClause::LimitOffset { .. } | LimitClause::OffsetCommaLimit { .. } => Err(clause(whole, "this form of LIMIT", "write LIMIT 10 OFFSET 20")),
+    }
+}
+
+fn whole_number(expr: &Expr) -> Result<u64, Refusal> {
+    let number = match expr {
+        Expr::Value(ValueWithSpan { value: Value::Number(digits, false), .. }) => digits.parse().ok(),
+        _ => None,
+    };
+    number.ok_or_else(|| refuse(RefusalCode::Expression, expr, format!("`{expr}` is not a whole number")).hint("LIMIT and OFFSET take numbers like 10"))
+}

@@ -1,0 +1,59 @@
+//! What the audit log says: one entry for every act that matters.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+
+crate::words! {
+    /// The kinds of entries.
+    pub enum EntryKind("audit entry kind") {
+        /// The deployment was created.
+        DeploymentInitialized = "deployment_initialized",
+        /// Rows arrived and a lake snapshot became visible.
+        ImportCommitted = "import_committed",
+        /// A notice was published.
+        NoticePublished = "notice_published",
+        /// A person chose.
+        ConsentRecorded = "consent_recorded",
+        /// Something was done with a partner.
+        PartnerActed = "partner_acted",
+        /// Something was done with an agreement.
+        AgreementActed = "agreement_acted",
+        /// A release was paid for; its answer is not known yet.
+        ReleaseReserved = "release_reserved",
+        /// The answer of a release was committed.
+        ReleaseAnswered = "release_answered",
+        /// A release was paid for and never answered.
+        ReleaseAbandoned = "release_abandoned",
+        /// A stored answer was sent again, for free.
+        ReleaseRedelivered = "release_redelivered",
+    }
+}
+
+/// The body of one entry. Holds no personal data: the row it speaks of is bound by a salted digest.
+///
+/// Its JSON, byte for byte, is what the log commits to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EntryBody {
+    /// Version of this layout.
+    pub schema: u32,
+    /// What happened.
+    pub kind: EntryKind,
+    /// When, by the clock of the node that wrote it.
+    pub at: Timestamp,
+    /// The recorded row that the entry vouches for.
+    pub row: RowRef,
+}
+
+/// A recorded row, bound to its entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RowRef {
+    /// Table of the control store.
+    pub table: String,
+    /// Primary key.
+    pub id: i64,
+    /// Salted digest of the row, in hexadecimal.
+    pub digest: String,
+}

@@ -1,0 +1,84 @@
+//! What the lake holds, as the control store knows it: names, sizes and hashes of files.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::catalog::TableName;
+use crate::record::{Counts, NormalizedBatch};
+use crate::{SubjectId, Timestamp};
+
+/// One file of a snapshot: rows of the people `first..=last`, sorted by person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LakeFile {
+    /// Path below the lake's folder.
+    pub path: String,
+    /// Rows in it.
+    pub rows: u64,
+    /// Its size.
+    pub bytes: u64,
+    /// SHA-256 of its bytes, in hexadecimal.
+    pub sha256: String,
+    /// Which range of people: ids with this quotient by [`Manifest::bucket_size`].
+    pub bucket: u32,
+}
+
+/// All files of one snapshot.
+///
+/// A snapshot is visible only through the control-store row that holds its manifest; files that no
+/// such row names are garbage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Version of this layout.
+    pub schema: u32,
+    /// People per bucket.
+    pub bucket_size: u32,
+    /// The files of each table, by bucket, ascending. No two files of a table share a person.
+    pub tables: BTreeMap<TableName, Vec<LakeFile>>,
+}
+
+impl Manifest {
+    /// The manifest as the JSON that is stored and hashed.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        // A struct of strings and integers always serialises.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// The files of one table.
+    #[must_use]
+    pub fn files(&self, table: TableName) -> &[LakeFile] {
+        self.tables.get(&table).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// A normalised batch whose people have their ids.
+#[derive(Debug)]
+pub struct Arrival {
+    /// The rows.
+    pub batch: NormalizedBatch,
+    /// The id of each of `batch.subjects`, in the same order.
+    pub ids: Vec<SubjectId>,
+}
+
+/// What writing arrivals into the lake led to. Nothing of it is visible yet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Staged {
+    /// The snapshot that would be visible.
+    pub manifest: Manifest,
+    /// For each arrival, what was new and what was there before.
+    pub counts: Vec<Counts>,
+}
+
+/// A visible snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Its number, from 1 upwards.
+    pub id: i64,
+    /// When it became visible.
+    pub at: Timestamp,
+    /// Its files.
+    pub manifest: Manifest,
+}

@@ -1,0 +1,102 @@
+//! The walls' doors: traits through which the planes meet, without an engine's or a store's types.
+
+use dp::BoundingKey;
+
+use crate::catalog::TableName;
+use crate::lake::{Arrival, Manifest, Snapshot, Staged};
+use crate::question::{Prepared, Question};
+use crate::release::{Answered, Charge};
+use crate::{Fault, Refusal, SubjectSet, Timestamp};
+
+/// Tells the time. The binary has the real one; tests move theirs.
+pub trait Clock: Send + Sync {
+    /// Now, in UTC.
+    fn now(&self) -> Timestamp;
+}
+
+/// Gives random bytes for salts, ids and keys. The binary has the operating system's; noise has its
+/// own source in `dp`.
+pub trait Entropy: Send + Sync {
+    /// Fills `bytes`.
+    ///
+    /// # Errors
+    /// A fault when the system has no randomness to give.
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), Fault>;
+}
+
+/// Told how far long work has come.
+pub trait Progress: Send + Sync {
+    /// A stage begins; `total` in `unit`s, when known.
+    fn begin(&self, stage: &str, unit: &str, total: Option<u64>);
+    /// `amount` more is done.
+    fn advance(&self, amount: u64);
+    /// The stage is over.
+    fn finish(&self);
+}
+
+/// Progress that nobody watches.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Unwatched;
+
+impl Progress for Unwatched {
+    fn begin(&self, _stage: &str, _unit: &str, _total: Option<u64>) {}
+    fn advance(&self, _amount: u64) {}
+    fn finish(&self) {}
+}
+
+/// A paid look at the data.
+#[derive(Debug)]
+pub struct PaidLook<'a> {
+    /// What to compute.
+    pub prepared: &'a Prepared,
+    /// That it was paid for.
+    pub charge: &'a Charge,
+    /// Over which rows.
+    pub snapshot: &'a Snapshot,
+    /// Over whose rows: everybody else's are not there.
+    pub eligible: &'a SubjectSet,
+    /// By which secret the groups of a person with too many are chosen.
+    pub bounding_key: &'a BoundingKey,
+}
+
+/// Where questions are understood and answered.
+pub trait CleanRoom: Send + Sync {
+    /// Understands and prices a question, or refuses it. Looks at no data.
+    ///
+    /// # Errors
+    /// A refusal with code, place and hint.
+    fn prepare(&self, question: &Question) -> Result<Prepared, Refusal>;
+
+    /// Answers a question that was paid for. Blocks; call it where blocking is fine.
+    ///
+    /// # Guarantee
+    /// The table is differentially private for one person at the charge's cost, and computed over
+    /// the eligible people's rows only.
+    ///
+    /// # Errors
+    /// A fault of ours. It must not depend on the question having an answer: every accepted question
+    /// is total.
+    fn answer(&self, look: &PaidLook<'_>) -> Result<Answered, Fault>;
+}
+
+/// Where rows lie.
+pub trait Lake: Send + Sync {
+    /// Writes files that hold `base` and `arrivals`. Nothing of it is visible until the control
+    /// store names the manifest.
+    ///
+    /// # Errors
+    /// A fault; files written so far are garbage that [`Lake::sweep`] removes.
+    fn stage(&self, base: Option<&Manifest>, arrivals: &[Arrival], progress: &dyn Progress) -> Result<Staged, Fault>;
+
+    /// Removes every file that none of `live` names; tells how many.
+    ///
+    /// # Errors
+    /// A fault of the file system.
+    fn sweep(&self, live: &[Manifest]) -> Result<u64, Fault>;
+
+    /// Compares every file of a snapshot with its hash; names the first that differs.
+    ///
+    /// # Errors
+    /// A fault of the file system other than a missing file, which counts as different.
+    fn first_damaged(&self, manifest: &Manifest) -> Result<Option<(TableName, String)>, Fault>;
+}

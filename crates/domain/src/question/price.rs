@@ -1,0 +1,143 @@
+//! What a question costs and what can be expected of its answer: functions of public parameters.
+
+use std::num::NonZeroU32;
+
+use dp::{Cost, Delta, KeyThreshold, Rho, Variance};
+use serde::Serialize;
+
+use super::{Aggregate, KeySource, Narrowing, Plan, View};
+use crate::refusal::{Refusal, RefusalCode};
+
+/// What a partner sends.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Question {
+    /// The SQL text.
+    pub sql: String,
+    /// What the partner is ready to pay.
+    pub rho: Rho,
+    /// Tighter bounds.
+    pub narrowing: Narrowing,
+}
+
+/// A question that was understood and priced. No data was looked at.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prepared {
+    /// What is paid for.
+    pub plan: Plan,
+    /// What is made of it afterwards.
+    pub view: View,
+    /// What it costs.
+    pub cost: Cost,
+}
+
+/// The mechanisms that answer a plan at a price.
+#[derive(Debug, Clone)]
+pub struct Mechanisms {
+    /// The noise of each aggregate of the plan, in order, in squared grid units.
+    pub variances: Vec<Variance>,
+    /// By which groups are selected, with unknown keys; applies to [`Aggregate::CountSubjects`].
+    pub threshold: Option<KeyThreshold>,
+}
+
+/// Smallest group that may be shown, in people, before noise is added to the rule.
+const COHORT_MIN: u32 = 1;
+
+impl Mechanisms {
+    /// The mechanisms of `plan` at `rho`.
+    ///
+    /// # Guarantee
+    /// Each aggregate gets an equal share of ρ and the discrete Gaussian noise with σ² = Δ₂²/(2·share),
+    /// so that all of them together are ρ-zCDP for one person (shares are rounded down, their sum never
+    /// exceeds ρ). With unknown keys, groups are selected by the noisy count of people, whose threshold
+    /// adds δ = [`Delta::PER_RELEASE`]. The parameters are public, hence so is every number here.
+    ///
+    /// # Errors
+    /// A refusal when the price is too small to be divided, or the noise leaves the numbers.
+    pub fn of(plan: &Plan, rho: Rho) -> Result<Self, Refusal> {
+        let parts = u32::try_from(plan.aggregates.len()).ok().and_then(NonZeroU32::new);
+        let share = parts.map(|parts| rho.split(parts)).filter(|share| *share > Rho::ZERO);
+        let Some(share) = share else {
+            return Err(Refusal::new(RefusalCode::Price, format!("ρ = {rho} is too little to share among the aggregates")).hint("offer more, for example --rho 0.05"));
+        };
+        let numbers = |_| Refusal::new(RefusalCode::Price, "the noise for this price and these bounds is too large to compute").hint("offer more ρ or narrow the bounds");
+        let mut variances = Vec::with_capacity(plan.aggregates.len());
+        for aggregate in &plan.aggregates {
+            let sensitivity = aggregate.sensitivity(&plan.bounds).map_err(|_| numbers(()))?;
+            variances.push(Variance::for_cost(sensitivity, share).map_err(|_| numbers(()))?);
+        }
+        let threshold = match plan.key_source {
+            KeySource::Public => None,
+            KeySource::Unknown => {
+                let people = plan.aggregates.iter().position(|a| *a == Aggregate::CountSubjects).and_then(|i| variances.get(i));
+                let people = people.ok_or_else(|| numbers(()))?;
+                Some(dp::key_threshold(people, plan.bounds.groups(), Delta::PER_RELEASE, COHORT_MIN).map_err(|_| numbers(()))?)
+            }
+        };
+        Ok(Self { variances, threshold })
+    }
+
+    /// What `plan` costs at `rho`.
+    #[must_use]
+    pub const fn cost(plan: &Plan, rho: Rho) -> Cost {
+        match plan.key_source {
+            KeySource::Public => Cost { rho, delta: Delta::ZERO },
+            KeySource::Unknown => Cost { rho, delta: Delta::PER_RELEASE },
+        }
+    }
+}
+
+/// What can be expected of one aggregate.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AggregateEstimate {
+    /// The aggregate in SQL.
+    pub aggregate: String,
+    /// Standard deviation of its noise.
+    pub sigma: f64,
+    /// Half the width of the range that holds the true bounded value 19 times out of 20.
+    pub half_width_95: f64,
+    /// The smallest value that is read within ±10 %, 19 times out of 20.
+    pub readable_at_10_percent: f64,
+}
+
+/// What can be said before paying. A function of public parameters only.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Estimate {
+    /// Each paid aggregate.
+    pub aggregates: Vec<AggregateEstimate>,
+    /// How many people a group needs, after noise, to be shown; none with public keys.
+    pub threshold: Option<i128>,
+    /// Groups smaller than this will almost surely not be shown.
+    pub vanishing_below: Option<i128>,
+    /// Groups that one person counts in, at most.
+    pub groups_per_person: u32,
+    /// Rows of one person that count in one group, at most.
+    pub rows_per_group: u32,
+}
+
+impl Prepared {
+    /// The estimate of the answer's accuracy.
+    ///
+    /// # Errors
+    /// As [`Mechanisms::of`].
+    pub fn estimate(&self) -> Result<Estimate, Refusal> {
+        let mechanisms = Mechanisms::of(&self.plan, self.cost.rho)?;
+        let aggregates = self.plan.aggregates.iter().zip(&mechanisms.variances);
+        let aggregates = aggregates
+            .map(|(aggregate, variance)| {
+                let grid = f64::from(aggregate.denominator());
+                let sigma = variance.sigma() / grid;
+                #[expect(clippy::cast_precision_loss, reason = "a printed estimate")]
+                let half_width_95 = variance.half_width_95() as f64 / grid;
+                AggregateEstimate { aggregate: aggregate.to_string(), sigma, half_width_95, readable_at_10_percent: half_width_95 * 10.0 }
+            })
+            .collect();
+        let threshold = mechanisms.threshold.as_ref().map(KeyThreshold::threshold);
+        let people = self.plan.aggregates.iter().position(|a| *a == Aggregate::CountSubjects).and_then(|i| mechanisms.variances.get(i));
+        let vanishing_below = threshold.zip(people).map(|(t, v)| {
+            #[expect(clippy::cast_possible_truncation, reason = "a printed estimate; σ is far below 2^127")]
+            let two_sigma = (2.0 * v.sigma()).ceil() as i128;
+            (t - two_sigma).max(0)
+        });
+        Ok(Estimate { aggregates, threshold, vanishing_below, groups_per_person: self.plan.bounds.groups(), rows_per_group: self.plan.bounds.rows_per_group() })
+    }
+}

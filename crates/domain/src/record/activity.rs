@@ -1,0 +1,120 @@
+//! Acts by a person.
+
+use crate::Timestamp;
+
+crate::words! {
+    /// What the person did.
+    pub enum ActivityKind("activity kind") {
+        /// Published something.
+        Post = "post",
+        /// Answered something.
+        Reply = "reply",
+        /// Passed something on.
+        Share = "share",
+        /// Liked something.
+        Like = "like",
+        /// Disliked something.
+        Dislike = "dislike",
+        /// Followed an account.
+        Follow = "follow",
+        /// Joined a group.
+        Join = "join",
+        /// Looked at something.
+        View = "view",
+        /// Kept something for later.
+        Bookmark = "bookmark",
+        /// Anything else.
+        Other = "other",
+    }
+}
+
+crate::words! {
+    /// Who could see it.
+    pub enum Visibility("visibility") {
+        /// Everybody.
+        Public = "public",
+        /// Everybody with the link.
+        Unlisted = "unlisted",
+        /// Followers.
+        Followers = "followers",
+        /// The people addressed.
+        Direct = "direct",
+        /// Not known.
+        Unknown = "unknown",
+    }
+}
+
+crate::words! {
+    /// What was attached.
+    pub enum Media("media") {
+        /// Nothing.
+        None = "none",
+        /// Pictures.
+        Image = "image",
+        /// Moving pictures.
+        Video = "video",
+        /// Sound.
+        Audio = "audio",
+        /// Something else.
+        Other = "other",
+    }
+}
+
+/// One act, as its actor's own source tells it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ActivityRecord {
+    /// Whose act: index into [`super::NormalizedBatch::subjects`].
+    pub owner: u32,
+    /// The platform's own key of the act; unique per owner, never across owners.
+    pub native_key: String,
+    /// What was done.
+    pub kind: ActivityKind,
+    /// When; many exports leave it out.
+    pub at: Option<Timestamp>,
+    /// BCP 47 tag of the content's language.
+    pub language: Option<String>,
+    /// The content as plain text. Never reachable by a partner.
+    pub text: Option<String>,
+    /// Words in the content.
+    pub word_count: Option<u32>,
+    /// What was attached.
+    pub media: Media,
+    /// Who could see it.
+    pub visibility: Visibility,
+    /// Host of the first link.
+    pub link_domain: Option<String>,
+    /// The group, channel or forum it happened in.
+    pub container: Option<String>,
+    /// Likes received when the source was made: an imported constant.
+    pub likes_received: Option<u32>,
+    /// Replies received, likewise.
+    pub replies_received: Option<u32>,
+    /// Shares received, likewise.
+    pub shares_received: Option<u32>,
+    /// Hashtags, normalised: lower case, no `#`, no duplicates.
+    pub tags: Vec<String>,
+}
+
+impl ActivityRecord {
+    /// An act with nothing known but its key, kind and time.
+    #[must_use]
+    pub fn new(owner: u32, native_key: String, kind: ActivityKind, at: Option<Timestamp>) -> Self {
+        Self {
+            owner,
+            native_key,
+            kind,
+            at,
+            language: None,
+            text: None,
+            word_count: None,
+            media: Media::None,
+            visibility: Visibility::Unknown,
+            link_domain: None,
+            container: None,
+            likes_received: None,
+            replies_received: None,
+            shares_received: None,
+            tags: Vec::new(),
+        }
+    }
+}

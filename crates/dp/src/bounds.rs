@@ -1,0 +1,105 @@
+//! How far one person can count, and the sensitivity that follows.
+
+use serde::{Deserialize, Serialize};
+
+/// Bounds that make no sense.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BoundsError {
+    /// A bound of zero.
+    #[error("a bound must be at least 1")]
+    Zero,
+    /// A sensitivity that cannot be counted.
+    #[error("the sensitivity is too large")]
+    TooLarge,
+}
+
+/// How far one person can count in one release. All of it is public and fixed before data is seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked", into = "Unchecked")]
+pub struct ContributionBounds {
+    groups: u32,
+    rows_per_group: u32,
+    rows_at_scan: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Unchecked {
+    groups: u32,
+    rows_per_group: u32,
+    rows_at_scan: u32,
+}
+
+impl TryFrom<Unchecked> for ContributionBounds {
+    type Error = BoundsError;
+    fn try_from(b: Unchecked) -> Result<Self, BoundsError> {
+        Self::new(b.groups, b.rows_per_group, b.rows_at_scan)
+    }
+}
+
+impl From<ContributionBounds> for Unchecked {
+    fn from(b: ContributionBounds) -> Self {
+        Self { groups: b.groups, rows_per_group: b.rows_per_group, rows_at_scan: b.rows_at_scan }
+    }
+}
+
+impl ContributionBounds {
+    /// Bounds on groups per person, rows per person and group, and rows per person looked at.
+    ///
+    /// # Errors
+    /// When one of them is zero.
+    pub const fn new(groups: u32, rows_per_group: u32, rows_at_scan: u32) -> Result<Self, BoundsError> {
+        if groups == 0 || rows_per_group == 0 || rows_at_scan == 0 {
+            return Err(BoundsError::Zero);
+        }
+        Ok(Self { groups, rows_per_group, rows_at_scan })
+    }
+
+    /// Groups that one person counts in, at most (L0).
+    #[must_use]
+    pub const fn groups(&self) -> u32 {
+        self.groups
+    }
+
+    /// Rows of one person that count in one group, at most (L∞ in rows).
+    #[must_use]
+    pub const fn rows_per_group(&self) -> u32 {
+        self.rows_per_group
+    }
+
+    /// Rows of one person that are looked at, at most. Limits work, not sensitivity.
+    #[must_use]
+    pub const fn rows_at_scan(&self) -> u32 {
+        self.rows_at_scan
+    }
+}
+
+/// The square of an L2 sensitivity, in squared grid units: a whole number, so that nothing rounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct L2Squared(u128);
+
+impl L2Squared {
+    /// The sensitivity of a vector in which one person changes at most `groups` entries by at most
+    /// `per_group_max` each: groups × max².
+    ///
+    /// # Errors
+    /// When it is zero or cannot be counted.
+    pub const fn of_vector(groups: u32, per_group_max: u64) -> Result<Self, BoundsError> {
+        // An aggregate that nobody can change needs no noise; one unit keeps the mechanism total.
+        let max = if per_group_max == 0 { 1 } else { per_group_max as u128 };
+        match max.checked_mul(max) {
+            Some(square) => match square.checked_mul(groups as u128) {
+                Some(0) => Err(BoundsError::Zero),
+                Some(product) => Ok(Self(product)),
+                None => Err(BoundsError::TooLarge),
+            },
+            None => Err(BoundsError::TooLarge),
+        }
+    }
+
+    /// The square.
+    #[must_use]
+    pub const fn get(self) -> u128 {
+        self.0
+    }
+}

@@ -1,0 +1,41 @@
+//! Which of a person's groups survive bounding: drawn by a keyed hash.
+//!
+//! A deterministic draw can be replayed and does not depend on how data is laid out. The key is
+//! secret, so that nobody can craft rows that always win; the person is part of the input, so that
+//! different people lose different groups.
+
+use std::hash::Hasher;
+
+use siphasher::sip::SipHasher24;
+
+/// The secret of one window. Has no way to be printed.
+#[derive(Clone)]
+pub struct BoundingKey([u8; 16]);
+
+impl std::fmt::Debug for BoundingKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("BoundingKey(secret)")
+    }
+}
+
+impl BoundingKey {
+    /// The key made of these secret bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// The rank of a person's group: the smallest ranks survive.
+    ///
+    /// # Guarantee
+    /// A function of the key, this person and this group alone: for every key, bounding is a map of
+    /// one person's rows, so that sensitivity bounds hold with certainty.
+    #[must_use]
+    pub fn rank(&self, subject: u32, group: &[u8]) -> u64 {
+        let mut hasher = SipHasher24::new_with_key(&self.0);
+        hasher.write(b"group");
+        hasher.write(&subject.to_le_bytes());
+        hasher.write(group);
+        hasher.finish()
+    }
+}

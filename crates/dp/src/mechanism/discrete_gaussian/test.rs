@@ -1,0 +1,30 @@
+use super::*;
+
+#[test]
+fn the_variance_is_exact() {
+    let sensitivity = L2Squared::of_vector(8, 10).unwrap();
+    let variance = Variance::for_cost(sensitivity, "0.05".parse().unwrap()).unwrap();
+    assert_eq!((variance.numer(), variance.denom()), (8_000, 1));
+    assert!((variance.sigma() - 89.44).abs() < 0.01);
+}
+
+#[test]
+fn the_range_holds_95_percent_and_no_less() {
+    for (numer, denom) in [(1, 4), (1, 1), (10, 1), (1_000, 1), (1_000_000, 1)] {
+        let variance = Variance::new(numer, denom).unwrap();
+        let (total, two_square) = (normalizer(&variance), 2.0 * variance.square());
+        let inside = |w: i64| (-w..=w).map(|k| (-(k as f64).powi(2) / two_square).exp()).sum::<f64>() / total;
+        let width = i64::try_from(variance.half_width_95()).unwrap();
+        assert!(inside(width) >= 0.95 && (width == 0 || inside(width - 1) < 0.95), "σ² = {numer}/{denom}: {width}");
+    }
+    assert!(Variance::new(10_u128.pow(12), 1).unwrap().half_width_95() >= 1_959_964);
+}
+
+#[test]
+fn zero_and_overflow_are_errors() {
+    assert!(Variance::new(0, 1).is_err());
+    assert!(Variance::for_cost(L2Squared::of_vector(1, 1).unwrap(), Rho::ZERO).is_err());
+    assert!(L2Squared::of_vector(u32::MAX, u64::MAX).is_err());
+    let large = L2Squared::of_vector(1, 1 << 62).unwrap();
+    assert!(Variance::for_cost(large, Rho::from_nano(1)).is_err());
+}

@@ -1,0 +1,4 @@
+//! Mechanisms: each in its folder, with its proof and its tests.
+
+pub(crate) mod discrete_gaussian;
+pub(crate) mod key_selection;
