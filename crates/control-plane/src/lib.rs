@@ -1,1 +1,30 @@
+//! Governance: who decided what, who may ask what, what was released, and the proof of it all.
+//!
+//! The only crate that knows SQL stores. It conducts releases through the doors of `domain::port` and
+//! has never heard of the engine behind them. Everything goes through [`ControlPlane`]; its methods
+//! are named resource first: `notice_publish`, `consent_record`, `release_run`, `audit_verify`.
 
+mod agreement;
+mod audit;
+mod budget;
+mod consent;
+mod error;
+mod import;
+mod notice;
+mod partner;
+mod plane;
+mod release;
+mod store;
+mod subject;
+
+pub use agreement::AgreementInfo;
+pub use audit::{AuditReport, BadFinding, EntryProof};
+pub use budget::BudgetLine;
+pub use consent::{Choice, Decided, Receipt};
+pub use error::Error;
+pub use import::{Import, ImportRecord};
+pub use notice::NewNotice;
+pub use partner::PartnerInfo;
+pub use plane::{ControlPlane, Secrets, Settings};
+pub use release::{Ask, ReleaseInfo};
+pub use subject::SubjectInfo;

@@ -1,0 +1,211 @@
+-- Recorded tables: every row has one audit entry written in the same transaction, and never changes.
+-- Projections (marked P) can be rebuilt from them; `audit verify` does so and compares.
+
+CREATE TABLE counter (            -- P: locked in the transaction that takes a number, hence without gaps
+    name  TEXT PRIMARY KEY,
+    value INTEGER NOT NULL
+) STRICT;
+INSERT INTO counter (name, value) VALUES ('consent', 0), ('subject', 0);
+
+CREATE TABLE deployment (
+    id        INTEGER PRIMARY KEY CHECK (id = 1),
+    origin    TEXT NOT NULL,
+    rho_cap   INTEGER NOT NULL,
+    delta_cap INTEGER NOT NULL,
+    at        TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE import (
+    id            INTEGER PRIMARY KEY,
+    sources       TEXT NOT NULL,      -- JSON: path, platform, hash, parser and counts of each source
+    manifest      TEXT,               -- JSON: the lake snapshot that became visible, if anything changed
+    people_sha256 TEXT NOT NULL,      -- over this import's rows of account and subject_fact
+    at            TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE account (
+    platform   TEXT NOT NULL,
+    native_id  TEXT NOT NULL,
+    handle     TEXT,
+    subject_id INTEGER NOT NULL,
+    import_id  INTEGER NOT NULL REFERENCES import (id),
+    PRIMARY KEY (platform, native_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX account_by_subject ON account (subject_id);
+CREATE INDEX account_by_handle ON account (handle);
+CREATE INDEX account_by_import ON account (import_id);
+
+CREATE TABLE subject_fact (           -- what an import told about a person; the newest of each counts
+    import_id  INTEGER NOT NULL REFERENCES import (id),
+    subject_id INTEGER NOT NULL,
+    age_band   TEXT NOT NULL,
+    country    TEXT,
+    PRIMARY KEY (import_id, subject_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE subject (                -- P
+    subject_id INTEGER PRIMARY KEY,
+    status     TEXT NOT NULL,
+    age_band   TEXT NOT NULL,
+    country    TEXT
+) STRICT;
+
+CREATE TABLE notice (
+    id       INTEGER PRIMARY KEY,
+    name     TEXT NOT NULL,
+    version  INTEGER NOT NULL,
+    language TEXT NOT NULL,
+    purposes TEXT NOT NULL,
+    partners TEXT NOT NULL,
+    text     TEXT NOT NULL,
+    sha256   TEXT NOT NULL,
+    at       TEXT NOT NULL,
+    UNIQUE (name, version)
+) STRICT;
+
+CREATE TABLE consent_event (
+    id             INTEGER PRIMARY KEY,   -- the sequence number
+    subject_id     INTEGER NOT NULL REFERENCES subject (subject_id),
+    partner        TEXT NOT NULL,
+    purpose        TEXT NOT NULL,
+    action         TEXT NOT NULL,
+    notice         TEXT NOT NULL,
+    notice_version INTEGER NOT NULL,
+    method         TEXT NOT NULL,
+    at             TEXT NOT NULL
+) STRICT;
+CREATE INDEX consent_event_by_subject ON consent_event (subject_id);
+
+CREATE TABLE consent_state (          -- P
+    subject_id INTEGER NOT NULL,
+    partner    TEXT NOT NULL,
+    purpose    TEXT NOT NULL,
+    state      TEXT NOT NULL,
+    seq        INTEGER NOT NULL,
+    PRIMARY KEY (subject_id, partner, purpose)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE permitted_chunk (        -- P: whom a partner may count for a purpose, 65,536 people a row
+    partner TEXT NOT NULL,
+    purpose TEXT NOT NULL,
+    chunk   INTEGER NOT NULL,
+    bits    BLOB NOT NULL,
+    PRIMARY KEY (partner, purpose, chunk)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE partner_act (
+    id         INTEGER PRIMARY KEY,
+    partner    TEXT NOT NULL,
+    act        TEXT NOT NULL,
+    legal_name TEXT,                  -- of an `add`, like the caps
+    rho_cap    INTEGER,
+    delta_cap  INTEGER,
+    at         TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE agreement_act (
+    id        INTEGER PRIMARY KEY,
+    agreement TEXT NOT NULL,
+    act       TEXT NOT NULL,
+    terms     TEXT,                   -- JSON, of an `add`
+    at        TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE budget_counter (         -- P: spent never falls
+    scope       TEXT PRIMARY KEY,
+    rho_cap     INTEGER NOT NULL,
+    rho_spent   INTEGER NOT NULL DEFAULT 0 CHECK (rho_spent >= 0 AND rho_spent <= rho_cap),
+    delta_cap   INTEGER NOT NULL,
+    delta_spent INTEGER NOT NULL DEFAULT 0 CHECK (delta_spent >= 0 AND delta_spent <= delta_cap)
+) STRICT;
+
+CREATE TABLE release_reservation (
+    id          INTEGER PRIMARY KEY,
+    release     TEXT NOT NULL UNIQUE,
+    partner     TEXT NOT NULL,
+    agreement   TEXT NOT NULL,
+    purpose     TEXT NOT NULL,
+    release_key TEXT NOT NULL,        -- hash of partner, agreement, purpose, plan, ρ and day
+    plan        TEXT NOT NULL,
+    rho         INTEGER NOT NULL,
+    delta       INTEGER NOT NULL,
+    budget_window TEXT NOT NULL,
+    consent_seq INTEGER NOT NULL,
+    snapshot_id INTEGER NOT NULL,
+    at          TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE release_outcome (
+    id      INTEGER PRIMARY KEY,
+    release TEXT NOT NULL UNIQUE REFERENCES release_reservation (release),
+    outcome TEXT NOT NULL,            -- answered or abandoned
+    answer  TEXT,                     -- JSON of the noisy table
+    at      TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE release_redelivery (
+    id      INTEGER PRIMARY KEY,
+    release TEXT NOT NULL REFERENCES release_outcome (release),
+    at      TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE release_current (        -- P: the release that answers a question today
+    release_key TEXT PRIMARY KEY,
+    release     TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE audit_entry (
+    id   INTEGER PRIMARY KEY,         -- the index in the log, from 0
+    salt BLOB NOT NULL,
+    body TEXT NOT NULL,
+    leaf BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE audit_tree (             -- P: the right edge of the tree
+    id       INTEGER PRIMARY KEY CHECK (id = 1),
+    frontier BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE checkpoint (
+    size INTEGER PRIMARY KEY,
+    note TEXT NOT NULL
+) STRICT;
+
+CREATE TRIGGER deployment_never_changes BEFORE UPDATE ON deployment BEGIN SELECT RAISE(ABORT, 'deployment is append-only'); END;
+CREATE TRIGGER deployment_never_goes BEFORE DELETE ON deployment BEGIN SELECT RAISE(ABORT, 'deployment is append-only'); END;
+
+CREATE TRIGGER import_never_changes BEFORE UPDATE ON import BEGIN SELECT RAISE(ABORT, 'import is append-only'); END;
+CREATE TRIGGER import_never_goes BEFORE DELETE ON import BEGIN SELECT RAISE(ABORT, 'import is append-only'); END;
+
+CREATE TRIGGER account_never_changes BEFORE UPDATE ON account BEGIN SELECT RAISE(ABORT, 'account is append-only'); END;
+CREATE TRIGGER account_never_goes BEFORE DELETE ON account BEGIN SELECT RAISE(ABORT, 'account is append-only'); END;
+
+CREATE TRIGGER subject_fact_never_changes BEFORE UPDATE ON subject_fact BEGIN SELECT RAISE(ABORT, 'subject_fact is append-only'); END;
+CREATE TRIGGER subject_fact_never_goes BEFORE DELETE ON subject_fact BEGIN SELECT RAISE(ABORT, 'subject_fact is append-only'); END;
+
+CREATE TRIGGER notice_never_changes BEFORE UPDATE ON notice BEGIN SELECT RAISE(ABORT, 'notice is append-only'); END;
+CREATE TRIGGER notice_never_goes BEFORE DELETE ON notice BEGIN SELECT RAISE(ABORT, 'notice is append-only'); END;
+
+CREATE TRIGGER consent_event_never_changes BEFORE UPDATE ON consent_event BEGIN SELECT RAISE(ABORT, 'consent_event is append-only'); END;
+CREATE TRIGGER consent_event_never_goes BEFORE DELETE ON consent_event BEGIN SELECT RAISE(ABORT, 'consent_event is append-only'); END;
+
+CREATE TRIGGER partner_act_never_changes BEFORE UPDATE ON partner_act BEGIN SELECT RAISE(ABORT, 'partner_act is append-only'); END;
+CREATE TRIGGER partner_act_never_goes BEFORE DELETE ON partner_act BEGIN SELECT RAISE(ABORT, 'partner_act is append-only'); END;
+
+CREATE TRIGGER agreement_act_never_changes BEFORE UPDATE ON agreement_act BEGIN SELECT RAISE(ABORT, 'agreement_act is append-only'); END;
+CREATE TRIGGER agreement_act_never_goes BEFORE DELETE ON agreement_act BEGIN SELECT RAISE(ABORT, 'agreement_act is append-only'); END;
+
+CREATE TRIGGER release_reservation_never_changes BEFORE UPDATE ON release_reservation BEGIN SELECT RAISE(ABORT, 'release_reservation is append-only'); END;
+CREATE TRIGGER release_reservation_never_goes BEFORE DELETE ON release_reservation BEGIN SELECT RAISE(ABORT, 'release_reservation is append-only'); END;
+
+CREATE TRIGGER release_outcome_never_changes BEFORE UPDATE ON release_outcome BEGIN SELECT RAISE(ABORT, 'release_outcome is append-only'); END;
+CREATE TRIGGER release_outcome_never_goes BEFORE DELETE ON release_outcome BEGIN SELECT RAISE(ABORT, 'release_outcome is append-only'); END;
+
+CREATE TRIGGER release_redelivery_never_changes BEFORE UPDATE ON release_redelivery BEGIN SELECT RAISE(ABORT, 'release_redelivery is append-only'); END;
+CREATE TRIGGER release_redelivery_never_goes BEFORE DELETE ON release_redelivery BEGIN SELECT RAISE(ABORT, 'release_redelivery is append-only'); END;
+
+CREATE TRIGGER audit_entry_never_changes BEFORE UPDATE ON audit_entry BEGIN SELECT RAISE(ABORT, 'audit_entry is append-only'); END;
+CREATE TRIGGER audit_entry_never_goes BEFORE DELETE ON audit_entry BEGIN SELECT RAISE(ABORT, 'audit_entry is append-only'); END;
+
+CREATE TRIGGER checkpoint_never_changes BEFORE UPDATE ON checkpoint BEGIN SELECT RAISE(ABORT, 'checkpoint is append-only'); END;
+CREATE TRIGGER checkpoint_never_goes BEFORE DELETE ON checkpoint BEGIN SELECT RAISE(ABORT, 'checkpoint is append-only'); END;

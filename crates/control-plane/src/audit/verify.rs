@@ -1,0 +1,271 @@
+//! Recomputes everything that was ever recorded and names the first thing that differs.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs;
+
+use audit_log::{Claimed, Frontier, Hash, Salt, row_digest, verify_entries};
+use domain::audit::EntryBody;
+use domain::catalog::TableName;
+use domain::consent::{ConsentAction, ConsentState, Facts, permitted};
+use domain::lake::Manifest;
+use domain::port::Lake;
+use domain::subject::{AgeBand, SubjectStatus};
+use domain::{Purpose, SubjectId, SubjectSet};
+use roaring::RoaringBitmap;
+use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+
+use super::publish::LOG_FOLDER;
+use super::{AuditReport, BadFinding};
+use crate::import::people_digest;
+use crate::store::{RECORDED, from_i64, row_text};
+use crate::{ControlPlane, Error};
+
+/// Found something, or not.
+type Finding = Option<BadFinding>;
+
+fn found(entry: impl Into<Option<u64>>, what: impl Into<String>) -> Finding {
+    Some(BadFinding { entry: entry.into(), what: what.into() })
+}
+
+impl ControlPlane {
+    /// Recomputes leaves, tree, checkpoints, the digest of every recorded row, every projection
+    /// (choices, permitted sets, budgets) and, with `lake`, the hash of every live file.
+    ///
+    /// # Guarantee
+    /// A changed byte in an entry or in a recorded row is found, and the first bad entry is named; so
+    /// is an entry without its row, a row without its entry, and a log that was cut below a published
+    /// checkpoint. Rewriting everything with the true signing key is found by whoever holds an older
+    /// checkpoint.
+    ///
+    /// # Errors
+    /// A fault when the store cannot be read at all; what is merely wrong is reported.
+    pub async fn audit_verify(&self, lake: Option<&dyn Lake>) -> Result<AuditReport, Error> {
+        let mut tx = self.inner.store.snapshot().await?;
+        let entries = read_entries(&mut tx).await?;
+        let claimed = entries.iter().filter_map(|e| e.as_ref().ok()).map(|e| e.claimed.clone());
+        let count = entries.len() as u64;
+        let mut report = AuditReport { entries: count, root: String::new(), checkpoint: None, verified: false, bad: None };
+        let unreadable = entries.iter().find_map(|e| e.as_ref().err()).map(|index| BadFinding { entry: Some(*index), what: "the entry cannot be read".into() });
+        let frontier = match verify_entries(claimed) {
+            Ok(frontier) => frontier,
+            Err(bad) => {
+                let earlier = unreadable.filter(|u| u.entry <= Some(bad.index));
+                report.bad = earlier.or_else(|| found(bad.index, bad.why));
+                return Ok(report);
+            }
+        };
+        report.root = frontier.root().to_string();
+        let entries: Vec<Entry> = entries.into_iter().flatten().collect();
+        report.bad = match unreadable {
+            Some(bad) => Some(bad),
+            None => self.first_bad(&mut tx, &entries, &frontier, &mut report.checkpoint, lake).await?,
+        };
+        report.verified = report.bad.is_none();
+        Ok(report)
+    }
+
+    async fn first_bad(&self, tx: &mut SqliteConnection, entries: &[Entry], frontier: &Frontier, newest: &mut Option<u64>, lake: Option<&dyn Lake>) -> Result<Finding, Error> {
+        if let bad @ Some(_) = rows_of_entries(tx, entries).await? {
+            return Ok(bad);
+        }
+        if let bad @ Some(_) = self.checkpoints(tx, entries, frontier, newest).await? {
+            return Ok(bad);
+        }
+        if let bad @ Some(_) = entries_of_rows(tx, entries).await? {
+            return Ok(bad);
+        }
+        if let bad @ Some(_) = people(tx, entries).await? {
+            return Ok(bad);
+        }
+        if let bad @ Some(_) = choices(tx).await? {
+            return Ok(bad);
+        }
+        if let bad @ Some(_) = crate::budget::first_wrong(tx).await?.and_then(|what| found(None, what)) {
+            return Ok(bad);
+        }
+        match lake {
+            Some(lake) => self.lake(tx, entries, lake).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Every checkpoint, kept or published, must be ours and the root of the entries it covers.
+    async fn checkpoints(&self, tx: &mut SqliteConnection, entries: &[Entry], frontier: &Frontier, newest: &mut Option<u64>) -> Result<Finding, Error> {
+        let stored = sqlx::query("SELECT frontier FROM audit_tree WHERE id = 1").fetch_optional(&mut *tx).await?;
+        let stored: Option<Vec<u8>> = stored.map(|row| row.try_get(0)).transpose()?;
+        let stored = stored.and_then(|bytes| Frontier::from_bytes(&bytes).ok()).unwrap_or_default();
+        if stored.size() > frontier.size() {
+            return Ok(found(frontier.size(), "entries at the end of the log are missing"));
+        }
+        if stored != *frontier {
+            return Ok(found(None, "the stored tree is not the tree of the entries"));
+        }
+        let rows = sqlx::query("SELECT note FROM checkpoint ORDER BY size").fetch_all(&mut *tx).await?;
+        let mut notes = rows.iter().map(|row| row.try_get::<String, _>(0)).collect::<Result<Vec<_>, _>>()?;
+        notes.extend(fs::read_to_string(self.inner.dir.join(LOG_FOLDER).join("checkpoint")));
+        let verifier = self.verifier();
+        let mut wanted: BTreeMap<u64, Hash> = BTreeMap::new();
+        for note in notes {
+            let Ok(checkpoint) = verifier.open(&note) else { return Ok(found(None, "a checkpoint was not signed by this deployment's key")) };
+            if checkpoint.size > frontier.size() {
+                return Ok(found(frontier.size(), format!("entries are missing: a signed checkpoint covers {}", checkpoint.size)));
+            }
+            if wanted.insert(checkpoint.size, checkpoint.root).is_some_and(|root| root != checkpoint.root) {
+                return Ok(found(None, "two checkpoints of one size differ: the log was forked"));
+            }
+        }
+        *newest = wanted.keys().next_back().copied();
+        let mut growing = Frontier::default();
+        for entry in entries {
+            growing.push(entry.claimed.leaf);
+            if wanted.get(&growing.size()).is_some_and(|root| *root != growing.root()) {
+                return Ok(found(growing.size() - 1, "the log up to this entry is not the one that a checkpoint vouches for"));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn lake(&self, tx: &mut SqliteConnection, entries: &[Entry], lake: &dyn Lake) -> Result<Finding, Error> {
+        let row = sqlx::query("SELECT id, manifest FROM import WHERE manifest IS NOT NULL ORDER BY id DESC LIMIT 1").fetch_optional(tx).await?;
+        let Some(row) = row else { return Ok(None) };
+        let (id, manifest): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
+        let entry = entries.iter().find(|e| e.body.row.table == "import" && e.body.row.id == id).map(|e| e.claimed.index);
+        let Ok(manifest) = serde_json::from_str::<Manifest>(&manifest) else { return Ok(found(entry, "the manifest of the newest snapshot cannot be read")) };
+        let damaged = lake.first_damaged(&manifest)?;
+        Ok(damaged.and_then(|(table, file): (TableName, String)| found(entry, format!("the file {file} of the table {table} is not the one that was imported"))))
+    }
+}
+
+struct Entry {
+    claimed: Claimed,
+    body: EntryBody,
+}
+
+/// All entries in order; those that cannot be read by their index.
+async fn read_entries(tx: &mut SqliteConnection) -> Result<Vec<Result<Entry, u64>>, Error> {
+    let rows = sqlx::query("SELECT id, salt, body, leaf FROM audit_entry ORDER BY id").fetch_all(tx).await?;
+    let read = |row: &sqlx::sqlite::SqliteRow| -> Option<Entry> {
+        let bytes = |column: usize| row.try_get::<Vec<u8>, _>(column).ok().and_then(|b| <[u8; 32]>::try_from(b).ok());
+        let body: String = row.try_get(2).ok()?;
+        let index = u64::try_from(row.try_get::<i64, _>(0).ok()?).ok()?;
+        let parsed = serde_json::from_str(&body);
+        let claimed = Claimed { index, salt: Salt::from_bytes(bytes(1)?), body: body.into_bytes(), leaf: Hash::from_bytes(bytes(3)?) };
+        // A body that was changed so that it cannot be parsed still has a leaf that does not fit.
+        let body = parsed.ok()?;
+        Some(Entry { claimed, body })
+    };
+    Ok(rows.iter().map(|row| read(row).ok_or_else(|| row.try_get::<i64, _>(0).ok().and_then(|i| u64::try_from(i).ok()).unwrap_or(0))).collect())
+}
+
+/// Forwards: what an entry vouches for is there, unchanged.
+async fn rows_of_entries(tx: &mut SqliteConnection, entries: &[Entry]) -> Result<Finding, Error> {
+    for Entry { claimed, body } in entries {
+        let row = &body.row;
+        let Ok(text) = row_text(tx, &row.table, row.id).await else { return Ok(found(claimed.index, format!("row {} of {} cannot be read", row.id, row.table))) };
+        match text {
+            None => return Ok(found(claimed.index, format!("row {} of {} is missing", row.id, row.table))),
+            Some(text) if row_digest(&claimed.salt, text.as_bytes()).to_string() != row.digest => return Ok(found(claimed.index, format!("row {} of {} was changed", row.id, row.table))),
+            Some(_) => {}
+        }
+    }
+    Ok(None)
+}
+
+/// Backwards: every recorded row has exactly one entry.
+async fn entries_of_rows(tx: &mut SqliteConnection, entries: &[Entry]) -> Result<Finding, Error> {
+    let mut vouched: HashMap<(&str, i64), u64> = HashMap::new();
+    for entry in entries {
+        let row = &entry.body.row;
+        if vouched.insert((row.table.as_str(), row.id), entry.claimed.index).is_some() {
+            return Ok(found(entry.claimed.index, format!("row {} of {} has two entries", row.id, row.table)));
+        }
+    }
+    for (table, _) in RECORDED {
+        let rows = sqlx::query(AssertSqlSafe(format!("SELECT id FROM {table} ORDER BY id"))).fetch_all(&mut *tx).await?;
+        for row in rows {
+            let id: i64 = row.try_get(0)?;
+            if !vouched.contains_key(&(*table, id)) {
+                return Ok(found(None, format!("row {id} of {table} has no entry")));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// What imports told about people is what the import's row vouches for, and leads to the people table.
+async fn people(tx: &mut SqliteConnection, entries: &[Entry]) -> Result<Finding, Error> {
+    let imports = sqlx::query("SELECT id, people_sha256 FROM import ORDER BY id").fetch_all(&mut *tx).await?;
+    for row in imports {
+        let (id, expected): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
+        if people_digest(tx, id).await? != expected {
+            let entry = entries.iter().find(|e| e.body.row.table == "import" && e.body.row.id == id).map(|e| e.claimed.index);
+            return Ok(found(entry, format!("the people of import {id} were changed")));
+        }
+    }
+    let differing = "SELECT f.subject_id FROM subject_fact f LEFT JOIN subject s USING (subject_id)
+        WHERE f.import_id = (SELECT max(import_id) FROM subject_fact g WHERE g.subject_id = f.subject_id)
+          AND (s.subject_id IS NULL OR s.status <> 'active' OR s.age_band <> f.age_band OR s.country IS NOT f.country)
+        UNION ALL SELECT subject_id FROM subject s WHERE NOT EXISTS (SELECT 1 FROM subject_fact f WHERE f.subject_id = s.subject_id) LIMIT 1";
+    let row = sqlx::query(differing).fetch_optional(tx).await?;
+    let row: Option<i64> = row.map(|row| row.try_get(0)).transpose()?;
+    Ok(row.and_then(|id| found(None, format!("what is known of subject {id} is not what was imported"))))
+}
+
+/// Replay = state = permitted bitmaps.
+async fn choices(tx: &mut SqliteConnection) -> Result<Finding, Error> {
+    let mut replayed: BTreeMap<(i64, String, String), (ConsentState, i64)> = BTreeMap::new();
+    let events = sqlx::query("SELECT id, subject_id, partner, purpose, action FROM consent_event ORDER BY id").fetch_all(&mut *tx).await?;
+    for (expected, row) in (1_i64..).zip(&events) {
+        let (seq, action): (i64, String) = (row.try_get(0)?, row.try_get(4)?);
+        if seq != expected {
+            return Ok(found(None, format!("choice {expected} is missing")));
+        }
+        let Ok(action) = action.parse::<ConsentAction>() else { return Ok(found(None, format!("choice {seq} cannot be read"))) };
+        let state = replayed.entry((row.try_get(1)?, row.try_get(2)?, row.try_get(3)?)).or_insert((ConsentState::Unknown, 0));
+        *state = (state.0.after(action), seq);
+    }
+    let stored = sqlx::query("SELECT subject_id, partner, purpose, state, seq FROM consent_state").fetch_all(&mut *tx).await?;
+    let mut states = BTreeMap::new();
+    for row in stored {
+        let (state, seq): (String, i64) = (row.try_get(3)?, row.try_get(4)?);
+        let Ok(state) = state.parse::<ConsentState>() else { return Ok(found(None, "a stored choice cannot be read")) };
+        states.insert((row.try_get::<i64, _>(0)?, row.try_get::<String, _>(1)?, row.try_get::<String, _>(2)?), (state, seq));
+    }
+    if states != replayed {
+        return Ok(found(None, "the state of choices is not the replay of the ledger"));
+    }
+    let counter = sqlx::query("SELECT value FROM counter WHERE name = 'consent'").fetch_one(&mut *tx).await?;
+    if from_i64(counter.try_get(0)?)? != events.len() as u64 {
+        return Ok(found(None, "the number of choices is not the counter's"));
+    }
+    permitted_sets(tx, &replayed).await
+}
+
+async fn permitted_sets(tx: &mut SqliteConnection, replayed: &BTreeMap<(i64, String, String), (ConsentState, i64)>) -> Result<Finding, Error> {
+    let rows = sqlx::query("SELECT subject_id, status, age_band FROM subject").fetch_all(&mut *tx).await?;
+    let mut facts: HashMap<i64, (SubjectStatus, AgeBand)> = HashMap::new();
+    for row in rows {
+        let (status, age): (String, String) = (row.try_get(1)?, row.try_get(2)?);
+        let (Ok(status), Ok(age)) = (status.parse(), age.parse()) else { return Ok(found(None, "a person cannot be read")) };
+        facts.insert(row.try_get(0)?, (status, age));
+    }
+    let mut expected: BTreeMap<(String, String), SubjectSet> = BTreeMap::new();
+    for ((subject, partner, purpose), (consent, _)) in replayed {
+        let (Some(&(status, age)), Ok(parsed), Ok(id)) = (facts.get(subject), purpose.parse::<Purpose>(), u32::try_from(*subject)) else { return Ok(found(None, "a choice of nobody")) };
+        let set = expected.entry((partner.clone(), purpose.clone())).or_default();
+        if permitted(Facts { status, age, consent: *consent }, parsed) {
+            set.insert(SubjectId(id));
+        }
+    }
+    let rows = sqlx::query("SELECT partner, purpose, chunk, bits FROM permitted_chunk").fetch_all(&mut *tx).await?;
+    let mut stored: BTreeMap<(String, String), SubjectSet> = BTreeMap::new();
+    for row in rows {
+        let (chunk, bits): (i64, Vec<u8>) = (row.try_get(2)?, row.try_get(3)?);
+        let Ok(bits) = RoaringBitmap::deserialize_from(bits.as_slice()) else { return Ok(found(None, "a permitted set cannot be read")) };
+        stored.entry((row.try_get(0)?, row.try_get(1)?)).or_default().union_with(&crate::consent::from_chunk(chunk, &bits)?);
+    }
+    let keys: BTreeSet<_> = expected.keys().chain(stored.keys()).collect();
+    let none = SubjectSet::new();
+    let differing = keys.into_iter().find(|key| expected.get(*key).unwrap_or(&none) != stored.get(*key).unwrap_or(&none));
+    Ok(differing.and_then(|(partner, purpose)| found(None, format!("whom {partner} may count for {purpose} is not what people chose"))))
+}

@@ -1,0 +1,10 @@
+//! Choices: checked, kept for ever, and made usable as bitmaps in the same transaction.
+
+mod decide;
+mod permitted;
+mod record;
+
+pub use decide::Decided;
+pub use record::{Choice, Receipt};
+
+pub(crate) use permitted::{PermittedWriter, from_chunk, permitted_set};

@@ -1,0 +1,133 @@
+//! The control plane of one deployment.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use audit_log::{Signer, Verifier};
+use domain::audit::EntryKind;
+use domain::port::{Clock, Entropy};
+use domain::{Fault, Timestamp};
+use dp::Cost;
+use sqlx::Row;
+
+use crate::Error;
+use crate::audit::AuditWriter;
+use crate::store::{Store, from_i64, time_text, to_i64};
+
+/// Keys of a deployment. Has no way to be printed.
+pub struct Secrets {
+    /// Seed of the key that signs checkpoints.
+    pub log_seed: [u8; 32],
+    /// Secret from which the bounding keys of each month are derived.
+    pub bounding: [u8; 32],
+}
+
+/// What is fixed when a deployment is made.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The unique name of its audit log, by convention a host and path: `town.example/log`.
+    pub origin: String,
+    /// Privacy loss that all releases to all partners may cost together, ever.
+    pub lifetime: Cost,
+}
+
+/// The control plane of one deployment. Clones share it.
+#[derive(Clone)]
+pub struct ControlPlane {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) dir: PathBuf,
+    pub(crate) store: Store,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) origin: String,
+    pub(crate) signer: Signer,
+    pub(crate) bounding: [u8; 32],
+}
+
+const STORE_FILE: &str = "control.sqlite";
+
+impl ControlPlane {
+    /// Makes a deployment in the folder `dir`.
+    ///
+    /// # Errors
+    /// A conflict when there is one.
+    pub async fn create(dir: &Path, settings: Settings, secrets: Secrets, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Result<Self, Error> {
+        let path = dir.join(STORE_FILE);
+        if path.exists() {
+            return Err(Error::Conflict(format!("there is a deployment in {} already", dir.display())));
+        }
+        // A killed `create` must leave nothing that looks like a deployment: the row below makes it one.
+        let store = Store::open(&path, true).await?;
+        let signer = signer(&settings.origin, &secrets)?;
+        let plane = Self { inner: Arc::new(Inner { dir: dir.to_owned(), store, clock, entropy, origin: settings.origin.clone(), signer, bounding: secrets.bounding }) };
+        let mut tx = plane.inner.store.begin().await?;
+        sqlx::query("INSERT INTO deployment (id, origin, rho_cap, delta_cap, at) VALUES (1, ?, ?, ?, ?)")
+            .bind(&settings.origin)
+            .bind(to_i64(settings.lifetime.rho.nano())?)
+            .bind(to_i64(settings.lifetime.delta.atto())?)
+            .bind(plane.now_text())
+            .execute(&mut *tx)
+            .await?;
+        crate::budget::open_scope(&mut tx, "deployment", settings.lifetime).await?;
+        let mut audit = AuditWriter::begin(&mut tx, &plane.inner).await?;
+        audit.append(&mut tx, EntryKind::DeploymentInitialized, "deployment", 1).await?;
+        audit.finish(&mut tx).await?;
+        tx.commit().await?;
+        Ok(plane)
+    }
+
+    /// Opens the deployment in the folder `dir`, and finishes what a crash left open.
+    ///
+    /// # Errors
+    /// Not found when there is none.
+    pub async fn open(dir: &Path, secrets: Secrets, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Result<Self, Error> {
+        let none = || Error::NotFound { what: "deployment", name: dir.display().to_string() };
+        let path = dir.join(STORE_FILE);
+        if !path.exists() {
+            return Err(none());
+        }
+        let store = Store::open(&path, false).await?;
+        let origin = sqlx::query("SELECT origin FROM deployment WHERE id = 1").fetch_optional(store.reader()).await?;
+        let origin: String = origin.ok_or_else(none)?.try_get(0)?;
+        let signer = signer(&origin, &secrets)?;
+        let plane = Self { inner: Arc::new(Inner { dir: dir.to_owned(), store, clock, entropy, origin, signer, bounding: secrets.bounding }) };
+        plane.recover().await?;
+        Ok(plane)
+    }
+
+    /// Closes the store. Without it the store is closed in the background.
+    pub async fn close(&self) {
+        self.inner.store.close().await;
+    }
+
+    /// The key with which outsiders check the log, as C2SP text.
+    #[must_use]
+    pub fn verifier_key(&self) -> String {
+        self.verifier().to_vkey()
+    }
+
+    pub(crate) fn verifier(&self) -> Verifier {
+        self.inner.signer.verifier()
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    pub(crate) fn now_text(&self) -> String {
+        time_text(self.now())
+    }
+
+    /// The consent counter, read by `tx`.
+    pub(crate) async fn consent_seq(tx: &mut sqlx::SqliteConnection) -> Result<u64, Error> {
+        let row = sqlx::query("SELECT value FROM counter WHERE name = 'consent'").fetch_one(tx).await?;
+        Ok(from_i64(row.try_get(0)?)?)
+    }
+}
+
+fn signer(origin: &str, secrets: &Secrets) -> Result<Signer, Fault> {
+    Signer::from_seed(origin, &secrets.log_seed).map_err(|e| Fault::new("making the log's signer", e))
+}

@@ -1,0 +1,136 @@
+//! The first transaction of a release: who may ask, whose rows, at what price.
+
+use domain::agreement::AgreementTerms;
+use domain::audit::EntryKind;
+use domain::lake::Snapshot;
+use domain::question::Prepared;
+use domain::release::{Charge, NoisedTable};
+use domain::{Refusal, RefusalCode, ReleaseId, SubjectSet, Timestamp};
+use dp::{Cost, Delta, Rho};
+use sha2::{Digest, Sha256};
+use sqlx::{Row, SqliteConnection};
+
+use super::Ask;
+use crate::audit::AuditWriter;
+use crate::error::unreadable;
+use crate::store::{from_i64, parse_time, parse_word, time_text, to_i64};
+use crate::{ControlPlane, Error, agreement, budget, consent, import};
+
+/// What the first transaction led to.
+pub(super) enum Start {
+    /// The question was paid for and may look at data.
+    Reserved(Box<Reserved>),
+    /// It was answered today: the stored answer, for free.
+    Stored(Box<Stored>),
+}
+
+/// A release that was paid for.
+pub(super) struct Reserved {
+    pub(super) id: ReleaseId,
+    pub(super) agreement: AgreementTerms,
+    pub(super) charge: Charge,
+    pub(super) snapshot: Snapshot,
+    /// Exactly the people whose choices permitted it when this transaction was committed.
+    pub(super) eligible: SubjectSet,
+    pub(super) at: Timestamp,
+}
+
+/// An answer that was given before.
+pub(super) struct Stored {
+    pub(super) id: ReleaseId,
+    pub(super) agreement: AgreementTerms,
+    pub(super) cost: Cost,
+    pub(super) table: NoisedTable,
+    pub(super) at: Timestamp,
+}
+
+impl ControlPlane {
+    /// Reserves a release, or finds its stored answer.
+    ///
+    /// # Guarantee
+    /// One write transaction reads the choices and pays: a withdrawal that was acknowledged before it
+    /// began is honoured, and everything that was spent is on disk before any row is looked at. The
+    /// entry that announces the release is in the same transaction.
+    pub(super) async fn release_reserve(&self, ask: &Ask, prepared: &Prepared) -> Result<Start, Error> {
+        let at = self.now();
+        let mut tx = self.inner.store.begin().await?;
+        let terms = agreement::covering(&mut tx, &ask.partner, ask.purpose, ask.agreement.as_ref(), at.date_naive()).await?;
+        let key = release_key(ask, &terms, prepared, at);
+        if !ask.fresh {
+            if let Some(stored) = stored(&mut tx, &key, &terms).await? {
+                let inserted = sqlx::query("INSERT INTO release_redelivery (release, at) VALUES (?, ?)").bind(stored.id.as_str()).bind(time_text(at)).execute(&mut *tx).await?;
+                let mut audit = AuditWriter::begin(&mut tx, &self.inner).await?;
+                audit.append(&mut tx, EntryKind::ReleaseRedelivered, "release_redelivery", inserted.last_insert_rowid()).await?;
+                audit.finish(&mut tx).await?;
+                tx.commit().await?;
+                return Ok(Start::Stored(Box::new(stored)));
+            }
+        }
+        let snapshot = import::head(&mut tx).await?.ok_or_else(no_snapshot)?;
+        let window = budget::month(at);
+        budget::open_scope(&mut tx, &budget::window_scope(&terms.name, at), agreement::window_cap(&terms)).await?;
+        for scope in budget::scopes(&ask.partner, &terms.name, &window) {
+            budget::charge(&mut tx, &scope, prepared.cost).await?;
+        }
+        let seq = Self::consent_seq(&mut tx).await?;
+        let mut random = [0; 16];
+        self.inner.entropy.fill(&mut random)?;
+        let id = ReleaseId::from_random(random);
+        let inserted = sqlx::query(
+            "INSERT INTO release_reservation (release, partner, agreement, purpose, release_key, plan, rho, delta, budget_window, consent_seq, snapshot_id, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(id.as_str())
+        .bind(ask.partner.as_str())
+        .bind(terms.name.as_str())
+        .bind(ask.purpose.as_str())
+        .bind(&key)
+        .bind(prepared.plan.to_json())
+        .bind(to_i64(prepared.cost.rho.nano())?)
+        .bind(to_i64(prepared.cost.delta.atto())?)
+        .bind(&window)
+        .bind(to_i64(seq)?)
+        .bind(snapshot.id)
+        .bind(time_text(at))
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query("INSERT INTO release_current (release_key, release) VALUES (?, ?) ON CONFLICT (release_key) DO UPDATE SET release = excluded.release").bind(&key).bind(id.as_str()).execute(&mut *tx).await?;
+        let mut audit = AuditWriter::begin(&mut tx, &self.inner).await?;
+        audit.append(&mut tx, EntryKind::ReleaseReserved, "release_reservation", inserted.last_insert_rowid()).await?;
+        audit.finish(&mut tx).await?;
+        let eligible = consent::permitted_set(&mut tx, &ask.partner, ask.purpose).await?;
+        tx.commit().await?;
+        let charge = Charge::of_durable_reservation(prepared.cost);
+        Ok(Start::Reserved(Box::new(Reserved { id, agreement: terms, charge, snapshot, eligible, at })))
+    }
+}
+
+pub(super) fn no_snapshot() -> Refusal {
+    Refusal::new(RefusalCode::NoSnapshot, "there is no data to ask yet").hint("the operator imports some: fairshare import PATH")
+}
+
+/// The key under which an answer is kept: equal questions of one day share it.
+pub(super) fn release_key(ask: &Ask, terms: &AgreementTerms, prepared: &Prepared, at: Timestamp) -> String {
+    let parts = serde_json::json!([ask.partner, terms.name, ask.purpose, prepared.plan.to_json(), prepared.cost.rho, at.date_naive()]);
+    hex::encode(Sha256::digest(parts.to_string()))
+}
+
+/// The answer kept under `key`; a refusal while it is being made.
+async fn stored(tx: &mut SqliteConnection, key: &str, terms: &AgreementTerms) -> Result<Option<Stored>, Error> {
+    let row = sqlx::query("SELECT r.release, r.rho, r.delta, r.at, o.outcome, o.answer FROM release_current c JOIN release_reservation r USING (release) LEFT JOIN release_outcome o USING (release) WHERE c.release_key = ?").bind(key).fetch_optional(tx).await?;
+    let Some(row) = row else { return Ok(None) };
+    let outcome: Option<String> = row.try_get(4)?;
+    match outcome.as_deref() {
+        None => Err(Refusal::new(RefusalCode::Running, "the same question is being answered right now").hint("ask again in a moment: the answer will be delivered for free").into()),
+        Some("answered") => {
+            let answer: String = row.try_get(5)?;
+            Ok(Some(Stored {
+                id: parse_word(row.try_get(0)?)?,
+                agreement: terms.clone(),
+                cost: Cost { rho: Rho::from_nano(from_i64(row.try_get(1)?)?), delta: Delta::from_atto(from_i64(row.try_get(2)?)?) },
+                table: serde_json::from_str(&answer).map_err(|e| unreadable("an answer", e))?,
+                at: parse_time(row.try_get(3)?)?,
+            }))
+        }
+        Some(_) => Ok(None),
+    }
+}

@@ -1,0 +1,91 @@
+//! The SQLite store: one writer, some readers, every acknowledged write on disk.
+
+mod migrate;
+mod row_text;
+
+use std::path::Path;
+use std::time::Duration;
+
+use domain::{Fault, Timestamp};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Sqlite, Transaction};
+
+use crate::error::{store_fault, unreadable};
+
+pub(crate) use row_text::{RECORDED, row_text};
+
+/// Connections for readers.
+const READERS: u32 = 4;
+
+/// How long a writer waits for another process.
+const BUSY: Duration = Duration::from_secs(30);
+
+/// The control store of one deployment.
+///
+/// # Guarantee
+/// A committed transaction survives power loss: write-ahead log with `synchronous = FULL`. Writers
+/// take the lock at their beginning (`BEGIN IMMEDIATE`), so that what they read is what they change.
+pub(crate) struct Store {
+    writer: SqlitePool,
+    reader: SqlitePool,
+}
+
+impl Store {
+    pub(crate) async fn open(path: &Path, create: bool) -> Result<Self, Fault> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(create)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY);
+        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(store_fault)?;
+        migrate::migrate(&writer).await?;
+        let reader = SqlitePoolOptions::new().max_connections(READERS).connect_with(options).await.map_err(store_fault)?;
+        Ok(Self { writer, reader })
+    }
+
+    /// Begins a write.
+    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Sqlite>, Fault> {
+        self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(store_fault)
+    }
+
+    /// Begins a read of one consistent state.
+    pub(crate) async fn snapshot(&self) -> Result<Transaction<'static, Sqlite>, Fault> {
+        self.reader.begin().await.map_err(store_fault)
+    }
+
+    pub(crate) const fn reader(&self) -> &SqlitePool {
+        &self.reader
+    }
+
+    pub(crate) async fn close(&self) {
+        self.reader.close().await;
+        self.writer.close().await;
+    }
+}
+
+/// A count as SQLite keeps it.
+pub(crate) fn to_i64(x: u64) -> Result<i64, Fault> {
+    i64::try_from(x).map_err(|_| Fault::broken("a number is too large for the control store"))
+}
+
+/// A count that SQLite kept.
+pub(crate) fn from_i64(x: i64) -> Result<u64, Fault> {
+    u64::try_from(x).map_err(|e| unreadable("a count", e))
+}
+
+/// An instant as text that sorts by time.
+pub(crate) fn time_text(at: Timestamp) -> String {
+    at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true)
+}
+
+/// An instant that was kept as text.
+pub(crate) fn parse_time(text: &str) -> Result<Timestamp, Fault> {
+    chrono::DateTime::parse_from_rfc3339(text).map(|t| t.to_utc()).map_err(|e| unreadable("a time", e))
+}
+
+/// A word or name that was kept as text.
+pub(crate) fn parse_word<T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>>(text: &str) -> Result<T, Fault> {
+    text.parse().map_err(|e: T::Err| unreadable("a word", e))
+}

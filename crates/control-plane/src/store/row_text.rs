@@ -1,0 +1,31 @@
+//! A recorded row as one canonical text: what its audit entry vouches for.
+
+use domain::Fault;
+use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+
+use crate::error::store_fault;
+
+/// Recorded tables with an integer id, and all their columns in order.
+pub(crate) const RECORDED: &[(&str, &[&str])] = &[
+    ("deployment", &["id", "origin", "rho_cap", "delta_cap", "at"]),
+    ("import", &["id", "sources", "manifest", "people_sha256", "at"]),
+    ("notice", &["id", "name", "version", "language", "purposes", "partners", "text", "sha256", "at"]),
+    ("consent_event", &["id", "subject_id", "partner", "purpose", "action", "notice", "notice_version", "method", "at"]),
+    ("partner_act", &["id", "partner", "act", "legal_name", "rho_cap", "delta_cap", "at"]),
+    ("agreement_act", &["id", "agreement", "act", "terms", "at"]),
+    ("release_reservation", &["id", "release", "partner", "agreement", "purpose", "release_key", "plan", "rho", "delta", "budget_window", "consent_seq", "snapshot_id", "at"]),
+    ("release_outcome", &["id", "release", "outcome", "answer", "at"]),
+    ("release_redelivery", &["id", "release", "at"]),
+];
+
+/// The row as SQL literals in the order of its columns; `None` when there is no such row or table.
+///
+/// SQLite's `quote` is injective on values of every type, so that different rows have different texts.
+pub(crate) async fn row_text(connection: &mut SqliteConnection, table: &str, id: i64) -> Result<Option<String>, Fault> {
+    let Some((table, columns)) = RECORDED.iter().find(|(name, _)| *name == table) else { return Ok(None) };
+    let quoted: Vec<String> = columns.iter().map(|c| format!("quote({c})")).collect();
+    // Names come from the list above, never from outside.
+    let sql = format!("SELECT {} FROM {table} WHERE id = ?", quoted.join(" || ',' || "));
+    let row = sqlx::query(AssertSqlSafe(sql)).bind(id).fetch_optional(connection).await.map_err(store_fault)?;
+    row.map(|row| row.try_get(0).map_err(store_fault)).transpose()
+}
