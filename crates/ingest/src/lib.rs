@@ -1,1 +1,17 @@
+//! How a row arrives and is made plain: other people's archives and files → [`NormalizedBatch`].
+//!
+//! The only crate that knows other people's formats. One folder per platform below `platform`; a
+//! reader keeps everything it understands and puts the rest, with place and reason, among the
+//! rejected records. It knows no store, no consent rules and no clock.
 
+mod error;
+mod limits;
+mod normalize;
+mod platform;
+mod source;
+
+pub use error::IngestError;
+pub use source::{Deletions, Options, Source, read, sources};
+
+#[doc(no_inline)]
+pub use domain::record::NormalizedBatch;

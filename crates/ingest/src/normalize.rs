@@ -1,0 +1,109 @@
+//! What all readers do with texts, tags, times and numbers.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Datelike, Utc};
+use domain::Timestamp;
+use domain::record::RejectedRecord;
+
+use crate::limits;
+
+/// Content as it is kept: without NUL characters, at most 64 KiB; none when empty.
+pub(crate) fn text(raw: &str) -> Option<String> {
+    let clean = raw.replace('\0', "");
+    let mut end = clean.len().min(limits::TEXT_BYTES);
+    while !clean.is_char_boundary(end) {
+        end -= 1;
+    }
+    let cut = clean.get(..end).unwrap_or(&clean).trim();
+    (!cut.is_empty()).then(|| cut.to_owned())
+}
+
+/// Words, separated by white space.
+pub(crate) fn word_count(text: Option<&str>) -> Option<u32> {
+    text.map(|t| u32::try_from(t.split_whitespace().count()).unwrap_or(u32::MAX))
+}
+
+/// A short text: trimmed, at most 256 characters; none when empty.
+pub(crate) fn short(raw: &str) -> Option<String> {
+    let clean: String = raw.trim().chars().filter(|c| *c != '\0').take(limits::SHORT_CHARS).collect();
+    (!clean.is_empty()).then_some(clean)
+}
+
+/// A hashtag or topic: lower case, without `#`, at most 100 characters.
+pub(crate) fn tag(raw: &str) -> Option<String> {
+    short(raw.trim().trim_start_matches('#')).map(|t| t.to_lowercase().chars().take(limits::TAG_CHARS).collect())
+}
+
+/// Tags without duplicates, sorted, at most 100.
+pub(crate) fn tags<'a>(raw: impl Iterator<Item = &'a str>) -> Vec<String> {
+    raw.filter_map(tag).collect::<BTreeSet<_>>().into_iter().take(limits::TAGS).collect()
+}
+
+/// A native key, if it can be one.
+pub(crate) fn native_key(raw: &str) -> Option<String> {
+    let key = raw.trim();
+    (!key.is_empty() && key.len() <= limits::KEY_BYTES).then(|| key.to_owned())
+}
+
+/// An instant between 1900 and 2200.
+pub(crate) fn plausible(at: Timestamp) -> Option<Timestamp> {
+    (1900..2200).contains(&at.year()).then_some(at)
+}
+
+/// RFC 3339.
+pub(crate) fn rfc3339(raw: &str) -> Option<Timestamp> {
+    DateTime::parse_from_rfc3339(raw).ok().map(|t| t.with_timezone(&Utc)).and_then(plausible)
+}
+
+/// The host of a web address, in lower case.
+pub(crate) fn host(url: &str) -> Option<String> {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let host = authority.rsplit('@').next()?.split(':').next()?;
+    let plain = !host.is_empty() && host.contains('.') && host.chars().all(|c| c.is_alphanumeric() || c == '.' || c == '-');
+    if plain { short(&host.to_lowercase()) } else { None }
+}
+
+/// Collects what could not become a row.
+#[derive(Debug, Default)]
+pub(crate) struct Rejects {
+    records: Vec<RejectedRecord>,
+}
+
+impl Rejects {
+    /// Keeps a record with its place and the reason.
+    pub(crate) fn push(&mut self, file: &str, place: String, reason: impl Into<String>, record: &str) {
+        if self.records.len() < limits::REJECTED {
+            self.records.push(RejectedRecord { file: file.to_owned(), place, reason: reason.into(), record: record.chars().take(limits::REJECTED_CHARS).collect() });
+        }
+    }
+
+    pub(crate) fn into_records(self) -> Vec<RejectedRecord> {
+        self.records
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_are_lower_case_sorted_and_single() {
+        assert_eq!(tags(["#Rust", "rust", " ÄPFEL ", "#", ""].into_iter()), ["rust", "äpfel"]);
+    }
+
+    #[test]
+    fn texts_are_cut_between_characters() {
+        let long = "é".repeat(limits::TEXT_BYTES);
+        assert!(text(&long).unwrap().len() <= limits::TEXT_BYTES);
+        assert_eq!(text(" \0 "), None);
+    }
+
+    #[test]
+    fn hosts_are_found() {
+        for (url, expected) in [("https://Example.org/a?b", Some("example.org")), ("http://u:p@example.org:80", Some("example.org")), ("ftp://example.org", None), ("https://localhost/", None), ("https:///x", None)] {
+            assert_eq!(host(url).as_deref(), expected, "{url}");
+        }
+    }
+}

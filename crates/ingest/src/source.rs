@@ -1,0 +1,147 @@
+//! What the operator named → sources, each read by its platform's reader.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use chrono::NaiveDate;
+use domain::Platform;
+use domain::port::Progress;
+use domain::record::{NormalizedBatch, SourceInfo};
+use sha2::{Digest, Sha256};
+
+use crate::IngestError;
+use crate::platform::{csv, ldbc, mastodon};
+
+domain::words! {
+    /// What to do with records that their owner had deleted.
+    pub enum Deletions("deletions") {
+        /// Leave them out, and count them.
+        Apply = "apply",
+        /// Keep them, as if nothing had been deleted.
+        Ignore = "ignore",
+    }
+}
+
+/// How to read sources.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The platform; recognised when not named.
+    pub platform: Option<Platform>,
+    /// The mapping of CSV files; `NAME.mapping.toml` beside `NAME.csv` when not named.
+    pub mapping: Option<PathBuf>,
+    /// What to do with deleted records.
+    pub deletions: Deletions,
+    /// The day on which ages are counted.
+    pub today: NaiveDate,
+}
+
+/// One thing to import.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// Its platform.
+    pub platform: Platform,
+}
+
+/// Turns what the operator named into single sources: a folder of archives into its archives, sorted
+/// by name.
+///
+/// # Errors
+/// When something cannot be read or is not recognised.
+pub fn sources(paths: &[PathBuf], options: &Options) -> Result<Vec<Source>, IngestError> {
+    let mut found = Vec::new();
+    for path in paths {
+        match recognize(path, options)? {
+            Some(platform) => found.push(Source { path: path.clone(), platform }),
+            None => found.extend(folder(path, options)?),
+        }
+    }
+    Ok(found)
+}
+
+fn folder(path: &Path, options: &Options) -> Result<Vec<Source>, IngestError> {
+    let unknown = || IngestError::Unknown { path: path.to_owned() };
+    if !path.is_dir() {
+        return Err(unknown());
+    }
+    let mut inside = fs::read_dir(path).and_then(|entries| entries.map(|e| e.map(|e| e.path())).collect::<Result<Vec<_>, _>>()).map_err(IngestError::unreadable(path))?;
+    inside.sort();
+    let mut found = Vec::new();
+    for path in inside {
+        if let Some(platform) = recognize(&path, options)? {
+            found.push(Source { path, platform });
+        }
+    }
+    if found.is_empty() { Err(unknown()) } else { Ok(found) }
+}
+
+/// The platform of one file or folder, if it is a source by itself.
+fn recognize(path: &Path, options: &Options) -> Result<Option<Platform>, IngestError> {
+    let metadata = fs::metadata(path).map_err(IngestError::unreadable(path))?;
+    let found = if metadata.is_dir() {
+        if ldbc::recognizes(path) {
+            Some(Platform::Ldbc)
+        } else if mastodon::recognizes_folder(path) {
+            Some(Platform::Mastodon)
+        } else {
+            None
+        }
+    } else {
+        match path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase).as_deref() {
+            Some("zip") => mastodon::recognizes_archive(path)?.then_some(Platform::Mastodon),
+            Some("csv") if options.mapping.is_some() || csv::sibling_mapping(path).exists() => Some(Platform::Csv),
+            _ => None,
+        }
+    };
+    Ok(match (options.platform, found) {
+        (None, found) => found,
+        // Naming a platform insists on its reader; a folder of archives is still looked into.
+        (Some(_), None) if metadata.is_dir() => None,
+        (Some(named), _) => Some(named),
+    })
+}
+
+/// Reads one source whole.
+///
+/// # Errors
+/// When it cannot be read at all; single bad records are kept among the rejected.
+pub fn read(source: &Source, options: &Options, progress: &dyn Progress) -> Result<NormalizedBatch, IngestError> {
+    let path = &source.path;
+    match source.platform {
+        Platform::Mastodon => mastodon::read(path, info(path, Platform::Mastodon, "mastodon/1")?, options, progress),
+        Platform::Ldbc => ldbc::read(path, info(path, Platform::Ldbc, "ldbc/1")?, options, progress),
+        Platform::Csv => csv::read(path, info(path, Platform::Csv, "csv/1")?, options, progress),
+        platform @ (Platform::Bluesky | Platform::X | Platform::Instagram | Platform::Facebook | Platform::Tiktok | Platform::Youtube | Platform::Reddit | Platform::Linkedin) => Err(IngestError::Unsupported { platform }),
+    }
+}
+
+fn info(path: &Path, platform: Platform, parser: &str) -> Result<SourceInfo, IngestError> {
+    Ok(SourceInfo { path: path.display().to_string(), platform, sha256: sha256(path)?, parser: parser.to_owned() })
+}
+
+/// SHA-256 of a file's bytes; of a folder, of its files' names and hashes, sorted.
+fn sha256(path: &Path) -> Result<String, IngestError> {
+    let mut digest = Sha256::new();
+    if path.is_dir() {
+        let mut files = fs::read_dir(path).and_then(|entries| entries.map(|e| e.map(|e| e.path())).collect::<Result<Vec<_>, _>>()).map_err(IngestError::unreadable(path))?;
+        files.retain(|f| f.is_file());
+        files.sort();
+        for file in files {
+            digest.update(file.file_name().unwrap_or_default().as_encoded_bytes());
+            digest.update(format!(" {}\n", sha256(&file)?));
+        }
+    } else {
+        let mut file = File::open(path).map_err(IngestError::unreadable(path))?;
+        let mut buffer = vec![0; 256 * 1024];
+        loop {
+            let read = file.read(&mut buffer).map_err(IngestError::unreadable(path))?;
+            if read == 0 {
+                break;
+            }
+            digest.update(buffer.get(..read).unwrap_or_default());
+        }
+    }
+    Ok(hex::encode(digest.finalize()))
+}
