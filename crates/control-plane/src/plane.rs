@@ -55,12 +55,11 @@ impl ControlPlane {
     /// # Errors
     /// A conflict when there is one.
     pub async fn create(dir: &Path, settings: Settings, secrets: Secrets, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Result<Self, Error> {
-        let path = dir.join(STORE_FILE);
-        if path.exists() {
+        let store = Store::open(&dir.join(STORE_FILE), true).await?;
+        // The row makes the deployment: a store without it was left by a `create` that was killed.
+        if sqlx::query("SELECT 1 FROM deployment").fetch_optional(store.reader()).await?.is_some() {
             return Err(Error::Conflict(format!("there is a deployment in {} already", dir.display())));
         }
-        // A killed `create` must leave nothing that looks like a deployment: the row below makes it one.
-        let store = Store::open(&path, true).await?;
         let signer = signer(&settings.origin, &secrets)?;
         let plane = Self { inner: Arc::new(Inner { dir: dir.to_owned(), store, clock, entropy, origin: settings.origin.clone(), signer, bounding: secrets.bounding }) };
         let mut tx = plane.inner.store.begin().await?;

@@ -1,0 +1,64 @@
+//! Bars with their range, for a terminal.
+
+/// One bar: a label, a value and the 95 % range of its noise.
+pub(crate) struct Bar {
+    pub(crate) label: String,
+    pub(crate) value: f64,
+    pub(crate) low: f64,
+    pub(crate) high: f64,
+}
+
+/// Columns of a bar.
+const WIDTH: f64 = 44.0;
+
+/// Horizontal bars from zero; `▒` covers the range in which the true value lies 19 times out of 20.
+pub(crate) fn bars(bars: &[Bar]) -> String {
+    let top = bars.iter().map(|b| b.high).fold(1.0, f64::max);
+    let label_width = bars.iter().map(|b| b.label.chars().count()).max().unwrap_or(0);
+    let place = |x: f64| {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a column between 0 and WIDTH; casts of floats saturate")]
+        let column = (x.max(0.0) / top * WIDTH).round() as usize;
+        column
+    };
+    let mut out = String::new();
+    for bar in bars {
+        let (low, value, high) = (place(bar.low), place(bar.value), place(bar.high));
+        let drawn: String = (0..high.max(1)).map(|c| if c < low { '█' } else if c < value { '▓' } else { '▒' }).collect();
+        let pad = " ".repeat(label_width - bar.label.chars().count());
+        let range = format!("{} ({} – {})", grouped(bar.value), grouped(bar.low), grouped(bar.high));
+        out.push_str(&format!("  {}{pad} {drawn} about {range}\n", bar.label));
+    }
+    out
+}
+
+/// A number with thousands apart.
+pub(crate) fn grouped(x: f64) -> String {
+    let whole = format!("{:.0}", x.abs());
+    let digits: Vec<char> = whole.chars().collect();
+    let mut out = String::new();
+    for (i, digit) in digits.iter().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(*digit);
+    }
+    if x < 0.0 && whole != "0" { format!("-{out}") } else { out }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped() {
+        for (x, expected) in [(0.0, "0"), (999.0, "999"), (1_000.0, "1,000"), (-1_234_567.0, "-1,234,567"), (-0.2, "0")] {
+            assert_eq!(grouped(x), expected);
+        }
+    }
+
+    #[test]
+    fn negative_values_draw_nothing_but_their_range() {
+        let drawn = bars(&[Bar { label: "a".into(), value: -5.0, low: -15.0, high: 5.0 }, Bar { label: "bb".into(), value: 100.0, low: 90.0, high: 110.0 }]);
+        assert!(drawn.contains("a  ▒▒ about -5 (-15 – 5)"), "{drawn}");
+    }
+}

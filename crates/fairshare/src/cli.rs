@@ -1,0 +1,388 @@
+//! The command line: nouns and verbs.
+
+use std::path::PathBuf;
+
+use chrono::NaiveDate;
+use clap::{Args, Parser, Subcommand};
+use domain::consent::ConsentAction;
+use domain::{AgreementName, NoticeName, PartnerName, Platform, Purpose};
+use dp::{Delta, Rho};
+use ingest::Deletions;
+
+use crate::output::Format;
+
+/// Shares social-media data exactly as far as each person agreed, and proves it.
+#[derive(Debug, Parser)]
+#[command(name = "fairshare", version, max_term_width = 100, after_help = "Exit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 refused by consent, law or policy, 5 budget exhausted, 6 verification failed, 7 conflict or locked.")]
+pub(crate) struct Cli {
+    /// The deployment's folder.
+    #[arg(long, global = true, env = "FAIRSHARE_DATA", default_value = "fairshare-data", value_name = "DIR")]
+    pub(crate) data: PathBuf,
+    /// How to print data.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+    /// The same as --format json.
+    #[arg(long, global = true, conflicts_with = "format")]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show the whole product on a synthetic town: imports, choices, partners, answers, proof.
+    Demo(Demo),
+    /// Make a deployment.
+    Init(Init),
+    /// Import exports and tables.
+    Import(Import),
+    /// People in the deployment.
+    #[command(subcommand)]
+    Subject(Subject),
+    /// Texts that people are shown before they choose.
+    #[command(subcommand)]
+    Notice(Notice),
+    /// Tables that partners can ask.
+    #[command(subcommand)]
+    Table(Table),
+    /// Approved recipients.
+    #[command(subcommand)]
+    Partner(Partner),
+    /// Contracts with partners.
+    #[command(subcommand)]
+    Agreement(Agreement),
+    /// What people chose.
+    #[command(subcommand)]
+    Consent(Consent),
+    /// May this partner use this person's data for this purpose, now? Says why.
+    Decide(Decide),
+    /// Ask a question as a partner.
+    Query(Query),
+    /// Privacy budgets.
+    #[command(subcommand)]
+    Budget(Budget),
+    /// Answers that left.
+    #[command(subcommand)]
+    Release(Release),
+    /// The tamper-evident log.
+    #[command(subcommand)]
+    Audit(Audit),
+    /// Serve health checks and the public log over HTTP.
+    Serve(Serve),
+    /// Print completions for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// People in the town.
+    #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
+    pub(crate) subjects: u32,
+    /// The same seed makes the same town.
+    #[arg(long, default_value_t = 7)]
+    pub(crate) seed: u64,
+    /// End after the tour instead of serving. Implied without a terminal.
+    #[arg(long)]
+    pub(crate) no_serve: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// The unique name of the audit log, by convention host/path.
+    #[arg(long, default_value = "fairshare.local/log")]
+    pub(crate) origin: String,
+    /// Privacy loss ρ that all releases to all partners may cost together, ever.
+    #[arg(long, default_value = "100")]
+    pub(crate) lifetime_rho: Rho,
+    /// The same for δ.
+    #[arg(long, default_value = "1e-5")]
+    pub(crate) lifetime_delta: Delta,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// Whose export it is; recognised when not named.
+    #[arg(long)]
+    pub(crate) platform: Option<Platform>,
+    /// The mapping of CSV files; NAME.mapping.toml beside NAME.csv when not named.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mapping: Option<PathBuf>,
+    /// Whether records that their owner deleted are left out: apply or ignore.
+    #[arg(long, default_value_t = Deletions::Apply)]
+    pub(crate) deletions: Deletions,
+    /// Archives, folders and files.
+    #[arg(required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Subject {
+    /// List people.
+    List {
+        /// How many at most.
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+        /// After this id.
+        #[arg(long)]
+        after: Option<u32>,
+    },
+    /// Show one person: an id, an account (mastodon:https://…) or a name that only one has.
+    Show {
+        /// The person.
+        subject: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Notice {
+    /// Publish the next version of a notice.
+    Publish {
+        /// The notice.
+        name: NoticeName,
+        /// A file with the text; - for standard input.
+        #[arg(long, value_name = "FILE")]
+        text: PathBuf,
+        /// What it asks consent for; repeat for several.
+        #[arg(long, required = true)]
+        purpose: Vec<Purpose>,
+        /// Whom it names; repeat for several.
+        #[arg(long, required = true)]
+        partner: Vec<PartnerName>,
+        /// BCP 47 tag of the text's language.
+        #[arg(long, default_value = "en")]
+        language: String,
+    },
+    /// List all versions of all notices.
+    List,
+    /// Show a notice.
+    Show {
+        /// The notice.
+        name: NoticeName,
+        /// The version; the newest when not named.
+        #[arg(long)]
+        version: Option<u32>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Table {
+    /// List the tables.
+    List,
+    /// Show the columns of a table, and the contract for it.
+    Show {
+        /// The table.
+        name: domain::catalog::TableName,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Partner {
+    /// Write down a partner.
+    Add {
+        /// Its short name.
+        name: PartnerName,
+        /// The legal person behind it.
+        #[arg(long)]
+        legal_name: String,
+        /// Privacy loss ρ that all its releases may cost, ever.
+        #[arg(long, default_value = "10")]
+        lifetime_rho: Rho,
+        /// The same for δ.
+        #[arg(long, default_value = "1e-6")]
+        lifetime_delta: Delta,
+    },
+    /// Approve it as a recipient.
+    Approve {
+        /// The partner.
+        name: PartnerName,
+    },
+    /// Stop it for now.
+    Suspend {
+        /// The partner.
+        name: PartnerName,
+    },
+    /// List partners.
+    List,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Agreement {
+    /// Write down an agreement.
+    Add {
+        /// Its short name.
+        name: AgreementName,
+        /// With whom.
+        #[arg(long)]
+        partner: PartnerName,
+        /// What for; repeat for several.
+        #[arg(long, required = true)]
+        purpose: Vec<Purpose>,
+        /// Privacy loss ρ that all releases under it may cost together.
+        #[arg(long)]
+        rho: Rho,
+        /// The same for δ.
+        #[arg(long, default_value = "1e-6")]
+        delta: Delta,
+        /// Privacy loss ρ that the releases of one month may cost; all of it when not given.
+        #[arg(long)]
+        window: Option<Rho>,
+        /// First day; today when not given.
+        #[arg(long)]
+        starts: Option<NaiveDate>,
+        /// Last day; a year from its start when not given.
+        #[arg(long)]
+        expires: Option<NaiveDate>,
+    },
+    /// Sign it off.
+    Approve {
+        /// The agreement.
+        name: AgreementName,
+    },
+    /// Put it into force.
+    Activate {
+        /// The agreement.
+        name: AgreementName,
+    },
+    /// Stop it for good.
+    End {
+        /// The agreement.
+        name: AgreementName,
+    },
+    /// List agreements.
+    List,
+    /// Show an agreement.
+    Show {
+        /// The agreement.
+        name: AgreementName,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Consent {
+    /// Record a choice that a person made.
+    Record {
+        /// The person: an id, an account or a name.
+        #[arg(long)]
+        subject: String,
+        /// The recipient.
+        #[arg(long)]
+        partner: PartnerName,
+        /// What for.
+        #[arg(long)]
+        purpose: Purpose,
+        /// give, refuse or withdraw.
+        #[arg(long)]
+        action: ConsentAction,
+        /// The text that the person saw: NAME or NAME@VERSION.
+        #[arg(long)]
+        notice: String,
+    },
+    /// Take over choices from a CSV file with the columns subject, partner, purpose, action, notice.
+    Import {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Show what a person's choices are now.
+    Show {
+        /// The person.
+        subject: String,
+    },
+    /// Show everything that a person ever chose.
+    History {
+        /// The person.
+        subject: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Decide {
+    /// The person: an id, an account or a name.
+    #[arg(long)]
+    pub(crate) subject: String,
+    /// The partner.
+    #[arg(long)]
+    pub(crate) partner: PartnerName,
+    /// What for.
+    #[arg(long)]
+    pub(crate) purpose: Purpose,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Query {
+    /// Who asks.
+    #[arg(long)]
+    pub(crate) partner: PartnerName,
+    /// What for.
+    #[arg(long)]
+    pub(crate) purpose: Purpose,
+    /// Under which agreement; the only one that covers the purpose when not named.
+    #[arg(long)]
+    pub(crate) agreement: Option<AgreementName>,
+    /// The price in ρ (zCDP).
+    #[arg(long, conflicts_with = "epsilon")]
+    pub(crate) rho: Option<Rho>,
+    /// The price as ε at δ = 1e-6, turned into ρ.
+    #[arg(long)]
+    pub(crate) epsilon: Option<f64>,
+    /// Say what it would cost and how exact it would be; look at nothing.
+    #[arg(long)]
+    pub(crate) estimate: bool,
+    /// Pay again for a question that was answered today.
+    #[arg(long, conflicts_with = "estimate")]
+    pub(crate) fresh: bool,
+    /// Narrow a bound: groups=4, rows=10 or word_count=0..500; repeat for several.
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) bound: Vec<String>,
+    /// The question.
+    pub(crate) sql: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Budget {
+    /// Show all budgets.
+    Show,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Release {
+    /// List releases.
+    List {
+        /// Of this partner only.
+        #[arg(long)]
+        partner: Option<PartnerName>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Audit {
+    /// Recompute everything; exit 6 with the first bad entry when something was changed.
+    Verify,
+    /// Sign the log as it is now and publish it.
+    Checkpoint,
+    /// Prove that an entry is in the log.
+    Prove {
+        /// Its index, from 0.
+        entry: u64,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Where to listen.
+    #[arg(long, default_value = "127.0.0.1:8420")]
+    pub(crate) listen: std::net::SocketAddr,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,97 @@
+//! One file per noun.
+
+mod agreement;
+mod audit;
+mod budget;
+mod consent;
+mod decide;
+pub(crate) mod import;
+mod notice;
+mod partner;
+pub(crate) mod query;
+mod release;
+mod serve;
+mod subject;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::CommandFactory;
+use control_plane::Settings;
+use dp::Cost;
+
+use crate::cli::{Cli, Command, Init};
+use crate::demo;
+use crate::deployment::Deployment;
+use crate::output::{Format, note, object};
+
+pub(crate) use serve::serve;
+
+/// Runs one command.
+pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let format = if cli.json { Format::Json } else { cli.format };
+    let data = cli.data;
+    match cli.command {
+        Command::Init(args) => {
+            let deployment = init(&data, args).await?;
+            object(format, &serde_json::json!({ "schema": 1, "data": data, "log_key": deployment.control.verifier_key() }))?;
+            note("next: fairshare import PATH, then fairshare partner add, agreement add, notice publish");
+            close(deployment).await
+        }
+        Command::Demo(args) => demo::demo(args, &data).await,
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "fairshare", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Table(args) => table::table(args, format),
+        command => {
+            let deployment = Deployment::open(&data).await?;
+            let code = on_deployment(command, &deployment, format).await;
+            deployment.control.close().await;
+            code
+        }
+    }
+}
+
+async fn close(deployment: Deployment) -> anyhow::Result<ExitCode> {
+    deployment.control.audit_checkpoint().await?;
+    deployment.control.close().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes a deployment with what the command line says.
+pub(crate) async fn init(data: &std::path::Path, args: Init) -> anyhow::Result<Deployment> {
+    let settings = Settings { origin: args.origin, lifetime: Cost { rho: args.lifetime_rho, delta: args.lifetime_delta } };
+    Deployment::create(data, settings).await
+}
+
+async fn on_deployment(command: Command, deployment: &Deployment, format: Format) -> anyhow::Result<ExitCode> {
+    // What a command wrote is covered by a signed checkpoint when it ends.
+    let mut writes = true;
+    let code = match command {
+        Command::Import(args) => import::import(args, deployment, format).await?,
+        Command::Notice(args) => notice::notice(args, deployment, format).await?,
+        Command::Partner(args) => partner::partner(args, deployment, format).await?,
+        Command::Agreement(args) => agreement::agreement(args, deployment, format).await?,
+        Command::Consent(args) => consent::consent(args, deployment, format).await?,
+        Command::Query(args) => query::query(args, deployment, format).await?,
+        other => {
+            writes = false;
+            match other {
+                Command::Subject(args) => subject::subject(args, deployment, format).await?,
+                Command::Decide(args) => decide::decide(args, deployment, format).await?,
+                Command::Budget(args) => budget::budget(args, deployment, format).await?,
+                Command::Release(args) => release::release(args, deployment, format).await?,
+                Command::Audit(args) => audit::audit(args, deployment, format).await?,
+                Command::Serve(args) => serve(args.listen, deployment).await?,
+                Command::Init(_) | Command::Demo(_) | Command::Completions { .. } | Command::Table(_) | Command::Import(_) | Command::Notice(_) | Command::Partner(_) | Command::Agreement(_) | Command::Consent(_) | Command::Query(_) => {
+                    ExitCode::SUCCESS
+                }
+            }
+        }
+    };
+    if writes {
+        deployment.control.audit_checkpoint().await?;
+    }
+    Ok(code)
+}

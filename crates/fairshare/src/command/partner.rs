@@ -1,0 +1,39 @@
+//! `fairshare partner`.
+
+use std::process::ExitCode;
+
+use domain::agreement::PartnerAct;
+use dp::Cost;
+use serde_json::{Value, json};
+
+use crate::cli::Partner;
+use crate::deployment::Deployment;
+use crate::output::{Format, number, object, rows};
+
+pub(crate) async fn partner(args: Partner, deployment: &Deployment, format: Format) -> anyhow::Result<ExitCode> {
+    let control = &deployment.control;
+    let (name, state) = match args {
+        Partner::Add { name, legal_name, lifetime_rho, lifetime_delta } => {
+            control.partner_add(&name, &legal_name, Cost { rho: lifetime_rho, delta: lifetime_delta }).await?;
+            (name, domain::agreement::PartnerState::Proposed)
+        }
+        Partner::Approve { name } => {
+            let state = control.partner_act(&name, PartnerAct::Approve).await?;
+            (name, state)
+        }
+        Partner::Suspend { name } => {
+            let state = control.partner_act(&name, PartnerAct::Suspend).await?;
+            (name, state)
+        }
+        Partner::List => {
+            let partners = control.partner_list().await?;
+            let headers = ["partner", "legal_name", "state", "rho_spent", "rho_left"];
+            let table: Vec<Vec<Value>> = partners.iter().map(|p| vec![json!(p.name), json!(p.legal_name), json!(p.state), number(p.budget.spent.rho), number(p.budget.left.rho)]).collect();
+            let objects: Vec<Value> = table.iter().map(|row| headers.iter().map(|h| (*h).to_owned()).zip(row.iter().cloned()).collect::<serde_json::Map<_, _>>().into()).collect();
+            rows(format, &headers, &table, &json!({ "schema": 1, "partners": objects }))?;
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
+    object(format, &json!({ "schema": 1, "partner": name, "state": state }))?;
+    Ok(ExitCode::SUCCESS)
+}

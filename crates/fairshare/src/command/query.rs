@@ -1,0 +1,131 @@
+//! `fairshare query`.
+
+use std::process::ExitCode;
+
+use control_plane::Ask;
+use domain::question::{Estimate, Narrowing, Question, Value as Cell};
+use domain::release::{Balance, Quote, Release};
+use dp::{Cost, Delta, Rho};
+use serde_json::{Value, json};
+
+use crate::chart::grouped;
+use crate::cli::Query;
+use crate::deployment::Deployment;
+use crate::failure::Usage;
+use crate::output::{Format, line, note, number, object, rows};
+
+/// The price of a question when none is named, in billionths of ρ.
+pub(crate) const RHO_DEFAULT: Rho = Rho::from_nano(50_000_000);
+
+pub(crate) async fn query(args: Query, deployment: &Deployment, format: Format) -> anyhow::Result<ExitCode> {
+    let rho = match (args.rho, args.epsilon) {
+        (Some(rho), _) => rho,
+        (None, Some(epsilon)) => dp::rho_for_epsilon(epsilon, Delta::LIFETIME).map_err(|e| Usage(e.to_string()))?,
+        (None, None) => RHO_DEFAULT,
+    };
+    let question = Question { sql: args.sql, rho, narrowing: narrowing(&args.bound)? };
+    let ask = Ask { partner: args.partner, purpose: args.purpose, agreement: args.agreement, question, fresh: args.fresh };
+    let room = deployment.clean_room()?;
+    if args.estimate {
+        let quote = deployment.control.release_quote(&*room, &ask).await?;
+        if format == Format::Table { print_quote(&quote)? } else { object(format, &quote_document(&quote))? }
+    } else {
+        let release = deployment.control.release_run(room, &ask).await?;
+        print(&release, format)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `groups=4`, `rows=10`, `word_count=0..500`.
+fn narrowing(bounds: &[String]) -> Result<Narrowing, Usage> {
+    let mut narrowing = Narrowing::default();
+    for bound in bounds {
+        let wrong = || Usage(format!("`{bound}` is not a bound; write groups=4, rows=10 or word_count=0..500"));
+        let (name, value) = bound.split_once('=').ok_or_else(wrong)?;
+        match name {
+            "groups" => narrowing.groups = Some(value.parse().map_err(|_| wrong())?),
+            "rows" => narrowing.rows_per_group = Some(value.parse().map_err(|_| wrong())?),
+            column => {
+                let (low, high) = value.split_once("..").ok_or_else(wrong)?;
+                narrowing.sums.insert(column.to_owned(), (low.parse().map_err(|_| wrong())?, high.parse().map_err(|_| wrong())?));
+            }
+        }
+    }
+    Ok(narrowing)
+}
+
+/// A price with the (ε, δ) that it amounts to.
+fn cost_document(cost: Cost) -> Value {
+    json!({ "rho": number(cost.rho), "epsilon": dp::epsilon(cost, Delta::LIFETIME), "delta": Delta::LIFETIME.to_f64(), "delta_spent": cost.delta.to_f64() })
+}
+
+fn budget_document(budget: &Balance) -> Value {
+    json!({ "spent": { "rho": number(budget.spent.rho), "delta": budget.spent.delta.to_f64() }, "left": { "rho": number(budget.left.rho), "delta": budget.left.delta.to_f64() } })
+}
+
+fn print(release: &Release, format: Format) -> anyhow::Result<()> {
+    let mut headers = Vec::new();
+    for column in &release.presented.columns {
+        headers.push(column.name.clone());
+        if column.role == "aggregate" {
+            headers.extend([format!("{}_low", column.name), format!("{}_high", column.name)]);
+        }
+    }
+    let cells: Vec<Vec<Value>> = release.presented.rows.iter().map(|row| flat(row, &release.presented.columns)).collect();
+    let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
+    let objects: Vec<Value> = cells.iter().map(|row| headers.iter().map(|h| (*h).to_owned()).zip(row.iter().cloned()).collect::<serde_json::Map<_, _>>().into()).collect();
+    let document = json!({
+        "schema": 1, "release": { "id": release.id, "redelivered": release.redelivered }, "columns": release.presented.columns, "rows": objects,
+        "cost": cost_document(release.cost), "budget": budget_document(&release.budget), "as_of": release.as_of,
+    });
+    rows(format, &headers, &cells, &document)?;
+    if format == Format::Table {
+        note(&summary(release));
+    }
+    Ok(())
+}
+
+/// One output row: each value, and for aggregates the ends of its range.
+fn flat(row: &[(Cell, Option<(Cell, Cell)>)], columns: &[domain::question::PresentedColumn]) -> Vec<Value> {
+    let mut out = Vec::new();
+    for ((value, range), column) in row.iter().zip(columns) {
+        out.push(value.to_json());
+        if column.role == "aggregate" {
+            let (low, high) = range.clone().unwrap_or((Cell::Null, Cell::Null));
+            out.extend([low.to_json(), high.to_json()]);
+        }
+    }
+    out
+}
+
+/// One line below a released table.
+pub(crate) fn summary(release: &Release) -> String {
+    let paid = if release.redelivered { "free: this question was answered before, here is the same answer".to_owned() } else { format!("cost ρ = {} (ε = {:.2} at δ = 1e-6)", release.cost.rho, dp::epsilon(release.cost, Delta::LIFETIME)) };
+    format!("release {} as of {} · {paid} · ρ = {} left · ranges hold 19 times out of 20 and cover the privacy noise", release.id, release.as_of.format("%Y-%m-%d %H:%M:%S UTC"), release.budget.left.rho)
+}
+
+fn quote_document(quote: &Quote) -> Value {
+    json!({ "schema": 1, "cost": cost_document(quote.cost), "budget": budget_document(&quote.budget), "fits": quote.fits, "estimate": quote.estimate })
+}
+
+/// The estimate in words.
+pub(crate) fn quote_lines(quote: &Quote) -> Vec<String> {
+    let Estimate { aggregates, threshold, vanishing_below, groups_per_person, rows_per_group } = &quote.estimate;
+    let mut lines = vec![
+        format!("cost               ρ = {} (ε = {:.2} at δ = 1e-6) of ρ = {} left", quote.cost.rho, dp::epsilon(quote.cost, Delta::LIFETIME), quote.budget.left.rho),
+        format!("more like it       {} fit into every budget", quote.fits),
+    ];
+    for a in aggregates {
+        lines.push(format!("expected accuracy  {}: within ±{} (95 %); readable at ±10 % from about {}", a.aggregate, grouped(a.half_width_95), grouped(a.readable_at_10_percent)));
+    }
+    match (threshold, vanishing_below) {
+        (Some(threshold), Some(below)) => lines.push(format!("small groups       shown from about {threshold} people; below {below} almost surely not")),
+        _ => lines.push("groups             all are shown, also empty ones: their list is public".to_owned()),
+    }
+    lines.push(format!("one person counts  in at most {groups_per_person} groups, with at most {rows_per_group} rows in each"));
+    lines
+}
+
+fn print_quote(quote: &Quote) -> std::io::Result<()> {
+    quote_lines(quote).iter().try_for_each(|l| line(l))
+}

@@ -1,0 +1,95 @@
+//! One deployment on disk, and what the world gives it: time, randomness, keys.
+
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+use control_plane::{ControlPlane, Error, Secrets, Settings};
+use data_plane::{DataFusionCleanRoom, ParquetLake};
+use domain::port::{CleanRoom, Clock, Entropy};
+use domain::{Fault, Timestamp};
+use dp::OsNoise;
+
+/// The system's clock.
+pub(crate) struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the one place where the product reads the clock")]
+    fn now(&self) -> Timestamp {
+        chrono::Utc::now()
+    }
+}
+
+/// The system's randomness.
+struct SystemEntropy;
+
+impl Entropy for SystemEntropy {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), Fault> {
+        getrandom::fill(bytes).map_err(|e| Fault::new("asking the operating system for randomness", e.to_string()))
+    }
+}
+
+/// An open deployment.
+pub(crate) struct Deployment {
+    pub(crate) folder: PathBuf,
+    pub(crate) control: ControlPlane,
+    pub(crate) lake: ParquetLake,
+}
+
+impl Deployment {
+    /// Makes a deployment in `folder`.
+    pub(crate) async fn create(folder: &Path, settings: Settings) -> anyhow::Result<Self> {
+        fs::create_dir_all(folder.join("keys")).with_context(|| format!("making the folder {}", folder.display()))?;
+        let secrets = Secrets { log_seed: key(folder, "log.seed", true)?, bounding: key(folder, "bounding.key", true)? };
+        let control = ControlPlane::create(folder, settings, secrets, Arc::new(SystemClock), Arc::new(SystemEntropy)).await?;
+        Ok(Self::over(folder, control))
+    }
+
+    /// Opens the deployment in `folder`.
+    pub(crate) async fn open(folder: &Path) -> anyhow::Result<Self> {
+        let there = folder.join("keys").is_dir();
+        if !there {
+            return Err(Error::NotFound { what: "deployment", name: folder.display().to_string() }.into());
+        }
+        let secrets = Secrets { log_seed: key(folder, "log.seed", false)?, bounding: key(folder, "bounding.key", false)? };
+        let control = ControlPlane::open(folder, secrets, Arc::new(SystemClock), Arc::new(SystemEntropy)).await?;
+        Ok(Self::over(folder, control))
+    }
+
+    fn over(folder: &Path, control: ControlPlane) -> Self {
+        Self { folder: folder.to_owned(), control, lake: ParquetLake::new(folder.join("lake")) }
+    }
+
+    /// The clean room of this deployment. Its noise is the system's; nothing chooses another.
+    pub(crate) fn clean_room(&self) -> anyhow::Result<Arc<dyn CleanRoom>> {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        Ok(Arc::new(DataFusionCleanRoom::new(self.lake.clone(), Arc::new(OsNoise), threads)?))
+    }
+}
+
+/// A secret of 32 bytes, kept in hexadecimal in a file that only its owner can read.
+fn key(folder: &Path, name: &str, create: bool) -> anyhow::Result<[u8; 32]> {
+    let path = folder.join("keys").join(name);
+    let mut bytes = [0; 32];
+    match fs::read_to_string(&path) {
+        Ok(text) => hex::decode_to_slice(text.trim(), &mut bytes).with_context(|| format!("the key {} is damaged; restore it from a backup", path.display()))?,
+        Err(e) if e.kind() == ErrorKind::NotFound && create => {
+            SystemEntropy.fill(&mut bytes)?;
+            let mut file = private_file(&path)?;
+            writeln!(file, "{}", hex::encode(bytes)).and_then(|()| file.sync_all()).with_context(|| format!("writing the key {}", path.display()))?;
+        }
+        Err(e) => return Err(e).with_context(|| format!("reading the key {}", path.display())),
+    }
+    Ok(bytes)
+}
+
+/// A new file that only its owner can read.
+pub(crate) fn private_file(path: &Path) -> anyhow::Result<fs::File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).with_context(|| format!("writing {}", path.display()))
+}
