@@ -40,7 +40,7 @@ impl ExactAnswer {
 
     /// Integer addition commutes: the order of partitions plays no part.
     fn merge(&mut self, (groups, participants): (Vec<Group>, SubjectSet)) {
-        for Group { key, encoded, values } in groups {
+        for Group { key, encoded, values, .. } in groups {
             let (_, sums) = self.groups.entry(encoded).or_insert_with(|| (key, vec![0; values.len()]));
             sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
         }

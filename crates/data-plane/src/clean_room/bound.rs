@@ -25,6 +25,8 @@ pub(super) struct Group {
     pub(super) encoded: Vec<u8>,
     /// Exact values, in the order of the plan's aggregates.
     pub(super) values: Vec<i128>,
+    /// Whether somebody counts in it: a group that was only seen is nobody's.
+    counted: bool,
 }
 
 /// Adds up bounded people of one partition.
@@ -84,6 +86,9 @@ impl<'a> Bounded<'a> {
     /// The groups and the people in them, after the last row.
     pub(super) fn finish(mut self) -> (Vec<Group>, SubjectSet) {
         self.finish_person();
+        // A group that no person's bound left anybody in must not even be a candidate: whether it
+        // was seen depends on more groups of a person than the bound allows.
+        self.groups.retain(|group| group.counted);
         (self.groups, self.participants)
     }
 
@@ -109,7 +114,7 @@ impl<'a> Bounded<'a> {
     }
 
     fn new_group(&self, key: Vec<Value>) -> Group {
-        Group { encoded: encode_key(&key), key, values: vec![0; self.plan.aggregates.len()] }
+        Group { encoded: encode_key(&key), key, values: vec![0; self.plan.aggregates.len()], counted: false }
     }
 
     fn add_row(&mut self, row: usize) -> Result<(), Fault> {
@@ -152,6 +157,7 @@ impl<'a> Bounded<'a> {
         }
         for t in touched {
             let Some(group) = self.groups.get_mut(t.group) else { continue };
+            group.counted = true;
             for ((aggregate, value), sum) in self.plan.aggregates.iter().zip(&mut group.values).zip(t.sums) {
                 *value += aggregate.contribution(&self.plan.bounds, t.rows, sum);
             }

@@ -1,0 +1,245 @@
+//! The clean room against its specification, and against the removal of people.
+
+use std::collections::BTreeMap;
+
+use domain::lake::{Arrival, Snapshot};
+use domain::port::{Lake, Unwatched};
+use domain::question::{Narrowing, Plan, Prepared, Question};
+use domain::record::NormalizedBatch;
+use domain::release::Charge;
+use domain::{SubjectId, SubjectSet, Timestamp};
+use dp::BoundingKey;
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha20Rng;
+use tempfile::TempDir;
+use testkit::{Generator, Reference, ReferenceAnswer, ZeroNoise, env_seed, rows};
+
+use super::*;
+
+/// Triples of data, question and removed person that one run checks.
+const TRIPLES: u64 = 520;
+/// Questions and people that share one data set.
+const PER_DATA: u64 = 4;
+
+/// A lake with one snapshot, laid out at random.
+struct World {
+    _folder: TempDir,
+    room: DataFusionCleanRoom,
+    snapshot: Snapshot,
+}
+
+impl World {
+    /// Writes `arrivals` in a random order, in a random number of imports, to be read by a random
+    /// number of threads.
+    fn lay_out(arrivals: &[Arrival], rng: &mut ChaCha20Rng) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let lake = ParquetLake::new(folder.path());
+        let imports = rng.random_range(1..4_usize);
+        let mut manifest = None;
+        for part in 0..imports {
+            let of_part: Vec<Arrival> = arrivals.iter().map(|a| slice(a, part, imports, rng)).collect();
+            manifest = Some(lake.stage(manifest.as_ref(), &of_part, &Unwatched).unwrap().manifest);
+        }
+        let room = DataFusionCleanRoom::new(lake, Arc::new(ZeroNoise), rng.random_range(1..5)).unwrap();
+        let snapshot = Snapshot { id: 1, at: Timestamp::UNIX_EPOCH, manifest: manifest.unwrap() };
+        Self { _folder: folder, room, snapshot }
+    }
+
+    fn exact(&self, prepared: &Prepared, eligible: &SubjectSet, key: &BoundingKey) -> ReferenceAnswer {
+        let charge = Charge::of_durable_reservation(prepared.cost);
+        let look = PaidLook { prepared, charge: &charge, snapshot: &self.snapshot, eligible, bounding_key: key };
+        let exact = self.room.exact(&look).unwrap();
+        let groups = exact.groups().map(|(key, values)| (domain::question::encode_key(key), values.to_vec())).collect();
+        ReferenceAnswer { groups, participants: exact.into_participants().iter().collect() }
+    }
+}
+
+/// The acts of an arrival whose turn it is, in random order. Acts with equal keys stay in one import
+/// and in their order: which of two equals counts depends on which comes first.
+fn slice(arrival: &Arrival, part: usize, parts: usize, rng: &mut ChaCha20Rng) -> Arrival {
+    let turn = |owner: u32, key: &str| (usize::try_from(owner).unwrap() + key.len()) % parts;
+    let mut activities: Vec<_> = arrival.batch.activities.iter().filter(|a| turn(a.owner, &a.native_key) == part).cloned().collect();
+    let mut order: Vec<usize> = (0..activities.len()).collect();
+    order.shuffle(rng);
+    let mut shuffled: Vec<_> = order.iter().map(|&i| (i, activities[i].clone())).collect();
+    // Equal keys back into their order.
+    let mut places: BTreeMap<(u32, String), Vec<usize>> = BTreeMap::new();
+    for (place, (_, act)) in shuffled.iter().enumerate() {
+        places.entry((act.owner, act.native_key.clone())).or_default().push(place);
+    }
+    for places in places.values().filter(|p| p.len() > 1) {
+        let mut originals: Vec<usize> = places.iter().map(|&p| shuffled[p].0).collect();
+        originals.sort_unstable();
+        for (&place, original) in places.iter().zip(originals) {
+            shuffled[place] = (original, activities[original].clone());
+        }
+    }
+    activities = shuffled.into_iter().map(|(_, act)| act).collect();
+    // People are described by every import; the same words again change nothing.
+    Arrival { batch: NormalizedBatch { activities, ..arrival.batch.clone() }, ids: arrival.ids.clone() }
+}
+
+/// Random people with ids that reach over several buckets.
+fn data(generator: &mut Generator) -> Vec<Arrival> {
+    let people = generator.0.random_range(3..28);
+    let batch = generator.batch(people);
+    let mut ids: Vec<u32> = (0..4_000).collect();
+    ids.shuffle(&mut generator.0);
+    let ids = ids.into_iter().take(people as usize).map(SubjectId).collect();
+    vec![Arrival { batch, ids }]
+}
+
+fn without(arrivals: &[Arrival], gone: SubjectId) -> Vec<Arrival> {
+    arrivals
+        .iter()
+        .map(|a| {
+            let kept: Vec<usize> = (0..a.ids.len()).filter(|&i| a.ids[i] != gone).collect();
+            let moved: BTreeMap<u32, u32> = kept.iter().enumerate().map(|(new, &old)| (old as u32, new as u32)).collect();
+            let activities = a.batch.activities.iter().filter_map(|act| Some(domain::record::ActivityRecord { owner: *moved.get(&act.owner)?, ..act.clone() })).collect();
+            let subjects = kept.iter().map(|&i| a.batch.subjects[i].clone()).collect();
+            Arrival { batch: NormalizedBatch { subjects, activities, ..a.batch.clone() }, ids: kept.iter().map(|&i| a.ids[i]).collect() }
+        })
+        .collect()
+}
+
+fn prepare(generator: &mut Generator) -> Prepared {
+    let sql = generator.sql();
+    let narrowing = Narrowing { groups: Some(1), rows_per_group: Some(1), ..Narrowing::default() };
+    let question = Question { sql: sql.clone(), rho: "0.1".parse().unwrap(), narrowing: if generator.0.random_ratio(1, 4) { narrowing } else { Narrowing::default() } };
+    let mut prepared = validate::validate(&question).unwrap_or_else(|refusal| panic!("{sql}: {refusal}"));
+    // Tight bounds bite on little data.
+    let bounds = &prepared.plan.bounds;
+    if generator.0.random_ratio(1, 2) {
+        prepared.plan.bounds = dp::ContributionBounds::new(bounds.groups().min(generator.0.random_range(1..5)), bounds.rows_per_group().min(generator.0.random_range(1..4)), bounds.rows_at_scan()).unwrap();
+    }
+    prepared
+}
+
+/// T-DP1: one person comes or goes.
+#[test]
+fn one_person_changes_no_more_than_their_bound_and_nobody_else() {
+    let seed = env_seed(20_261_124);
+    eprintln!("seed {seed}");
+    let mut changed = 0;
+    for n in 0..TRIPLES / PER_DATA {
+        let mut generator = Generator::new(seed + n);
+        let mut layout = ChaCha20Rng::seed_from_u64(seed ^ n);
+        let arrivals = data(&mut generator);
+        let world = World::lay_out(&arrivals, &mut layout);
+        for _ in 0..PER_DATA {
+            let mut prepared = prepare(&mut generator);
+            if generator.0.random_ratio(1, 5) {
+                let b = &prepared.plan.bounds;
+                prepared.plan.bounds = dp::ContributionBounds::new(b.groups(), b.rows_per_group(), generator.0.random_range(1..6)).unwrap();
+            }
+            let all = arrivals[0].ids.clone();
+            let eligible: SubjectSet = all.iter().copied().filter(|_| generator.0.random_ratio(4, 5)).collect();
+            let key = BoundingKey::from_bytes(generator.0.random());
+            let person = all[generator.0.random_range(0..all.len())];
+            changed += u64::from(check_removal(&world, &arrivals, &prepared, &eligible, &key, person, &mut layout, &format!("FAIRSHARE_SEED={} {:?}", seed + n, prepared.plan)));
+        }
+    }
+    assert!(changed > TRIPLES / 4, "people hardly ever mattered: {changed} of {TRIPLES}");
+}
+
+#[expect(clippy::too_many_arguments, reason = "one case of the property, spelled out")]
+fn check_removal(world: &World, arrivals: &[Arrival], prepared: &Prepared, eligible: &SubjectSet, key: &BoundingKey, person: SubjectId, layout: &mut ChaCha20Rng, case: &str) -> bool {
+    let plan = &prepared.plan;
+    let with = world.exact(prepared, eligible, key);
+    let smaller = World::lay_out(&without(arrivals, person), layout);
+    let without = smaller.exact(prepared, eligible, key);
+    // Participation of everybody else is the same.
+    assert_eq!(with.participants.iter().filter(|p| **p != person).collect::<Vec<_>>(), without.participants.iter().collect::<Vec<_>>(), "{case}");
+    // What is there without the person is exactly what the others give when the person is not eligible …
+    let mut others = eligible.clone();
+    others.remove(person);
+    assert_eq!(world.exact(prepared, &others, key), without, "{case}");
+    // … and the difference is exactly what the person gives alone.
+    let alone = world.exact(prepared, &eligible.iter().filter(|p| *p == person).collect(), key);
+    let mut sum = without.groups.clone();
+    for (group, values) in &alone.groups {
+        let total = sum.entry(group.clone()).or_insert_with(|| vec![0; values.len()]);
+        total.iter_mut().zip(values).for_each(|(a, b)| *a += b);
+    }
+    assert_eq!(sum, with.groups, "{case}");
+    // Which is within the declared sensitivity, in exact integers.
+    assert!(alone.groups.len() <= plan.bounds.groups() as usize, "{case}");
+    for (place, aggregate) in plan.aggregates.iter().enumerate() {
+        let max = i128::from(aggregate.per_group_max(&plan.bounds));
+        assert!(alone.groups.values().all(|v| v[place].abs() <= max), "{case}");
+        let square: i128 = alone.groups.values().map(|v| v[place] * v[place]).sum();
+        assert!(u128::try_from(square).unwrap() <= aggregate.sensitivity(&plan.bounds).unwrap().get(), "{case}");
+    }
+    !alone.groups.is_empty()
+}
+
+/// The engine and the plain loops agree, bit for bit, on random data, layouts and questions.
+#[test]
+fn the_engine_agrees_with_the_plain_loops() {
+    let seed = env_seed(42);
+    eprintln!("seed {seed}");
+    for n in 0..120 {
+        let mut generator = Generator::new(seed + n);
+        let mut layout = ChaCha20Rng::seed_from_u64(seed ^ n);
+        let arrivals = data(&mut generator);
+        let world = World::lay_out(&arrivals, &mut layout);
+        for _ in 0..4 {
+            let prepared = prepare(&mut generator);
+            let eligible: SubjectSet = arrivals[0].ids.iter().copied().filter(|_| generator.0.random_ratio(4, 5)).collect();
+            let key = BoundingKey::from_bytes(generator.0.random());
+            let expected = Reference { plan: &prepared.plan, eligible: &eligible, key: &key }.answer(&rows(prepared.plan.table, &arrivals));
+            assert_eq!(world.exact(&prepared, &eligible, &key), expected, "FAIRSHARE_SEED={} {:?}", seed + n, prepared.plan);
+        }
+    }
+}
+
+fn ask(sql: &str) -> Prepared {
+    validate::validate(&Question { sql: sql.into(), rho: "0.1".parse().unwrap(), narrowing: Narrowing::default() }).unwrap()
+}
+
+fn answer(world: &World, prepared: &Prepared, eligible: &SubjectSet) -> Answered {
+    let charge = Charge::of_durable_reservation(prepared.cost);
+    world.room.answer(&PaidLook { prepared, charge: &charge, snapshot: &world.snapshot, eligible, bounding_key: &BoundingKey::from_bytes([1; 16]) }).unwrap()
+}
+
+#[test]
+fn nobody_eligible_still_gets_every_public_group() {
+    let mut generator = Generator::new(1);
+    let world = World::lay_out(&data(&mut generator), &mut ChaCha20Rng::seed_from_u64(1));
+    let weekdays = answer(&world, &ask("SELECT weekday, count(*) FROM activity GROUP BY weekday"), &SubjectSet::new());
+    assert_eq!(weekdays.table.rows.len(), 8, "seven days and none");
+    assert!(weekdays.table.rows.iter().all(|r| r.values == [0]));
+    let countries = answer(&world, &ask("SELECT country, count(*) FROM subject GROUP BY country"), &SubjectSet::new());
+    assert!(countries.table.rows.is_empty());
+}
+
+#[test]
+fn groups_of_few_people_are_not_shown() {
+    let mut generator = Generator::new(2);
+    let arrivals = data(&mut generator);
+    let world = World::lay_out(&arrivals, &mut ChaCha20Rng::seed_from_u64(2));
+    let everybody: SubjectSet = arrivals[0].ids.iter().copied().collect();
+    let tags = answer(&world, &ask("SELECT tag, count(distinct subject_id) FROM activity_tag GROUP BY tag"), &everybody);
+    assert!(tags.table.rows.is_empty(), "a few dozen people cannot reach the threshold");
+    assert!(!tags.participants.is_empty());
+}
+
+#[test]
+fn a_charge_of_another_price_is_not_taken() {
+    let mut generator = Generator::new(3);
+    let world = World::lay_out(&data(&mut generator), &mut ChaCha20Rng::seed_from_u64(3));
+    let prepared = ask("SELECT count(*) FROM activity");
+    let charge = Charge::of_durable_reservation(dp::Cost::ZERO);
+    let look = PaidLook { prepared: &prepared, charge: &charge, snapshot: &world.snapshot, eligible: &SubjectSet::new(), bounding_key: &BoundingKey::from_bytes([1; 16]) };
+    assert!(world.room.answer(&look).is_err());
+}
+
+#[test]
+fn equal_questions_have_equal_plans() {
+    let plan = |sql: &str| -> Plan { ask(sql).plan };
+    let base = plan("SELECT kind, media, count(*) FROM activity WHERE language = 'de' AND hour >= 8 GROUP BY kind, media");
+    let same = "select MEDIA as m, Kind, count(*) as n from Activity a where 8 <= hour and a.language in ('de', 'de') group by media, kind order by n desc limit 3";
+    assert_eq!(plan(same).to_json(), base.to_json());
+    assert_ne!(plan("SELECT kind, count(*) FROM activity WHERE language = 'de' AND hour >= 8 GROUP BY kind").to_json(), base.to_json());
+}

@@ -1,0 +1,78 @@
+//! The lake: nothing twice, nothing visible too early, nothing left behind.
+
+use domain::SubjectId;
+use domain::port::Unwatched;
+use rand::RngExt;
+use testkit::Generator;
+
+use super::*;
+
+fn arrival(seed: u64, people: u32) -> Arrival {
+    let mut generator = Generator::new(seed);
+    let batch = generator.batch(people);
+    let ids = (0..people).map(|n| SubjectId(n * 97)).collect();
+    Arrival { batch, ids }
+}
+
+#[test]
+fn a_second_import_is_all_duplicates_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = ParquetLake::new(folder.path());
+    let first = lake.stage(None, &[arrival(1, 40)], &Unwatched).unwrap();
+    let second = lake.stage(Some(&first.manifest), &[arrival(1, 40)], &Unwatched).unwrap();
+    assert_eq!(second.manifest, first.manifest);
+    assert_eq!(second.counts[0].activities(), 0);
+    assert_eq!(second.counts[0].duplicates, first.counts[0].activities() + first.counts[0].duplicates);
+}
+
+#[test]
+fn the_same_rows_in_any_order_give_the_same_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = ParquetLake::new(folder.path());
+    let mut turned = arrival(2, 30);
+    // Keys that occur twice within one owner would make the order matter.
+    let mut seen = std::collections::BTreeSet::new();
+    turned.batch.activities.retain(|a| seen.insert((a.owner, a.native_key.clone())));
+    let straight = lake.stage(None, std::slice::from_ref(&turned), &Unwatched).unwrap();
+    turned.batch.activities.reverse();
+    assert_eq!(lake.stage(None, &[turned], &Unwatched).unwrap().manifest, straight.manifest);
+}
+
+#[test]
+fn one_owner_never_hides_rows_of_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = ParquetLake::new(folder.path());
+    let planted = arrival(3, 2);
+    let first = lake.stage(None, &[planted], &Unwatched).unwrap();
+    let mut victim = arrival(3, 2);
+    victim.ids = vec![SubjectId(5), SubjectId(6)];
+    let second = lake.stage(Some(&first.manifest), &[victim], &Unwatched).unwrap();
+    assert_eq!(second.counts[0].activities(), first.counts[0].activities());
+}
+
+#[test]
+fn what_no_snapshot_names_is_swept() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = ParquetLake::new(folder.path());
+    let kept = lake.stage(None, &[arrival(4, 30)], &Unwatched).unwrap().manifest;
+    let killed = lake.stage(Some(&kept), &[arrival(5, 30)], &Unwatched).unwrap().manifest;
+    std::fs::write(folder.path().join("activity/b00000.tmp"), b"half a file").unwrap();
+    assert!(lake.sweep(std::slice::from_ref(&kept)).unwrap() > 0);
+    assert_eq!(lake.first_damaged(&kept).unwrap(), None);
+    assert!(lake.first_damaged(&killed).unwrap().is_some());
+    assert!(!folder.path().join("activity/b00000.tmp").exists());
+}
+
+#[test]
+fn a_flipped_byte_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = ParquetLake::new(folder.path());
+    let manifest = lake.stage(None, &[arrival(6, 30)], &Unwatched).unwrap().manifest;
+    let file = &manifest.files(TableName::Activity)[0];
+    let path = folder.path().join(&file.path);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let place = Generator::new(6).0.random_range(0..bytes.len());
+    bytes[place] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    assert_eq!(lake.first_damaged(&manifest).unwrap(), Some((TableName::Activity, file.path.clone())));
+}

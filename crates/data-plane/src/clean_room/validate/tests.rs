@@ -1,0 +1,68 @@
+//! Golden refusals: `tests/golden/refusals.txt` holds each question with its code, place and message.
+
+use std::fmt::Write;
+
+use domain::question::Narrowing;
+
+use super::*;
+
+fn ask(sql: &str) -> Question {
+    Question { sql: sql.to_owned(), rho: "0.05".parse().unwrap(), narrowing: Narrowing::default() }
+}
+
+const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/refusals.txt");
+
+/// Rewrites the file when `FAIRSHARE_BLESS=1`.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "blessing golden files is asked for by the environment")]
+fn refusals_are_those_of_the_golden_file() {
+    let golden = std::fs::read_to_string(GOLDEN).unwrap();
+    let mut now = String::new();
+    for case in golden.split("\n\n").filter(|c| !c.trim().is_empty()) {
+        let sql: Vec<&str> = case.lines().take_while(|l| !l.starts_with("=> ")).collect();
+        let sql = sql.join("\n").trim().to_owned();
+        let outcome = match validate(&ask(&sql)) {
+            Ok(_) => "=> accepted".to_owned(),
+            Err(r) => {
+                let place = r.at.map_or_else(String::new, |p| format!(" at {}:{}", p.line, p.column));
+                format!("=> {}{place}: {}\n=> hint: {}", r.code, r.message, r.hint.as_deref().unwrap_or("none"))
+            }
+        };
+        writeln!(now, "{sql}\n{outcome}\n").unwrap();
+    }
+    if std::env::var("FAIRSHARE_BLESS").is_ok_and(|v| v == "1") {
+        std::fs::write(GOLDEN, &now).unwrap();
+        return;
+    }
+    assert_eq!(now.trim(), golden.trim(), "run with FAIRSHARE_BLESS=1 and review the difference");
+}
+
+#[test]
+fn nesting_and_length_are_limited() {
+    let deep = format!("SELECT count(*) FROM activity WHERE {}hour = 1{}", "(".repeat(1_000), ")".repeat(1_000));
+    assert_eq!(validate(&ask(&deep)).unwrap_err().code, RefusalCode::Limit);
+    let long = format!("SELECT count(*) FROM activity WHERE hour IN ({})", vec!["1"; 20_000].join(","));
+    assert_eq!(validate(&ask(&long)).unwrap_err().code, RefusalCode::Limit);
+}
+
+#[test]
+fn bounds_can_be_narrowed_and_never_widened() {
+    let with = |narrowing: Narrowing| validate(&Question { narrowing, ..ask("SELECT kind, sum(word_count) FROM activity GROUP BY kind") });
+    assert_eq!(with(Narrowing { groups: Some(2), ..Narrowing::default() }).unwrap().plan.bounds.groups(), 2);
+    for wide in [
+        Narrowing { groups: Some(1_000), ..Narrowing::default() },
+        Narrowing { groups: Some(0), ..Narrowing::default() },
+        Narrowing { rows_per_group: Some(1_000), ..Narrowing::default() },
+        Narrowing { sums: [("word_count".to_owned(), (0.0, 1e9))].into(), ..Narrowing::default() },
+        Narrowing { sums: [("word_count".to_owned(), (5.0, 1.0))].into(), ..Narrowing::default() },
+        Narrowing { sums: [("word_count".to_owned(), (f64::NAN, 1.0))].into(), ..Narrowing::default() },
+    ] {
+        assert_eq!(with(wide).unwrap_err().code, RefusalCode::Bound);
+    }
+}
+
+#[test]
+fn a_price_of_zero_is_refused() {
+    let free = Question { rho: dp::Rho::ZERO, ..ask("SELECT count(*) FROM activity") };
+    assert_eq!(validate(&free).unwrap_err().code, RefusalCode::Price);
+}
