@@ -58,24 +58,31 @@ pub(crate) async fn open_scope(tx: &mut SqliteConnection, scope: &str, cap: Cost
     Ok(())
 }
 
-/// Takes `cost` out of a budget, or refuses and changes nothing.
+/// Takes `cost` out of every one of `scopes`, or refuses; a refusal leaves `tx` to be rolled back.
 ///
 /// # Guarantee
-/// One conditional update: whatever runs beside it, what is spent never exceeds the cap.
-pub(crate) async fn charge(tx: &mut SqliteConnection, scope: &str, cost: Cost) -> Result<(), Error> {
-    let (rho, delta) = (to_i64(cost.rho.nano())?, to_i64(cost.delta.atto())?);
-    let changed = sqlx::query("UPDATE budget_counter SET rho_spent = rho_spent + ?1, delta_spent = delta_spent + ?2 WHERE scope = ?3 AND rho_cap - rho_spent >= ?1 AND delta_cap - delta_spent >= ?2").bind(rho).bind(delta).bind(scope).execute(&mut *tx).await?;
-    if changed.rows_affected() == 1 {
-        return Ok(());
+/// One conditional update per budget, in one write transaction: whatever runs beside it, what is spent
+/// never exceeds a cap.
+pub(crate) async fn charge(tx: &mut SqliteConnection, scopes: &[String], cost: Cost) -> Result<(), Error> {
+    let mut largest = Rho::MAX;
+    for scope in scopes {
+        largest = largest.min(balance(tx, scope).await?.left.rho);
     }
-    let left = balance(tx, scope).await?.left;
-    Err(over(scope, cost, left).into())
+    let (rho, delta) = (to_i64(cost.rho.nano())?, to_i64(cost.delta.atto())?);
+    for scope in scopes {
+        let changed = sqlx::query("UPDATE budget_counter SET rho_spent = rho_spent + ?1, delta_spent = delta_spent + ?2 WHERE scope = ?3 AND rho_cap - rho_spent >= ?1 AND delta_cap - delta_spent >= ?2").bind(rho).bind(delta).bind(scope).execute(&mut *tx).await?;
+        if changed.rows_affected() != 1 {
+            let left = balance(tx, scope).await?.left;
+            return Err(over(scope, cost, left, largest).into());
+        }
+    }
+    Ok(())
 }
 
-/// The refusal of a price that a budget does not cover.
-pub(crate) fn over(scope: &str, cost: Cost, left: Cost) -> Refusal {
+/// The refusal of a price that a budget does not cover; `largest` fits into all of them.
+fn over(scope: &str, cost: Cost, left: Cost, largest: Rho) -> Refusal {
     let message = format!("the budget `{scope}` does not cover this question: it needs ρ = {} and δ = {}, and ρ = {} and δ = {} are left", cost.rho, cost.delta, left.rho, left.delta);
-    let hint = if left.rho > Rho::ZERO && cost.delta <= left.delta { format!("the largest price that fits is --rho {}", left.rho) } else { "nothing is left here; stored answers are still delivered for free".to_owned() };
+    let hint = if largest > Rho::ZERO && cost.delta <= left.delta { format!("the largest price that fits is --rho {largest}") } else { "nothing is left here; stored answers are still delivered for free".to_owned() };
     Refusal::new(RefusalCode::Budget, message).hint(hint)
 }
 

@@ -69,9 +69,7 @@ impl ControlPlane {
         let snapshot = import::head(&mut tx).await?.ok_or_else(no_snapshot)?;
         let window = budget::month(at);
         budget::open_scope(&mut tx, &budget::window_scope(&terms.name, at), agreement::window_cap(&terms)).await?;
-        for scope in budget::scopes(&ask.partner, &terms.name, &window) {
-            budget::charge(&mut tx, &scope, prepared.cost).await?;
-        }
+        budget::charge(&mut tx, &budget::scopes(&ask.partner, &terms.name, &window), prepared.cost).await?;
         let seq = Self::consent_seq(&mut tx).await?;
         let mut random = [0; 16];
         self.inner.entropy.fill(&mut random)?;

@@ -16,7 +16,7 @@ use crate::command::query::{quote_lines, summary};
 use crate::output::note;
 
 const TAGS: &str = "SELECT tag, count(distinct subject_id) AS people FROM activity_tag GROUP BY tag ORDER BY people DESC LIMIT 12";
-const HOURS: &str = "SELECT hour, count(*) AS acts FROM activity WHERE hour IS NOT NULL GROUP BY hour ORDER BY hour";
+const HOURS: &str = "SELECT hour, count(*) AS acts FROM activity GROUP BY hour HAVING hour IS NOT NULL ORDER BY hour";
 
 /// A whole number as people write it.
 pub(super) fn count(n: u64) -> String {

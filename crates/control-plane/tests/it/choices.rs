@@ -1,0 +1,116 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use control_plane::{ControlPlane, Error};
+use domain::consent::{ConsentAction, ConsentKey, ConsentState, Facts, permitted};
+use domain::subject::{AgeBand, SubjectStatus};
+use domain::{Purpose, RefusalCode, SubjectId};
+use rand::RngExt;
+use testkit::{Generator, SeededEntropy, env_seed};
+
+use crate::world::{PEOPLE, ScriptedRoom, World, ask, choice, secrets};
+
+#[tokio::test]
+async fn replay_is_state_and_bitmaps_follow_every_choice() {
+    let seed = env_seed(5);
+    eprintln!("seed {seed}");
+    let mut rng = Generator::new(seed).0;
+    let world = World::new().await;
+    let mut model: BTreeMap<(u32, Purpose), ConsentState> = BTreeMap::new();
+    for _ in 0..100 {
+        let batch: Vec<_> = (0..rng.random_range(1..40))
+            .map(|_| {
+                let purpose = if rng.random_ratio(1, 2) { Purpose::AggregateStatistics } else { Purpose::AdMeasurement };
+                let action = ConsentAction::ALL[rng.random_range(0..3)];
+                choice(rng.random_range(0..PEOPLE), purpose, action)
+            })
+            .collect();
+        for c in &batch {
+            let state = model.entry((c.key.subject.0, c.key.purpose)).or_insert(ConsentState::Unknown);
+            *state = state.after(c.action);
+        }
+        world.control.consent_record(&batch).await.unwrap();
+    }
+    for (&(subject, purpose), &state) in &model {
+        let key = ConsentKey { subject: SubjectId(subject), partner: "acme".parse().unwrap(), purpose };
+        assert_eq!(world.control.consent_state(&key).await.unwrap(), state);
+        let age = world.control.subject_find(&subject.to_string()).await.unwrap().age;
+        let facts = Facts { status: SubjectStatus::Active, age, consent: state };
+        assert_eq!(world.control.decide(&key).await.unwrap().decision.permit, permitted(facts, purpose), "{subject} {purpose}");
+    }
+    // The verification replays the ledger against states and bitmaps.
+    let report = world.control.audit_verify(None).await.unwrap();
+    assert!(report.verified, "{:?}", report.bad);
+}
+
+#[tokio::test]
+async fn an_acknowledged_withdrawal_is_in_no_release_that_starts_afterwards() {
+    let mut world = World::new().await;
+    let room = Arc::new(ScriptedRoom::default());
+    for subject in 0..PEOPLE {
+        world.choose(subject, Purpose::AggregateStatistics, ConsentAction::Give).await;
+    }
+    world.control.release_run(room.clone(), &ask("count a", "0.01")).await.unwrap();
+    assert_eq!(room.eligible.lock().unwrap().len(), u64::from(PEOPLE));
+    for subject in (0..PEOPLE).step_by(7) {
+        world.choose(subject, Purpose::AggregateStatistics, ConsentAction::Withdraw).await;
+        world.reopen().await;
+        world.control.release_run(room.clone(), &ask(&format!("count {subject}"), "0.01")).await.unwrap();
+        assert!(!room.eligible.lock().unwrap().contains(SubjectId(subject)));
+    }
+}
+
+#[tokio::test]
+async fn minors_are_out_of_advertising_until_their_age_is_known() {
+    let world = World::new().await;
+    let room = Arc::new(ScriptedRoom::default());
+    for subject in 0..PEOPLE {
+        world.choose(subject, Purpose::AdMeasurement, ConsentAction::Give).await;
+    }
+    let ads = |sql: &str| control_plane::Ask { purpose: Purpose::AdMeasurement, ..ask(sql, "0.01") };
+    world.control.release_run(room.clone(), &ads("count 1")).await.unwrap();
+    let eligible = room.eligible.lock().unwrap().clone();
+    assert!(!eligible.contains(SubjectId(0)) && !eligible.contains(SubjectId(4)) && eligible.contains(SubjectId(1)));
+    // Person 10 turns out to be an adult; person 0 says nothing new.
+    let ids = world.import(10..11, |_| AgeBand::From45To54).await;
+    assert_eq!(ids, [SubjectId(10)]);
+    world.control.release_run(room.clone(), &ads("count 2")).await.unwrap();
+    assert!(room.eligible.lock().unwrap().contains(SubjectId(10)));
+    assert!(world.control.audit_verify(None).await.unwrap().verified);
+}
+
+#[tokio::test]
+async fn a_yes_needs_a_notice_that_asked() {
+    let world = World::new().await;
+    let unasked = choice(1, Purpose::AiTraining, ConsentAction::Give);
+    let Err(Error::Refused(refusal)) = world.control.consent_record(&[unasked]).await else { panic!("accepted") };
+    assert_eq!(refusal.code, RefusalCode::Consent);
+    // A no always counts.
+    world.choose(1, Purpose::AiTraining, ConsentAction::Withdraw).await;
+    let nobody = choice(9_999, Purpose::AggregateStatistics, ConsentAction::Give);
+    assert!(matches!(world.control.consent_record(&[nobody]).await, Err(Error::NotFound { what: "subject", .. })));
+    // All or none: the failed batches left nothing.
+    assert_eq!(world.control.consent_history(SubjectId(1)).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn imports_exclude_each_other_and_leave_nothing_when_dropped() {
+    let world = World::new().await;
+    let first = world.control.import_begin().await.unwrap();
+    assert!(matches!(world.control.import_begin().await, Err(Error::Conflict(_))));
+    drop(first);
+    let again = world.import(38..45, |_| AgeBand::From25To34).await;
+    // Known accounts keep their ids, new ones follow without a gap.
+    assert_eq!(again, (38..45).map(SubjectId).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn there_is_one_deployment_per_folder() {
+    let world = World::new().await;
+    let settings = control_plane::Settings { origin: "other.example/log".into(), lifetime: crate::world::cost("1") };
+    let again = ControlPlane::create(world.folder.path(), settings, secrets(), world.clock.clone(), Arc::new(SeededEntropy::new(3))).await;
+    assert!(matches!(again, Err(Error::Conflict(_))));
+    let empty = tempfile::tempdir().unwrap();
+    let none = ControlPlane::open(empty.path(), secrets(), world.clock.clone(), Arc::new(SeededEntropy::new(3))).await;
+    assert!(matches!(none, Err(Error::NotFound { what: "deployment", .. })));
+}

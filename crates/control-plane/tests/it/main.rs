@@ -1,0 +1,7 @@
+//! The control plane as its callers see it, on SQLite.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+
+mod choices;
+mod releases;
+mod tampering;
+mod world;

@@ -1,0 +1,129 @@
+//! One value is changed behind our back, in every table: verification must say so.
+
+use std::sync::Arc;
+
+use domain::Purpose;
+use domain::consent::ConsentAction;
+use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
+
+use crate::world::{ScriptedRoom, World, ask};
+
+async fn full_world() -> World {
+    let world = World::new().await;
+    let room = Arc::new(ScriptedRoom::default());
+    for subject in 1..20 {
+        world.choose(subject, Purpose::AggregateStatistics, ConsentAction::Give).await;
+        world.choose(subject, Purpose::AdMeasurement, if subject % 2 == 0 { ConsentAction::Refuse } else { ConsentAction::Give }).await;
+    }
+    world.choose(3, Purpose::AggregateStatistics, ConsentAction::Withdraw).await;
+    world.control.release_run(room.clone(), &ask("count a", "0.1")).await.unwrap();
+    world.control.release_run(room.clone(), &ask("count a", "0.1")).await.unwrap();
+    world.control.audit_checkpoint().await.unwrap();
+    world.control.release_run(room, &ask("count b", "0.1")).await.unwrap();
+    world
+}
+
+/// Runs `sql` on the store without its triggers, then verifies.
+async fn after(sql: &str) -> control_plane::AuditReport {
+    let mut world = full_world().await;
+    assert!(world.control.audit_verify(None).await.unwrap().verified);
+    world.control.close().await;
+    let url = format!("sqlite://{}", world.folder.path().join("control.sqlite").display());
+    let mut raw = SqliteConnection::connect(&url).await.unwrap();
+    sqlx::query("PRAGMA foreign_keys = OFF").execute(&mut raw).await.unwrap();
+    for row in sqlx::query("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetch_all(&mut raw).await.unwrap() {
+        sqlx::query(AssertSqlSafe(format!("DROP TRIGGER {}", row.get::<String, _>(0)))).execute(&mut raw).await.unwrap();
+    }
+    for statement in sql.split(';').filter(|s| !s.trim().is_empty()) {
+        let changed = sqlx::query(AssertSqlSafe(statement.to_owned())).execute(&mut raw).await.unwrap().rows_affected();
+        assert!(changed > 0, "nothing changed by {statement}");
+    }
+    raw.close().await.unwrap();
+    world.reopen().await;
+    world.control.audit_verify(None).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_changed_value_in_any_table_is_found() {
+    for (sql, names_entry) in [
+        ("UPDATE deployment SET rho_cap = rho_cap + 1", true),
+        ("UPDATE import SET sources = replace(sources, 'people', 'peoplf')", true),
+        ("UPDATE account SET native_id = 'p99' WHERE native_id = 'p7'", true),
+        ("UPDATE subject_fact SET age_band = '18_24' WHERE subject_id = 4", true),
+        ("UPDATE subject SET age_band = '18_24' WHERE subject_id = 4", false),
+        ("UPDATE subject SET status = 'erased' WHERE subject_id = 5", false),
+        ("UPDATE notice SET text = 'May we ever?'", true),
+        ("UPDATE consent_event SET action = 'give' WHERE action = 'withdraw'", true),
+        ("UPDATE consent_event SET subject_id = 21 WHERE id = 5", true),
+        ("UPDATE partner_act SET legal_name = 'Somebody else' WHERE act = 'add'", true),
+        ("UPDATE agreement_act SET terms = replace(terms, '2027-10-31', '2037-10-31') WHERE act = 'add'", true),
+        ("UPDATE release_reservation SET rho = rho - 1 WHERE id = 1", true),
+        ("UPDATE release_outcome SET answer = replace(answer, '[0]', '[7]') WHERE id = 1", true),
+        ("UPDATE release_redelivery SET at = '2026-11-24T10:00:01.000000Z'", true),
+        ("UPDATE audit_entry SET body = replace(body, 'consent_recorded', 'consent_recordeb') WHERE id = 20", true),
+        ("UPDATE audit_entry SET body = body || ' ' WHERE id = 20", true),
+        ("UPDATE audit_entry SET salt = zeroblob(32) WHERE id = 20", true),
+        ("UPDATE audit_entry SET leaf = zeroblob(32) WHERE id = 20", true),
+        ("DELETE FROM audit_entry WHERE id = 20", true),
+        ("DELETE FROM consent_event WHERE id = 5", true),
+        ("UPDATE consent_state SET state = 'given' WHERE state = 'withdrawn'", false),
+        ("UPDATE permitted_chunk SET bits = (SELECT bits FROM permitted_chunk WHERE purpose = 'ad_measurement') WHERE purpose = 'aggregate_statistics'", false),
+        ("UPDATE budget_counter SET rho_spent = rho_spent - 1 WHERE scope = 'deployment'", false),
+        ("UPDATE budget_counter SET rho_cap = rho_cap + 1 WHERE scope LIKE 'window:%'", false),
+        ("DELETE FROM budget_counter WHERE scope LIKE 'agreement:%'", false),
+        ("UPDATE counter SET value = value + 1 WHERE name = 'consent'", false),
+        ("UPDATE checkpoint SET note = replace(note, 'test.example/log', 'test.example/lag')", false),
+        ("INSERT INTO consent_event SELECT 999, 30, partner, purpose, 'give', notice, notice_version, method, at FROM consent_event WHERE id = 1", false),
+        ("INSERT INTO release_redelivery SELECT 99, release, at FROM release_redelivery", false),
+    ] {
+        let report = after(sql).await;
+        assert!(!report.verified, "not found: {sql}");
+        let bad = report.bad.unwrap();
+        assert_eq!(bad.entry.is_some(), names_entry, "{sql}: {bad:?}");
+        if sql.contains("WHERE id = 20") {
+            assert_eq!(bad.entry, Some(20), "{sql}: {bad:?}");
+        }
+    }
+}
+
+/// The newest entries and their rows go, and the tree is made to fit: a checkpoint that was published
+/// before still tells.
+#[tokio::test]
+async fn a_log_that_is_cut_below_a_checkpoint_is_found() {
+    let mut world = full_world().await;
+    world.control.audit_checkpoint().await.unwrap();
+    let before = world.control.audit_verify(None).await.unwrap().entries;
+    world.control.close().await;
+    let mut raw = SqliteConnection::connect(&format!("sqlite://{}", world.folder.path().join("control.sqlite").display())).await.unwrap();
+    for row in sqlx::query("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetch_all(&mut raw).await.unwrap() {
+        sqlx::query(AssertSqlSafe(format!("DROP TRIGGER {}", row.get::<String, _>(0)))).execute(&mut raw).await.unwrap();
+    }
+    let rows = sqlx::query("SELECT leaf FROM audit_entry ORDER BY id").fetch_all(&mut raw).await.unwrap();
+    let mut frontier = audit_log::Frontier::default();
+    for row in &rows[..rows.len() - 1] {
+        frontier.push(audit_log::Hash::from_bytes(row.get::<Vec<u8>, _>(0).try_into().unwrap()));
+    }
+    sqlx::query("DELETE FROM audit_entry WHERE id = (SELECT max(id) FROM audit_entry)").execute(&mut raw).await.unwrap();
+    sqlx::query("DELETE FROM release_outcome WHERE id = (SELECT max(id) FROM release_outcome)").execute(&mut raw).await.unwrap();
+    sqlx::query("DELETE FROM checkpoint WHERE size = (SELECT max(size) FROM checkpoint)").execute(&mut raw).await.unwrap();
+    sqlx::query("UPDATE audit_tree SET frontier = ?").bind(frontier.to_bytes()).execute(&mut raw).await.unwrap();
+    raw.close().await.unwrap();
+    world.reopen().await;
+    let report = world.control.audit_verify(None).await.unwrap();
+    assert_eq!(report.entries, before - 1);
+    assert_eq!(report.bad.unwrap().entry, Some(before - 1));
+}
+
+#[tokio::test]
+async fn proofs_hold_for_outsiders() {
+    let world = full_world().await;
+    let proof = world.control.audit_prove(5).await.unwrap();
+    let verifier = audit_log::Verifier::parse(&world.control.verifier_key()).unwrap();
+    let checkpoint = verifier.open(&proof.checkpoint).unwrap();
+    let salt = audit_log::Salt::from_bytes(hex::decode(&proof.salt).unwrap().try_into().unwrap());
+    assert_eq!(audit_log::entry_leaf(&salt, proof.body.as_bytes()), proof.leaf);
+    audit_log::verify_inclusion(&proof.leaf, &proof.proof, &checkpoint.root).unwrap();
+    let published = std::fs::read_to_string(world.folder.path().join("log/checkpoint")).unwrap();
+    assert_eq!(published, proof.checkpoint);
+    assert!(!proof.body.contains("Person"), "an entry holds no personal data");
+}

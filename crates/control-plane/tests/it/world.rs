@@ -1,0 +1,146 @@
+//! A deployment with people, a partner and a scripted clean room.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use chrono::TimeDelta;
+use control_plane::{Ask, Choice, ControlPlane, NewNotice, Secrets, Settings};
+use domain::agreement::{AgreementAct, AgreementTerms, PartnerAct};
+use domain::catalog::TableName;
+use domain::consent::{ConsentAction, ConsentKey, ConsentMethod};
+use domain::lake::{Arrival, Manifest, Staged};
+use domain::notice::NoticeRef;
+use domain::port::{CleanRoom, PaidLook};
+use domain::question::{Aggregate, Expr, KeySource, Mechanisms, Narrowing, Plan, Prepared, Question, Value, View, ViewColumn};
+use domain::record::{AccountKey, Counts, NormalizedBatch, SourceInfo, SubjectRecord};
+use domain::release::{Answered, NoisedAggregate, NoisedRow, NoisedTable};
+use domain::subject::AgeBand;
+use domain::{Fault, Platform, Purpose, Refusal, RefusalCode, SubjectId, SubjectSet};
+use dp::{Cost, Delta};
+use tempfile::TempDir;
+use testkit::{ManualClock, SeededEntropy};
+
+pub(crate) const PEOPLE: u32 = 40;
+
+/// Another seed each time: a system's randomness does not repeat when a process starts.
+static SEEDS: AtomicU64 = AtomicU64::new(1);
+
+fn entropy() -> Arc<SeededEntropy> {
+    Arc::new(SeededEntropy::new(SEEDS.fetch_add(1, Ordering::SeqCst)))
+}
+
+pub(crate) struct World {
+    pub(crate) folder: TempDir,
+    pub(crate) control: ControlPlane,
+    pub(crate) clock: Arc<ManualClock>,
+}
+
+pub(crate) fn secrets() -> Secrets {
+    Secrets { log_seed: [1; 32], bounding: [2; 32] }
+}
+
+pub(crate) fn cost(rho: &str) -> Cost {
+    Cost { rho: rho.parse().unwrap(), delta: Delta::LIFETIME }
+}
+
+impl World {
+    /// Forty people, every fourth a minor, every tenth of unknown age; partner `acme` with an active
+    /// agreement over ρ = 1.
+    pub(crate) async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::at("2026-11-24T10:00:00Z"));
+        let settings = Settings { origin: "test.example/log".into(), lifetime: cost("100") };
+        let control = ControlPlane::create(folder.path(), settings, secrets(), clock.clone(), entropy()).await.unwrap();
+        let world = Self { folder, control, clock };
+        world.import(0..PEOPLE, |n| if n % 10 == 0 { AgeBand::Unknown } else if n % 4 == 0 { AgeBand::From16To17 } else { AgeBand::From25To34 }).await;
+        world.partner("acme", "1", &[Purpose::AggregateStatistics, Purpose::AdMeasurement]).await;
+        world
+    }
+
+    pub(crate) async fn import(&self, people: std::ops::Range<u32>, age: impl Fn(u32) -> AgeBand) -> Vec<SubjectId> {
+        let subjects = people.map(|n| {
+            let mut s = SubjectRecord::new(AccountKey { platform: Platform::Csv, native_id: format!("p{n}") });
+            s.handle = Some(format!("Person {n}"));
+            s.age = age(n);
+            s
+        });
+        let source = SourceInfo { path: "people.csv".into(), platform: Platform::Csv, sha256: "00".into(), parser: "csv/1".into() };
+        let batch = NormalizedBatch { source, subjects: subjects.collect(), activities: Vec::new(), deleted: 0, rejected: Vec::new() };
+        let mut import = self.control.import_begin().await.unwrap();
+        let ids = self.control.import_assign(&mut import, &batch).await.unwrap();
+        let staged = Staged { manifest: Manifest { schema: 1, bucket_size: 1024, tables: [(TableName::Subject, Vec::new())].into() }, counts: vec![Counts::default()] };
+        self.control.import_commit(import, &staged, &[Arrival { batch, ids: ids.clone() }]).await.unwrap();
+        ids
+    }
+
+    pub(crate) async fn partner(&self, name: &str, rho: &str, purposes: &[Purpose]) {
+        let partner = name.parse().unwrap();
+        self.control.partner_add(&partner, "A legal person", cost("10")).await.unwrap();
+        self.control.partner_act(&partner, PartnerAct::Approve).await.unwrap();
+        let agreement = format!("{name}-1").parse().unwrap();
+        let (starts, expires) = ("2026-11-01".parse().unwrap(), "2027-10-31".parse().unwrap());
+        self.control.agreement_add(&AgreementTerms { name: agreement, partner: partner.clone(), purposes: purposes.to_vec(), lifetime: cost(rho), window: rho.parse().unwrap(), starts, expires }).await.unwrap();
+        let agreement = format!("{name}-1").parse().unwrap();
+        self.control.agreement_act(&agreement, AgreementAct::Approve).await.unwrap();
+        self.control.agreement_act(&agreement, AgreementAct::Activate).await.unwrap();
+        self.control.notice_publish(NewNotice { name: name.parse().unwrap(), language: "en".into(), purposes: purposes.to_vec(), partners: vec![partner], text: "May we?".into() }).await.unwrap();
+    }
+
+    pub(crate) async fn choose(&self, subject: u32, purpose: Purpose, action: ConsentAction) {
+        self.control.consent_record(&[choice(subject, purpose, action)]).await.unwrap();
+    }
+
+    /// Closes the store and opens it anew, as another process would.
+    pub(crate) async fn reopen(&mut self) {
+        self.control.close().await;
+        self.control = ControlPlane::open(self.folder.path(), secrets(), self.clock.clone(), entropy()).await.unwrap();
+    }
+
+    pub(crate) fn tomorrow(&self) {
+        self.clock.forward(TimeDelta::days(1));
+    }
+}
+
+pub(crate) fn choice(subject: u32, purpose: Purpose, action: ConsentAction) -> Choice {
+    let key = ConsentKey { subject: SubjectId(subject), partner: "acme".parse().unwrap(), purpose };
+    Choice { key, action, notice: NoticeRef { name: "acme".parse().unwrap(), version: 1 }, method: ConsentMethod::Page }
+}
+
+pub(crate) fn ask(sql: &str, rho: &str) -> Ask {
+    let question = Question { sql: sql.into(), rho: rho.parse().unwrap(), narrowing: Narrowing::default() };
+    Ask { partner: "acme".parse().unwrap(), purpose: Purpose::AggregateStatistics, agreement: None, question, fresh: false }
+}
+
+/// A clean room that answers with its number of calls and remembers whom it was allowed to see.
+#[derive(Default)]
+pub(crate) struct ScriptedRoom {
+    pub(crate) calls: AtomicU64,
+    pub(crate) eligible: Mutex<SubjectSet>,
+    pub(crate) breaks: AtomicBool,
+}
+
+impl CleanRoom for ScriptedRoom {
+    fn prepare(&self, question: &Question) -> Result<Prepared, Refusal> {
+        if !question.sql.starts_with("count") {
+            return Err(Refusal::new(RefusalCode::Syntax, "not in the script"));
+        }
+        // The text stands in for the plan: different questions have different filters.
+        let filter = Some(domain::question::Predicate::Compare { column: "language".into(), op: domain::question::Comparison::Eq, value: Value::Text(question.sql.clone()) });
+        let bounds = dp::ContributionBounds::new(1, 1, 1).unwrap();
+        let plan = Plan { schema: Plan::SCHEMA, table: TableName::Activity, filter, keys: Vec::new(), key_source: KeySource::Public, aggregates: vec![Aggregate::CountSubjects], bounds };
+        let view = View { columns: vec![ViewColumn { name: "n".into(), expr: Expr::Aggregate(0) }], having: None, order_by: Vec::new(), limit: None, offset: 0 };
+        let cost = Mechanisms::cost(&plan, question.rho);
+        Ok(Prepared { plan, view, cost })
+    }
+
+    fn answer(&self, look: &PaidLook<'_>) -> Result<Answered, Fault> {
+        let call = self.calls.fetch_add(1, Ordering::SeqCst);
+        *self.eligible.lock().unwrap() = look.eligible.clone();
+        if self.breaks.load(Ordering::SeqCst) {
+            panic!("a cell of somebody: alice@example.org");
+        }
+        let aggregate = NoisedAggregate { aggregate: "count(distinct subject_id)".into(), denominator: 1, half_width: 3 };
+        let rows = vec![NoisedRow { key: Vec::new(), values: vec![i64::try_from(call).unwrap()] }];
+        Ok(Answered { table: NoisedTable { schema: 1, keys: Vec::new(), aggregates: vec![aggregate], rows }, participants: SubjectSet::new() })
+    }
+}
