@@ -1,1 +1,26 @@
-fn main() {}
+//! `cargo xtask tidy`: everything that reviewers need not look for.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+#[expect(clippy::print_stderr, clippy::print_stdout, reason = "a command for a terminal")]
+fn main() -> anyhow::Result<ExitCode> {
+    let mut args = std::env::args().skip(1);
+    let Some("tidy") = args.next().as_deref() else {
+        eprintln!("usage: cargo xtask tidy");
+        return Ok(ExitCode::from(2));
+    };
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
+    let metadata = cargo_metadata::MetadataCommand::new().current_dir(root).exec()?;
+    let mut wrong = xtask::wrong_directions(&metadata);
+    wrong.extend(xtask::wrong_licences(&metadata));
+    wrong.extend(xtask::wrong_files(root)?);
+    for line in &wrong {
+        eprintln!("{line}");
+    }
+    if wrong.is_empty() {
+        println!("tidy");
+        return Ok(ExitCode::SUCCESS);
+    }
+    Ok(ExitCode::FAILURE)
+}

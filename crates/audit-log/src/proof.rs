@@ -3,8 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::tree::{node_hash, root_of};
 use crate::Hash;
+use crate::tree::{node_hash, root_of};
 
 /// That a leaf is in a tree: the hashes beside its path, from the leaf upwards.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

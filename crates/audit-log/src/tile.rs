@@ -1,7 +1,7 @@
 //! Tiles (C2SP tlog-tiles): the tree in files that are written once and served as they are.
 
-use crate::tree::root_of;
 use crate::Hash;
+use crate::tree::root_of;
 
 /// Hashes in a full tile.
 const WIDTH: u64 = 256;

@@ -1,8 +1,8 @@
 //! Walks claimed entries and names the first that is bad.
 
+use crate::Hash;
 use crate::entry::{Salt, entry_leaf};
 use crate::tree::Frontier;
-use crate::Hash;
 
 /// An entry as a store holds it.
 #[derive(Debug, Clone)]

@@ -60,7 +60,13 @@ impl ControlPlane {
     }
 
     async fn agreement_record(&self, mut tx: sqlx::Transaction<'static, sqlx::Sqlite>, name: &AgreementName, act: AgreementAct, terms: Option<String>) -> Result<(), Error> {
-        let inserted = sqlx::query("INSERT INTO agreement_act (agreement, act, terms, at) VALUES (?, ?, ?, ?)").bind(name.as_str()).bind(act.as_str()).bind(terms).bind(self.now_text()).execute(&mut *tx).await?;
+        let inserted = sqlx::query("INSERT INTO agreement_act (agreement, act, terms, at) VALUES (?, ?, ?, ?)")
+            .bind(name.as_str())
+            .bind(act.as_str())
+            .bind(terms)
+            .bind(self.now_text())
+            .execute(&mut *tx)
+            .await?;
         let mut audit = AuditWriter::begin(&mut tx, &self.inner).await?;
         audit.append(&mut tx, EntryKind::AgreementActed, "agreement_act", inserted.last_insert_rowid()).await?;
         audit.finish(&mut tx).await?;
@@ -132,11 +138,19 @@ async fn state(connection: &mut SqliteConnection, name: &AgreementName) -> Resul
 ///
 /// # Errors
 /// A refusal that says what is missing.
-pub(crate) async fn covering(connection: &mut SqliteConnection, partner: &PartnerName, purpose: Purpose, named: Option<&AgreementName>, day: NaiveDate) -> Result<AgreementTerms, Error> {
+pub(crate) async fn covering(
+    connection: &mut SqliteConnection,
+    partner: &PartnerName,
+    purpose: Purpose,
+    named: Option<&AgreementName>,
+    day: NaiveDate,
+) -> Result<AgreementTerms, Error> {
     match crate::partner::state(connection, partner).await? {
         PartnerState::Approved => {}
         stands @ (PartnerState::Proposed | PartnerState::Suspended) => {
-            return Err(Refusal::new(RefusalCode::Partner, format!("the partner {partner} is {stands}")).hint(format!("the operator can approve it: fairshare partner approve {partner}")).into());
+            return Err(Refusal::new(RefusalCode::Partner, format!("the partner {partner} is {stands}"))
+                .hint(format!("the operator can approve it: fairshare partner approve {partner}"))
+                .into());
         }
     }
     let mut of_partner = Vec::new();
@@ -151,7 +165,9 @@ pub(crate) async fn covering(connection: &mut SqliteConnection, partner: &Partne
     }
     of_partner.retain(|(_, stands)| *stands == Some(AgreementState::Active));
     if of_partner.is_empty() {
-        return Err(Refusal::new(RefusalCode::Agreement, format!("no agreement of the partner {partner} is active")).hint("the operator can approve and activate one: fairshare agreement list").into());
+        return Err(Refusal::new(RefusalCode::Agreement, format!("no agreement of the partner {partner} is active"))
+            .hint("the operator can approve and activate one: fairshare agreement list")
+            .into());
     }
     of_partner.retain(|(terms, _)| terms.purposes.contains(&purpose));
     if of_partner.is_empty() {
@@ -162,6 +178,8 @@ pub(crate) async fn covering(connection: &mut SqliteConnection, partner: &Partne
     match (current.next(), current.next()) {
         (None, _) => Err(Refusal::new(RefusalCode::Expired, format!("the agreement of the partner {partner} for {purpose} is not valid on {day}")).into()),
         (Some(terms), None) => Ok(terms),
-        (Some(_), Some(_)) => Err(Refusal::new(RefusalCode::Agreement, format!("several agreements of the partner {partner} cover the purpose {purpose}")).hint("name one: --agreement NAME").into()),
+        (Some(_), Some(_)) => {
+            Err(Refusal::new(RefusalCode::Agreement, format!("several agreements of the partner {partner} cover the purpose {purpose}")).hint("name one: --agreement NAME").into())
+        }
     }
 }

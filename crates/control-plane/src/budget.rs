@@ -54,7 +54,12 @@ impl ControlPlane {
 
 /// Makes a counter, unless it is there.
 pub(crate) async fn open_scope(tx: &mut SqliteConnection, scope: &str, cap: Cost) -> Result<(), Error> {
-    sqlx::query("INSERT INTO budget_counter (scope, rho_cap, delta_cap) VALUES (?, ?, ?) ON CONFLICT (scope) DO NOTHING").bind(scope).bind(to_i64(cap.rho.nano())?).bind(to_i64(cap.delta.atto())?).execute(tx).await?;
+    sqlx::query("INSERT INTO budget_counter (scope, rho_cap, delta_cap) VALUES (?, ?, ?) ON CONFLICT (scope) DO NOTHING")
+        .bind(scope)
+        .bind(to_i64(cap.rho.nano())?)
+        .bind(to_i64(cap.delta.atto())?)
+        .execute(tx)
+        .await?;
     Ok(())
 }
 
@@ -70,7 +75,14 @@ pub(crate) async fn charge(tx: &mut SqliteConnection, scopes: &[String], cost: C
     }
     let (rho, delta) = (to_i64(cost.rho.nano())?, to_i64(cost.delta.atto())?);
     for scope in scopes {
-        let changed = sqlx::query("UPDATE budget_counter SET rho_spent = rho_spent + ?1, delta_spent = delta_spent + ?2 WHERE scope = ?3 AND rho_cap - rho_spent >= ?1 AND delta_cap - delta_spent >= ?2").bind(rho).bind(delta).bind(scope).execute(&mut *tx).await?;
+        let changed = sqlx::query(
+            "UPDATE budget_counter SET rho_spent = rho_spent + ?1, delta_spent = delta_spent + ?2 WHERE scope = ?3 AND rho_cap - rho_spent >= ?1 AND delta_cap - delta_spent >= ?2",
+        )
+        .bind(rho)
+        .bind(delta)
+        .bind(scope)
+        .execute(&mut *tx)
+        .await?;
         if changed.rows_affected() != 1 {
             let left = balance(tx, scope).await?.left;
             return Err(over(scope, cost, left, largest).into());
@@ -81,8 +93,13 @@ pub(crate) async fn charge(tx: &mut SqliteConnection, scopes: &[String], cost: C
 
 /// The refusal of a price that a budget does not cover; `largest` fits into all of them.
 fn over(scope: &str, cost: Cost, left: Cost, largest: Rho) -> Refusal {
-    let message = format!("the budget `{scope}` does not cover this question: it needs ρ = {} and δ = {}, and ρ = {} and δ = {} are left", cost.rho, cost.delta, left.rho, left.delta);
-    let hint = if largest > Rho::ZERO && cost.delta <= left.delta { format!("the largest price that fits is --rho {largest}") } else { "nothing is left here; stored answers are still delivered for free".to_owned() };
+    let message =
+        format!("the budget `{scope}` does not cover this question: it needs ρ = {} and δ = {}, and ρ = {} and δ = {} are left", cost.rho, cost.delta, left.rho, left.delta);
+    let hint = if largest > Rho::ZERO && cost.delta <= left.delta {
+        format!("the largest price that fits is --rho {largest}")
+    } else {
+        "nothing is left here; stored answers are still delivered for free".to_owned()
+    };
     Refusal::new(RefusalCode::Budget, message).hint(hint)
 }
 
@@ -113,7 +130,9 @@ pub(crate) fn scopes(partner: &PartnerName, agreement: &AgreementName, window: &
 /// Recomputes every counter from reservations and terms; tells the first that differs.
 pub(crate) async fn first_wrong(tx: &mut SqliteConnection) -> Result<Option<String>, Error> {
     let mut expected: BTreeMap<String, (Cost, Cost)> = BTreeMap::new();
-    let cost = |row: &SqliteRow, at: usize| -> Result<Cost, Error> { Ok(Cost { rho: Rho::from_nano(from_i64(row.try_get(at)?)?), delta: Delta::from_atto(from_i64(row.try_get(at + 1)?)?) }) };
+    let cost = |row: &SqliteRow, at: usize| -> Result<Cost, Error> {
+        Ok(Cost { rho: Rho::from_nano(from_i64(row.try_get(at)?)?), delta: Delta::from_atto(from_i64(row.try_get(at + 1)?)?) })
+    };
     let row = sqlx::query("SELECT rho_cap, delta_cap FROM deployment").fetch_one(&mut *tx).await?;
     expected.insert(DEPLOYMENT.to_owned(), (cost(&row, 0)?, Cost::ZERO));
     for row in sqlx::query("SELECT partner, rho_cap, delta_cap FROM partner_act WHERE act = 'add'").fetch_all(&mut *tx).await? {

@@ -90,7 +90,11 @@ impl ControlPlane {
                 ids.push(*id);
                 continue;
             }
-            let row = sqlx::query("SELECT subject_id FROM account WHERE platform = ? AND native_id = ?").bind(key.platform.as_str()).bind(&key.native_id).fetch_optional(&mut *tx).await?;
+            let row = sqlx::query("SELECT subject_id FROM account WHERE platform = ? AND native_id = ?")
+                .bind(key.platform.as_str())
+                .bind(&key.native_id)
+                .fetch_optional(&mut *tx)
+                .await?;
             let id = match row {
                 Some(row) => SubjectId(row.try_get(0)?),
                 None => {
@@ -122,13 +126,21 @@ impl ControlPlane {
         let id: i64 = row.try_get(0)?;
         let handles: HashMap<&AccountKey, Option<&String>> = arrivals.iter().flat_map(|a| &a.batch.subjects).map(|s| (&s.account, s.handle.as_ref())).collect();
         let facts = new_facts(&mut tx, arrivals).await?;
-        let sources: Vec<SourceRow<'_>> = arrivals.iter().zip(&staged.counts).map(|(a, counts)| SourceRow { source: &a.batch.source, subjects: a.batch.subjects.len(), counts }).collect();
+        let sources: Vec<SourceRow<'_>> =
+            arrivals.iter().zip(&staged.counts).map(|(a, counts)| SourceRow { source: &a.batch.source, subjects: a.batch.subjects.len(), counts }).collect();
         let sources = serde_json::to_string(&sources).map_err(|e| unreadable("sources", e))?;
         let people = digest_of(
             import.new_accounts.iter().map(|(key, subject)| account_text(key.platform.as_str(), &key.native_id, handles.get(key).copied().flatten().map(String::as_str), *subject)),
             facts.iter().map(|(subject, (age, country))| fact_text(*subject, age.as_str(), country.as_deref())),
         );
-        sqlx::query("INSERT INTO import (id, sources, manifest, people_sha256, at) VALUES (?, ?, ?, ?, ?)").bind(id).bind(sources).bind(manifest).bind(people).bind(self.now_text()).execute(&mut *tx).await?;
+        sqlx::query("INSERT INTO import (id, sources, manifest, people_sha256, at) VALUES (?, ?, ?, ?, ?)")
+            .bind(id)
+            .bind(sources)
+            .bind(manifest)
+            .bind(people)
+            .bind(self.now_text())
+            .execute(&mut *tx)
+            .await?;
         for (key, subject) in &import.new_accounts {
             sqlx::query("INSERT INTO account (platform, native_id, handle, subject_id, import_id) VALUES (?, ?, ?, ?, ?)")
                 .bind(key.platform.as_str())
@@ -141,7 +153,13 @@ impl ControlPlane {
         }
         let mut permitted_sets = PermittedWriter::default();
         for (subject, (age, country)) in &facts {
-            sqlx::query("INSERT INTO subject_fact (import_id, subject_id, age_band, country) VALUES (?, ?, ?, ?)").bind(id).bind(subject.0).bind(age.as_str()).bind(country.as_deref()).execute(&mut *tx).await?;
+            sqlx::query("INSERT INTO subject_fact (import_id, subject_id, age_band, country) VALUES (?, ?, ?, ?)")
+                .bind(id)
+                .bind(subject.0)
+                .bind(age.as_str())
+                .bind(country.as_deref())
+                .execute(&mut *tx)
+                .await?;
             sqlx::query("INSERT INTO subject (subject_id, status, age_band, country) VALUES (?, 'active', ?, ?) ON CONFLICT (subject_id) DO UPDATE SET age_band = excluded.age_band, country = excluded.country").bind(subject.0).bind(age.as_str()).bind(country.as_deref()).execute(&mut *tx).await?;
             recompute(&mut tx, &mut permitted_sets, *subject, *age).await?;
         }
@@ -241,7 +259,8 @@ fn digest_of(accounts: impl Iterator<Item = String>, facts: impl Iterator<Item =
 /// The digest over what an import told about people, recomputed from the store.
 pub(crate) async fn people_digest(connection: &mut SqliteConnection, import: i64) -> Result<String, Error> {
     let accounts = sqlx::query("SELECT platform, native_id, handle, subject_id FROM account WHERE import_id = ?").bind(import).fetch_all(&mut *connection).await?;
-    let accounts = accounts.iter().map(|row| Ok(account_text(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, SubjectId(row.try_get(3)?)))).collect::<Result<Vec<_>, sqlx::Error>>()?;
+    let accounts =
+        accounts.iter().map(|row| Ok(account_text(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, SubjectId(row.try_get(3)?)))).collect::<Result<Vec<_>, sqlx::Error>>()?;
     let facts = sqlx::query("SELECT subject_id, age_band, country FROM subject_fact WHERE import_id = ? ORDER BY subject_id").bind(import).fetch_all(connection).await?;
     let facts = facts.iter().map(|row| Ok(fact_text(SubjectId(row.try_get(0)?), row.try_get(1)?, row.try_get(2)?))).collect::<Result<Vec<_>, sqlx::Error>>()?;
     Ok(digest_of(accounts.into_iter(), facts.into_iter()))

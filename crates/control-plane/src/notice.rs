@@ -34,7 +34,9 @@ impl ControlPlane {
     /// A refusal when it names no purpose or no partner or has no text; not found for an unknown partner.
     pub async fn notice_publish(&self, new: NewNotice) -> Result<Notice, Error> {
         if new.purposes.is_empty() || new.partners.is_empty() || new.text.trim().is_empty() {
-            return Err(Refusal::new(RefusalCode::Consent, "a notice needs a text, a purpose and a partner").hint("consent is for a named purpose and recipient: --purpose … --partner …").into());
+            return Err(Refusal::new(RefusalCode::Consent, "a notice needs a text, a purpose and a partner")
+                .hint("consent is for a named purpose and recipient: --purpose … --partner …")
+                .into());
         }
         let mut tx = self.inner.store.begin().await?;
         for partner in &new.partners {
@@ -69,7 +71,8 @@ impl ControlPlane {
     /// # Errors
     /// A fault of the store.
     pub async fn notice_list(&self) -> Result<Vec<Notice>, Error> {
-        let rows = sqlx::query("SELECT name, version, language, purposes, partners, text, sha256, at FROM notice ORDER BY name, version").fetch_all(self.inner.store.reader()).await?;
+        let rows =
+            sqlx::query("SELECT name, version, language, purposes, partners, text, sha256, at FROM notice ORDER BY name, version").fetch_all(self.inner.store.reader()).await?;
         rows.iter().map(notice).collect()
     }
 
@@ -83,7 +86,13 @@ impl ControlPlane {
 }
 
 pub(crate) async fn find(connection: &mut SqliteConnection, name: &NoticeName, version: Option<u32>) -> Result<Notice, Error> {
-    let row = sqlx::query("SELECT name, version, language, purposes, partners, text, sha256, at FROM notice WHERE name = ?1 AND (?2 IS NULL OR version = ?2) ORDER BY version DESC LIMIT 1").bind(name.as_str()).bind(version).fetch_optional(connection).await?;
+    let row = sqlx::query(
+        "SELECT name, version, language, purposes, partners, text, sha256, at FROM notice WHERE name = ?1 AND (?2 IS NULL OR version = ?2) ORDER BY version DESC LIMIT 1",
+    )
+    .bind(name.as_str())
+    .bind(version)
+    .fetch_optional(connection)
+    .await?;
     let called = || version.map_or_else(|| name.to_string(), |v| format!("{name} v{v}"));
     notice(&row.ok_or_else(|| Error::NotFound { what: "notice", name: called() })?)
 }

@@ -53,7 +53,8 @@ impl ControlPlane {
     pub async fn partner_act(&self, name: &PartnerName, act: PartnerAct) -> Result<PartnerState, Error> {
         let mut tx = self.inner.store.begin().await?;
         let new = PartnerState::after(Some(state(&mut tx, name).await?), act)?;
-        let inserted = sqlx::query("INSERT INTO partner_act (partner, act, at) VALUES (?, ?, ?)").bind(name.as_str()).bind(act.as_str()).bind(self.now_text()).execute(&mut *tx).await?;
+        let inserted =
+            sqlx::query("INSERT INTO partner_act (partner, act, at) VALUES (?, ?, ?)").bind(name.as_str()).bind(act.as_str()).bind(self.now_text()).execute(&mut *tx).await?;
         self.partner_entry(tx, inserted.last_insert_rowid()).await?;
         Ok(new)
     }

@@ -1,8 +1,8 @@
 //! People: who they are here, and what rules need to know of them.
 
+use domain::SubjectId;
 use domain::record::AccountKey;
 use domain::subject::{AgeBand, SubjectStatus};
-use domain::SubjectId;
 use sqlx::{Row, SqliteConnection};
 
 use crate::store::parse_word;
@@ -73,7 +73,8 @@ async fn info(connection: &mut SqliteConnection, id: SubjectId) -> Result<Subjec
     let row = sqlx::query("SELECT status, age_band, country FROM subject WHERE subject_id = ?").bind(id.0).fetch_optional(&mut *connection).await?;
     let row = row.ok_or_else(|| not_found(id))?;
     let accounts = sqlx::query("SELECT platform, native_id, handle FROM account WHERE subject_id = ? ORDER BY platform, native_id").bind(id.0).fetch_all(connection).await?;
-    let accounts = accounts.iter().map(|row| Ok((AccountKey { platform: parse_word(row.try_get(0)?)?, native_id: row.try_get(1)? }, row.try_get(2)?))).collect::<Result<_, Error>>()?;
+    let accounts =
+        accounts.iter().map(|row| Ok((AccountKey { platform: parse_word(row.try_get(0)?)?, native_id: row.try_get(1)? }, row.try_get(2)?))).collect::<Result<_, Error>>()?;
     Ok(SubjectInfo { id, status: parse_word(row.try_get(0)?)?, age: parse_word(row.try_get(1)?)?, country: row.try_get(2)?, accounts })
 }
 

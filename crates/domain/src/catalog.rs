@@ -107,7 +107,6 @@ pub struct Table {
 /// Rows of one person that a question looks at, at most: limits the work one person can cause.
 pub const ROWS_AT_SCAN: u32 = 100_000;
 
-
 impl Table {
     /// The table of that name.
     #[must_use]
@@ -197,11 +196,7 @@ const ACTIVITY_TAG: Table = Table {
     row_per: "act and hashtag",
     groups: 20,
     rows_per_group: 20,
-    columns: &[
-        id("activity_id", "the act"),
-        id("subject_id", "whose act it is"),
-        column("tag", ColumnType::Text, "hashtag in lower case, without #"),
-    ],
+    columns: &[id("activity_id", "the act"), id("subject_id", "whose act it is"), column("tag", ColumnType::Text, "hashtag in lower case, without #")],
 };
 
 const SUBJECT: Table = Table {

@@ -23,7 +23,17 @@ pub(crate) fn bars(bars: &[Bar]) -> String {
     let mut out = String::new();
     for bar in bars {
         let (low, value, high) = (place(bar.low), place(bar.value), place(bar.high));
-        let drawn: String = (0..high.max(1)).map(|c| if c < low { '█' } else if c < value { '▓' } else { '▒' }).collect();
+        let drawn: String = (0..high.max(1))
+            .map(|c| {
+                if c < low {
+                    '█'
+                } else if c < value {
+                    '▓'
+                } else {
+                    '▒'
+                }
+            })
+            .collect();
         let pad = " ".repeat(label_width - bar.label.chars().count());
         let range = format!("{} ({} – {})", grouped(bar.value), grouped(bar.low), grouped(bar.high));
         out.push_str(&format!("  {}{pad} {drawn} about {range}\n", bar.label));
@@ -37,7 +47,7 @@ pub(crate) fn grouped(x: f64) -> String {
     let digits: Vec<char> = whole.chars().collect();
     let mut out = String::new();
     for (i, digit) in digits.iter().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             out.push(',');
         }
         out.push(*digit);

@@ -13,7 +13,12 @@ use crate::output::Format;
 
 /// Shares social-media data exactly as far as each person agreed, and proves it.
 #[derive(Debug, Parser)]
-#[command(name = "fairshare", version, max_term_width = 100, after_help = "Exit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 refused by consent, law or policy, 5 budget exhausted, 6 verification failed, 7 conflict or locked.")]
+#[command(
+    name = "fairshare",
+    version,
+    max_term_width = 100,
+    after_help = "Exit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 refused by consent, law or policy, 5 budget exhausted, 6 verification failed, 7 conflict or locked."
+)]
 pub(crate) struct Cli {
     /// The deployment's folder.
     #[arg(long, global = true, env = "FAIRSHARE_DATA", default_value = "fairshare-data", value_name = "DIR")]

@@ -30,7 +30,11 @@ impl Progress for TerminalProgress {
     fn begin(&self, stage: &str, unit: &str, total: Option<u64>) {
         let target = if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr_with_hz(8) } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(total, target);
-        let template = if total.is_some() { "{spinner} {msg} [{bar:28}] {human_pos}/{human_len} {prefix} · {per_sec} · {eta} left" } else { "{spinner} {msg} {human_pos} {prefix} · {per_sec}" };
+        let template = if total.is_some() {
+            "{spinner} {msg} [{bar:28}] {human_pos}/{human_len} {prefix} · {per_sec} · {eta} left"
+        } else {
+            "{spinner} {msg} {human_pos} {prefix} · {per_sec}"
+        };
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }

@@ -102,7 +102,13 @@ mod tests {
 
     #[test]
     fn hosts_are_found() {
-        for (url, expected) in [("https://Example.org/a?b", Some("example.org")), ("http://u:p@example.org:80", Some("example.org")), ("ftp://example.org", None), ("https://localhost/", None), ("https:///x", None)] {
+        for (url, expected) in [
+            ("https://Example.org/a?b", Some("example.org")),
+            ("http://u:p@example.org:80", Some("example.org")),
+            ("ftp://example.org", None),
+            ("https://localhost/", None),
+            ("https:///x", None),
+        ] {
             assert_eq!(host(url).as_deref(), expected, "{url}");
         }
     }

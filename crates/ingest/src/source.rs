@@ -113,7 +113,9 @@ pub fn read(source: &Source, options: &Options, progress: &dyn Progress) -> Resu
         Platform::Mastodon => mastodon::read(path, info(path, Platform::Mastodon, "mastodon/1")?, options, progress),
         Platform::Ldbc => ldbc::read(path, info(path, Platform::Ldbc, "ldbc/1")?, options, progress),
         Platform::Csv => csv::read(path, info(path, Platform::Csv, "csv/1")?, options, progress),
-        platform @ (Platform::Bluesky | Platform::X | Platform::Instagram | Platform::Facebook | Platform::Tiktok | Platform::Youtube | Platform::Reddit | Platform::Linkedin) => Err(IngestError::Unsupported { platform }),
+        platform @ (Platform::Bluesky | Platform::X | Platform::Instagram | Platform::Facebook | Platform::Tiktok | Platform::Youtube | Platform::Reddit | Platform::Linkedin) => {
+            Err(IngestError::Unsupported { platform })
+        }
     }
 }
 

@@ -35,7 +35,9 @@ impl Row {
 pub fn rows(table: TableName, arrivals: &[Arrival]) -> Vec<Row> {
     match table {
         TableName::Activity => acts(arrivals).map(|(subject, platform, act)| activity(subject, platform, act)).collect(),
-        TableName::ActivityTag => acts(arrivals).flat_map(|(subject, _, act)| act.tags.iter().map(move |tag| row(subject, (0, tag.clone()), vec![("tag", Value::Text(tag.clone()))]))).collect(),
+        TableName::ActivityTag => {
+            acts(arrivals).flat_map(|(subject, _, act)| act.tags.iter().map(move |tag| row(subject, (0, tag.clone()), vec![("tag", Value::Text(tag.clone()))]))).collect()
+        }
         TableName::Subject => people(arrivals).into_iter().map(|(subject, values)| row(subject, (0, String::new()), values.into_iter().collect())).collect(),
         TableName::SubjectInterest => {
             let all = subjects(arrivals).flat_map(|(id, s)| s.interests.iter().map(move |i| (id, i.topic.clone(), i.origin)));

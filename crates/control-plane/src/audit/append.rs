@@ -52,7 +52,10 @@ impl<'a> AuditWriter<'a> {
 
     /// Keeps the tree. Must be called before the transaction is committed.
     pub(crate) async fn finish(self, tx: &mut SqliteConnection) -> Result<(), Error> {
-        sqlx::query("INSERT INTO audit_tree (id, frontier) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET frontier = excluded.frontier").bind(self.frontier.to_bytes()).execute(tx).await?;
+        sqlx::query("INSERT INTO audit_tree (id, frontier) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET frontier = excluded.frontier")
+            .bind(self.frontier.to_bytes())
+            .execute(tx)
+            .await?;
         Ok(())
     }
 }

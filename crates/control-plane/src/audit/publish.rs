@@ -73,7 +73,8 @@ async fn entries(tx: &mut SqliteConnection) -> Result<Vec<PublicEntry>, Error> {
     let rows = sqlx::query("SELECT salt, body, leaf FROM audit_entry ORDER BY id").fetch_all(tx).await?;
     rows.iter()
         .map(|row| {
-            let bytes = |column: usize| -> Result<[u8; 32], Error> { Ok(row.try_get::<Vec<u8>, _>(column)?.try_into().map_err(|_| Fault::broken("an audit entry of the wrong size"))?) };
+            let bytes =
+                |column: usize| -> Result<[u8; 32], Error> { Ok(row.try_get::<Vec<u8>, _>(column)?.try_into().map_err(|_| Fault::broken("an audit entry of the wrong size"))?) };
             let body: String = row.try_get(1)?;
             Ok(PublicEntry { leaf: Hash::from_bytes(bytes(2)?), commitment: commitment(&Salt::from_bytes(bytes(0)?), body.as_bytes()) })
         })

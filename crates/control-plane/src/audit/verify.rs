@@ -164,7 +164,9 @@ async fn rows_of_entries(tx: &mut SqliteConnection, entries: &[Entry]) -> Result
         let Ok(text) = row_text(tx, &row.table, row.id).await else { return Ok(found(claimed.index, format!("row {} of {} cannot be read", row.id, row.table))) };
         match text {
             None => return Ok(found(claimed.index, format!("row {} of {} is missing", row.id, row.table))),
-            Some(text) if row_digest(&claimed.salt, text.as_bytes()).to_string() != row.digest => return Ok(found(claimed.index, format!("row {} of {} was changed", row.id, row.table))),
+            Some(text) if row_digest(&claimed.salt, text.as_bytes()).to_string() != row.digest => {
+                return Ok(found(claimed.index, format!("row {} of {} was changed", row.id, row.table)));
+            }
             Some(_) => {}
         }
     }
@@ -251,7 +253,9 @@ async fn permitted_sets(tx: &mut SqliteConnection, replayed: &BTreeMap<(i64, Str
     }
     let mut expected: BTreeMap<(String, String), SubjectSet> = BTreeMap::new();
     for ((subject, partner, purpose), (consent, _)) in replayed {
-        let (Some(&(status, age)), Ok(parsed), Ok(id)) = (facts.get(subject), purpose.parse::<Purpose>(), u32::try_from(*subject)) else { return Ok(found(None, "a choice of nobody")) };
+        let (Some(&(status, age)), Ok(parsed), Ok(id)) = (facts.get(subject), purpose.parse::<Purpose>(), u32::try_from(*subject)) else {
+            return Ok(found(None, "a choice of nobody"));
+        };
         let set = expected.entry((partner.clone(), purpose.clone())).or_default();
         if permitted(Facts { status, age, consent: *consent }, parsed) {
             set.insert(SubjectId(id));

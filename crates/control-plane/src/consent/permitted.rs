@@ -15,7 +15,11 @@ const CHUNK: u32 = 1 << 16;
 
 /// Everybody who may be counted, as of what `connection` sees.
 pub(crate) async fn permitted_set(connection: &mut SqliteConnection, partner: &PartnerName, purpose: Purpose) -> Result<SubjectSet, Error> {
-    let rows = sqlx::query("SELECT chunk, bits FROM permitted_chunk WHERE partner = ? AND purpose = ? ORDER BY chunk").bind(partner.as_str()).bind(purpose.as_str()).fetch_all(connection).await?;
+    let rows = sqlx::query("SELECT chunk, bits FROM permitted_chunk WHERE partner = ? AND purpose = ? ORDER BY chunk")
+        .bind(partner.as_str())
+        .bind(purpose.as_str())
+        .fetch_all(connection)
+        .await?;
     let mut all = SubjectSet::new();
     for row in rows {
         let bits: Vec<u8> = row.try_get(1)?;
@@ -43,7 +47,12 @@ impl PermittedWriter {
         let (chunk, low) = (subject.0 / CHUNK, subject.0 % CHUNK);
         let key = (partner.clone(), purpose, chunk);
         if !self.chunks.contains_key(&key) {
-            let row = sqlx::query("SELECT bits FROM permitted_chunk WHERE partner = ? AND purpose = ? AND chunk = ?").bind(partner.as_str()).bind(purpose.as_str()).bind(chunk).fetch_optional(tx).await?;
+            let row = sqlx::query("SELECT bits FROM permitted_chunk WHERE partner = ? AND purpose = ? AND chunk = ?")
+                .bind(partner.as_str())
+                .bind(purpose.as_str())
+                .bind(chunk)
+                .fetch_optional(tx)
+                .await?;
             let bits = match row {
                 Some(row) => RoaringBitmap::deserialize_from(row.try_get::<Vec<u8>, _>(0)?.as_slice()).map_err(|e| unreadable("a permitted set", e))?,
                 None => RoaringBitmap::new(),
@@ -51,7 +60,11 @@ impl PermittedWriter {
             self.chunks.insert(key.clone(), bits);
         }
         if let Some(bits) = self.chunks.get_mut(&key) {
-            if permitted { bits.insert(low) } else { bits.remove(low) };
+            if permitted {
+                bits.insert(low)
+            } else {
+                bits.remove(low)
+            };
         }
         Ok(())
     }

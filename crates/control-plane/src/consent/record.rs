@@ -110,7 +110,10 @@ impl ControlPlane {
     /// # Errors
     /// A fault of the store.
     pub async fn consent_history(&self, subject: SubjectId) -> Result<Vec<ConsentEvent>, Error> {
-        let rows = sqlx::query("SELECT id, subject_id, partner, purpose, action, notice, notice_version, method, at FROM consent_event WHERE subject_id = ? ORDER BY id").bind(subject.0).fetch_all(self.inner.store.reader()).await?;
+        let rows = sqlx::query("SELECT id, subject_id, partner, purpose, action, notice, notice_version, method, at FROM consent_event WHERE subject_id = ? ORDER BY id")
+            .bind(subject.0)
+            .fetch_all(self.inner.store.reader())
+            .await?;
         rows.iter().map(event).collect()
     }
 }
@@ -128,7 +131,12 @@ fn check(action: ConsentAction, key: &ConsentKey, notice: &Notice) -> Result<(),
 }
 
 pub(super) async fn state(connection: &mut SqliteConnection, key: &ConsentKey) -> Result<ConsentState, Error> {
-    let row = sqlx::query("SELECT state FROM consent_state WHERE subject_id = ? AND partner = ? AND purpose = ?").bind(key.subject.0).bind(key.partner.as_str()).bind(key.purpose.as_str()).fetch_optional(connection).await?;
+    let row = sqlx::query("SELECT state FROM consent_state WHERE subject_id = ? AND partner = ? AND purpose = ?")
+        .bind(key.subject.0)
+        .bind(key.partner.as_str())
+        .bind(key.purpose.as_str())
+        .fetch_optional(connection)
+        .await?;
     match row {
         Some(row) => Ok(parse_word(row.try_get(0)?)?),
         None => Ok(ConsentState::Unknown),

@@ -16,7 +16,10 @@ impl ControlPlane {
     /// A fault of the store.
     pub async fn recover(&self) -> Result<u64, Error> {
         let before = time_text(self.now() - RUNNING_MAX);
-        let open = sqlx::query("SELECT release FROM release_reservation r WHERE at < ? AND NOT EXISTS (SELECT 1 FROM release_outcome o WHERE o.release = r.release)").bind(before).fetch_all(self.inner.store.reader()).await?;
+        let open = sqlx::query("SELECT release FROM release_reservation r WHERE at < ? AND NOT EXISTS (SELECT 1 FROM release_outcome o WHERE o.release = r.release)")
+            .bind(before)
+            .fetch_all(self.inner.store.reader())
+            .await?;
         for row in &open {
             let id = parse_word(row.try_get(0)?)?;
             match self.release_settle(&id, None).await {

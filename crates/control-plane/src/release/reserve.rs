@@ -56,15 +56,15 @@ impl ControlPlane {
         let mut tx = self.inner.store.begin().await?;
         let terms = agreement::covering(&mut tx, &ask.partner, ask.purpose, ask.agreement.as_ref(), at.date_naive()).await?;
         let key = release_key(ask, &terms, prepared, at);
-        if !ask.fresh {
-            if let Some(stored) = stored(&mut tx, &key, &terms).await? {
-                let inserted = sqlx::query("INSERT INTO release_redelivery (release, at) VALUES (?, ?)").bind(stored.id.as_str()).bind(time_text(at)).execute(&mut *tx).await?;
-                let mut audit = AuditWriter::begin(&mut tx, &self.inner).await?;
-                audit.append(&mut tx, EntryKind::ReleaseRedelivered, "release_redelivery", inserted.last_insert_rowid()).await?;
-                audit.finish(&mut tx).await?;
-                tx.commit().await?;
-                return Ok(Start::Stored(Box::new(stored)));
-            }
+        if !ask.fresh
+            && let Some(stored) = stored(&mut tx, &key, &terms).await?
+        {
+            let inserted = sqlx::query("INSERT INTO release_redelivery (release, at) VALUES (?, ?)").bind(stored.id.as_str()).bind(time_text(at)).execute(&mut *tx).await?;
+            let mut audit = AuditWriter::begin(&mut tx, &self.inner).await?;
+            audit.append(&mut tx, EntryKind::ReleaseRedelivered, "release_redelivery", inserted.last_insert_rowid()).await?;
+            audit.finish(&mut tx).await?;
+            tx.commit().await?;
+            return Ok(Start::Stored(Box::new(stored)));
         }
         let snapshot = import::head(&mut tx).await?.ok_or_else(no_snapshot)?;
         let window = budget::month(at);
@@ -91,7 +91,11 @@ impl ControlPlane {
         .bind(time_text(at))
         .execute(&mut *tx)
         .await?;
-        sqlx::query("INSERT INTO release_current (release_key, release) VALUES (?, ?) ON CONFLICT (release_key) DO UPDATE SET release = excluded.release").bind(&key).bind(id.as_str()).execute(&mut *tx).await?;
+        sqlx::query("INSERT INTO release_current (release_key, release) VALUES (?, ?) ON CONFLICT (release_key) DO UPDATE SET release = excluded.release")
+            .bind(&key)
+            .bind(id.as_str())
+            .execute(&mut *tx)
+            .await?;
         let mut audit = AuditWriter::begin(&mut tx, &self.inner).await?;
         audit.append(&mut tx, EntryKind::ReleaseReserved, "release_reservation", inserted.last_insert_rowid()).await?;
         audit.finish(&mut tx).await?;
@@ -118,7 +122,9 @@ async fn stored(tx: &mut SqliteConnection, key: &str, terms: &AgreementTerms) ->
     let Some(row) = row else { return Ok(None) };
     let outcome: Option<String> = row.try_get(4)?;
     match outcome.as_deref() {
-        None => Err(Refusal::new(RefusalCode::Running, "the same question is being answered right now").hint("ask again in a moment: the answer will be delivered for free").into()),
+        None => {
+            Err(Refusal::new(RefusalCode::Running, "the same question is being answered right now").hint("ask again in a moment: the answer will be delivered for free").into())
+        }
         Some("answered") => {
             let answer: String = row.try_get(5)?;
             Ok(Some(Stored {

@@ -48,7 +48,9 @@ impl ControlPlane {
         let Reserved { id, charge, snapshot, eligible, at, agreement: _ } = reserved;
         let key = self.bounding_key(at);
         let prepared = prepared.clone();
-        let looked = tokio::task::spawn_blocking(move || room.answer(&PaidLook { prepared: &prepared, charge: &charge, snapshot: &snapshot, eligible: &eligible, bounding_key: &key })).await;
+        let looked =
+            tokio::task::spawn_blocking(move || room.answer(&PaidLook { prepared: &prepared, charge: &charge, snapshot: &snapshot, eligible: &eligible, bounding_key: &key }))
+                .await;
         match looked {
             Ok(Ok(answered)) => {
                 self.release_settle(&id, Some(&answered.table)).await?;

@@ -52,7 +52,17 @@ impl World {
         let settings = Settings { origin: "test.example/log".into(), lifetime: cost("100") };
         let control = ControlPlane::create(folder.path(), settings, secrets(), clock.clone(), entropy()).await.unwrap();
         let world = Self { folder, control, clock };
-        world.import(0..PEOPLE, |n| if n % 10 == 0 { AgeBand::Unknown } else if n % 4 == 0 { AgeBand::From16To17 } else { AgeBand::From25To34 }).await;
+        world
+            .import(0..PEOPLE, |n| {
+                if n % 10 == 0 {
+                    AgeBand::Unknown
+                } else if n % 4 == 0 {
+                    AgeBand::From16To17
+                } else {
+                    AgeBand::From25To34
+                }
+            })
+            .await;
         world.partner("acme", "1", &[Purpose::AggregateStatistics, Purpose::AdMeasurement]).await;
         world
     }
@@ -79,11 +89,25 @@ impl World {
         self.control.partner_act(&partner, PartnerAct::Approve).await.unwrap();
         let agreement = format!("{name}-1").parse().unwrap();
         let (starts, expires) = ("2026-11-01".parse().unwrap(), "2027-10-31".parse().unwrap());
-        self.control.agreement_add(&AgreementTerms { name: agreement, partner: partner.clone(), purposes: purposes.to_vec(), lifetime: cost(rho), window: rho.parse().unwrap(), starts, expires }).await.unwrap();
+        self.control
+            .agreement_add(&AgreementTerms {
+                name: agreement,
+                partner: partner.clone(),
+                purposes: purposes.to_vec(),
+                lifetime: cost(rho),
+                window: rho.parse().unwrap(),
+                starts,
+                expires,
+            })
+            .await
+            .unwrap();
         let agreement = format!("{name}-1").parse().unwrap();
         self.control.agreement_act(&agreement, AgreementAct::Approve).await.unwrap();
         self.control.agreement_act(&agreement, AgreementAct::Activate).await.unwrap();
-        self.control.notice_publish(NewNotice { name: name.parse().unwrap(), language: "en".into(), purposes: purposes.to_vec(), partners: vec![partner], text: "May we?".into() }).await.unwrap();
+        self.control
+            .notice_publish(NewNotice { name: name.parse().unwrap(), language: "en".into(), purposes: purposes.to_vec(), partners: vec![partner], text: "May we?".into() })
+            .await
+            .unwrap();
     }
 
     pub(crate) async fn choose(&self, subject: u32, purpose: Purpose, action: ConsentAction) {
@@ -127,7 +151,8 @@ impl CleanRoom for ScriptedRoom {
         // The text stands in for the plan: different questions have different filters.
         let filter = Some(domain::question::Predicate::Compare { column: "language".into(), op: domain::question::Comparison::Eq, value: Value::Text(question.sql.clone()) });
         let bounds = dp::ContributionBounds::new(1, 1, 1).unwrap();
-        let plan = Plan { schema: Plan::SCHEMA, table: TableName::Activity, filter, keys: Vec::new(), key_source: KeySource::Public, aggregates: vec![Aggregate::CountSubjects], bounds };
+        let plan =
+            Plan { schema: Plan::SCHEMA, table: TableName::Activity, filter, keys: Vec::new(), key_source: KeySource::Public, aggregates: vec![Aggregate::CountSubjects], bounds };
         let view = View { columns: vec![ViewColumn { name: "n".into(), expr: Expr::Aggregate(0) }], having: None, order_by: Vec::new(), limit: None, offset: 0 };
         let cost = Mechanisms::cost(&plan, question.rho);
         Ok(Prepared { plan, view, cost })

@@ -80,7 +80,18 @@ impl<'a> Bounded<'a> {
             Aggregate::Sum { column, .. } => find(column).map(Some),
         });
         let value_columns = value_columns.collect::<Result<_, _>>()?;
-        Ok(Self { plan, key, key_columns, value_columns, converter: None, group_of: HashMap::new(), groups: Vec::new(), participants: SubjectSet::new(), batch: Batch::default(), person: Person::default() })
+        Ok(Self {
+            plan,
+            key,
+            key_columns,
+            value_columns,
+            converter: None,
+            group_of: HashMap::new(),
+            groups: Vec::new(),
+            participants: SubjectSet::new(),
+            batch: Batch::default(),
+            person: Person::default(),
+        })
     }
 
     /// The groups and the people in them, after the last row.

@@ -1,8 +1,8 @@
 //! Exact answer → noisy table: the only way out.
 
+use domain::Fault;
 use domain::question::{Aggregate, KeySource, Mechanisms, Plan, Value, encode_key};
 use domain::release::{Answered, NoisedAggregate, NoisedRow, NoisedTable};
-use domain::Fault;
 use dp::Noise;
 
 use super::aggregate::ExactAnswer;

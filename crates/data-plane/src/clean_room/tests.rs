@@ -95,7 +95,7 @@ fn without(arrivals: &[Arrival], gone: SubjectId) -> Vec<Arrival> {
         .iter()
         .map(|a| {
             let kept: Vec<usize> = (0..a.ids.len()).filter(|&i| a.ids[i] != gone).collect();
-            let moved: BTreeMap<u32, u32> = kept.iter().enumerate().map(|(new, &old)| (old as u32, new as u32)).collect();
+            let moved: BTreeMap<u32, u32> = kept.iter().enumerate().map(|(new, &old)| (u32::try_from(old).unwrap(), u32::try_from(new).unwrap())).collect();
             let activities = a.batch.activities.iter().filter_map(|act| Some(domain::record::ActivityRecord { owner: *moved.get(&act.owner)?, ..act.clone() })).collect();
             let subjects = kept.iter().map(|&i| a.batch.subjects[i].clone()).collect();
             Arrival { batch: NormalizedBatch { subjects, activities, ..a.batch.clone() }, ids: kept.iter().map(|&i| a.ids[i]).collect() }
@@ -111,7 +111,9 @@ fn prepare(generator: &mut Generator) -> Prepared {
     // Tight bounds bite on little data.
     let bounds = &prepared.plan.bounds;
     if generator.0.random_ratio(1, 2) {
-        prepared.plan.bounds = dp::ContributionBounds::new(bounds.groups().min(generator.0.random_range(1..5)), bounds.rows_per_group().min(generator.0.random_range(1..4)), bounds.rows_at_scan()).unwrap();
+        prepared.plan.bounds =
+            dp::ContributionBounds::new(bounds.groups().min(generator.0.random_range(1..5)), bounds.rows_per_group().min(generator.0.random_range(1..4)), bounds.rows_at_scan())
+                .unwrap();
     }
     prepared
 }
@@ -144,7 +146,16 @@ fn one_person_changes_no_more_than_their_bound_and_nobody_else() {
 }
 
 #[expect(clippy::too_many_arguments, reason = "one case of the property, spelled out")]
-fn check_removal(world: &World, arrivals: &[Arrival], prepared: &Prepared, eligible: &SubjectSet, key: &BoundingKey, person: SubjectId, layout: &mut ChaCha20Rng, case: &str) -> bool {
+fn check_removal(
+    world: &World,
+    arrivals: &[Arrival],
+    prepared: &Prepared,
+    eligible: &SubjectSet,
+    key: &BoundingKey,
+    person: SubjectId,
+    layout: &mut ChaCha20Rng,
+    case: &str,
+) -> bool {
     let plan = &prepared.plan;
     let with = world.exact(prepared, eligible, key);
     let smaller = World::lay_out(&without(arrivals, person), layout);

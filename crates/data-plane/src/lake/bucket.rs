@@ -98,7 +98,8 @@ fn activity_batch(rows: &[&ActivityRow<'_>]) -> Result<RecordBatch, ArrowError> 
     let text = |get: &dyn Fn(&ActivityRow<'_>) -> Option<String>| -> ArrayRef { Arc::new(rows.iter().map(|r| get(r)).collect::<StringArray>()) };
     let word = |get: &dyn Fn(&ActivityRow<'_>) -> &'static str| -> ArrayRef { Arc::new(rows.iter().map(|r| Some(get(r))).collect::<StringArray>()) };
     let number = |get: &dyn Fn(&ActivityRow<'_>) -> Option<u32>| -> ArrayRef { Arc::new(rows.iter().map(|r| get(r).map(i64::from)).collect::<Int64Array>()) };
-    let date = |get: &dyn Fn(&Calendar) -> NaiveDate| -> ArrayRef { Arc::new(times.iter().map(|t| t.as_ref().map(|t| Date32Type::from_naive_date(get(t)))).collect::<Date32Array>()) };
+    let date =
+        |get: &dyn Fn(&Calendar) -> NaiveDate| -> ArrayRef { Arc::new(times.iter().map(|t| t.as_ref().map(|t| Date32Type::from_naive_date(get(t)))).collect::<Date32Array>()) };
     let clock = |get: &dyn Fn(&Calendar) -> i64| -> ArrayRef { Arc::new(times.iter().map(|t| t.as_ref().map(get)).collect::<Int64Array>()) };
     let columns = schema(TableName::Activity)
         .fields()

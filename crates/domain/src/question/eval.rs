@@ -23,25 +23,24 @@ impl Predicate {
                 Value::Text(text) => Some(like(&text, pattern)),
                 Value::Null | Value::Boolean(_) | Value::Integer(_) | Value::Float(_) | Value::Date(_) | Value::Timestamp(_) => None,
             },
-            Self::And(parts) => {
-                let truths = parts.iter().map(|p| p.evaluate(get));
-                truths.fold(Some(true), |all, one| match (all, one) {
-                    (Some(false), _) | (_, Some(false)) => Some(false),
-                    (Some(true), Some(true)) => Some(true),
-                    (None, _) | (_, None) => None,
-                })
-            }
-            Self::Or(parts) => {
-                let truths = parts.iter().map(|p| p.evaluate(get));
-                truths.fold(Some(false), |any, one| match (any, one) {
-                    (Some(true), _) | (_, Some(true)) => Some(true),
-                    (Some(false), Some(false)) => Some(false),
-                    (None, _) | (_, None) => None,
-                })
-            }
+            Self::And(parts) => decided_by(false, parts.iter().map(|p| p.evaluate(get))),
+            Self::Or(parts) => decided_by(true, parts.iter().map(|p| p.evaluate(get))),
             Self::Not(inner) => inner.evaluate(get).map(|t| !t),
         }
     }
+}
+
+/// One part that is `winner` decides; else an unknown part leaves it unknown; else all are the other.
+fn decided_by(winner: bool, parts: impl Iterator<Item = Truth>) -> Truth {
+    let mut all_known = true;
+    for part in parts {
+        match part {
+            Some(truth) if truth == winner => return Some(winner),
+            Some(_) => {}
+            None => all_known = false,
+        }
+    }
+    all_known.then_some(!winner)
 }
 
 /// SQL `LIKE`: `%` is any run of characters, `_` any one.

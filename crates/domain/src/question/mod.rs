@@ -12,4 +12,4 @@ pub use plan::{Aggregate, KeySource, Narrowing, Plan, PlanLimits};
 pub use predicate::{Comparison, Predicate, Truth};
 pub use price::{AggregateEstimate, Estimate, Mechanisms, Prepared, Question};
 pub use value::{Value, encode_key};
-pub use view::{Binary, Expr, OrderBy, Presented, PresentedColumn, Unary, View, ViewColumn};
+pub use view::{Binary, Expr, OrderBy, Presented, PresentedColumn, Shown, Unary, View, ViewColumn};

@@ -96,13 +96,16 @@ pub struct PresentedColumn {
     pub role: &'static str,
 }
 
+/// One shown value and, for an aggregate, the ends of its range.
+pub type Shown = (Value, Option<(Value, Value)>);
+
 /// What is shown.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Presented {
     /// The columns.
     pub columns: Vec<PresentedColumn>,
     /// The rows: for each column its value and, for an aggregate, the 95 % range of its noise.
-    pub rows: Vec<Vec<(Value, Option<(Value, Value)>)>>,
+    pub rows: Vec<Vec<Shown>>,
 }
 
 /// One released row as expressions see it.
@@ -146,7 +149,7 @@ impl ViewColumn {
         }
     }
 
-    fn show(&self, row: &Row<'_>, table: &NoisedTable) -> (Value, Option<(Value, Value)>) {
+    fn show(&self, row: &Row<'_>, table: &NoisedTable) -> Shown {
         let value = self.expr.evaluate(row);
         let range = match (&self.expr, value.as_f64()) {
             (Expr::Aggregate(i), Some(_)) => table.aggregates.get(*i).map(|a| {

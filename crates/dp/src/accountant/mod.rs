@@ -60,4 +60,5 @@ pub fn rho_for_epsilon(epsilon_max: f64, at: Delta) -> Result<Rho, ParameterErro
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_precision_loss, reason = "small numbers")]
 mod tests;

@@ -70,4 +70,5 @@ impl BitSource for OsBits {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_precision_loss, reason = "statistics of small numbers")]
 mod test;

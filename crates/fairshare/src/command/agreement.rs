@@ -39,7 +39,19 @@ pub(crate) async fn agreement(args: Agreement, deployment: &Deployment, format: 
         Agreement::List => {
             let agreements = control.agreement_list().await?;
             let headers = ["agreement", "partner", "state", "purposes", "starts", "expires", "rho_spent", "rho_left", "window_rho_left"];
-            let cells = |a: &AgreementInfo| vec![json!(a.terms.name), json!(a.terms.partner), json!(a.state), json!(a.terms.purposes), json!(a.terms.starts), json!(a.terms.expires), number(a.lifetime.spent.rho), number(a.lifetime.left.rho), number(a.window.left.rho)];
+            let cells = |a: &AgreementInfo| {
+                vec![
+                    json!(a.terms.name),
+                    json!(a.terms.partner),
+                    json!(a.state),
+                    json!(a.terms.purposes),
+                    json!(a.terms.starts),
+                    json!(a.terms.expires),
+                    number(a.lifetime.spent.rho),
+                    number(a.lifetime.left.rho),
+                    number(a.window.left.rho),
+                ]
+            };
             let table: Vec<Vec<Value>> = agreements.iter().map(cells).collect();
             rows(format, &headers, &table, &json!({ "schema": 1, "agreements": agreements.iter().map(document).collect::<Vec<_>>() }))?;
             return Ok(ExitCode::SUCCESS);

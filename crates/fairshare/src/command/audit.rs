@@ -13,7 +13,10 @@ pub(crate) async fn audit(args: Audit, deployment: &Deployment, format: Format) 
     match args {
         Audit::Verify => {
             let report = deployment.control.audit_verify(Some(&deployment.lake)).await?;
-            object(format, &json!({ "schema": 1, "entries": report.entries, "root": report.root, "checkpoint": report.checkpoint, "verified": report.verified, "bad": report.bad }))?;
+            object(
+                format,
+                &json!({ "schema": 1, "entries": report.entries, "root": report.root, "checkpoint": report.checkpoint, "verified": report.verified, "bad": report.bad }),
+            )?;
             if let Some(bad) = &report.bad {
                 let entry = bad.entry.map_or_else(String::new, |e| format!(" at entry {e}"));
                 note(&format!("NOT VERIFIED{entry}: {}", bad.what));

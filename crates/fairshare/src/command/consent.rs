@@ -37,13 +37,19 @@ pub(crate) async fn consent(args: Consent, deployment: &Deployment, format: Form
             let history = control.consent_history(subject).await?;
             let mut now: std::collections::BTreeMap<&ConsentKey, &ConsentEvent> = std::collections::BTreeMap::new();
             now.extend(history.iter().map(|event| (&event.key, event)));
-            let table: Vec<Vec<Value>> = now.values().map(|e| vec![json!(e.key.partner), json!(e.key.purpose), json!(ConsentState::Unknown.after(e.action)), json!(e.at), json!(e.notice.to_string())]).collect();
+            let table: Vec<Vec<Value>> = now
+                .values()
+                .map(|e| vec![json!(e.key.partner), json!(e.key.purpose), json!(ConsentState::Unknown.after(e.action)), json!(e.at), json!(e.notice.to_string())])
+                .collect();
             show(format, &["partner", "purpose", "state", "since", "notice"], &table, "choices")?;
         }
         Consent::History { subject } => {
             let subject = control.subject_find(&subject).await?.id;
             let history = control.consent_history(subject).await?;
-            let table: Vec<Vec<Value>> = history.iter().map(|e| vec![json!(e.seq), json!(e.at), json!(e.action), json!(e.key.partner), json!(e.key.purpose), json!(e.notice.to_string()), json!(e.method)]).collect();
+            let table: Vec<Vec<Value>> = history
+                .iter()
+                .map(|e| vec![json!(e.seq), json!(e.at), json!(e.action), json!(e.key.partner), json!(e.key.purpose), json!(e.notice.to_string()), json!(e.method)])
+                .collect();
             show(format, &["seq", "at", "action", "partner", "purpose", "notice", "method"], &table, "events")?;
         }
     }

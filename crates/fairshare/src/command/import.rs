@@ -79,7 +79,9 @@ fn write_rejects(folder: &Path, import: i64, arrivals: &[Arrival]) -> anyhow::Re
 fn print(imported: &Imported, format: Format) -> anyhow::Result<()> {
     let headers = ["path", "platform", "subject", "posts", "replies", "shares", "likes", "follows", "views", "other", "deleted", "duplicates", "rejected"];
     let cells = |counts: &Counts| -> Vec<Value> {
-        [counts.posts, counts.replies, counts.shares, counts.likes, counts.follows, counts.views, counts.other, counts.deleted, counts.duplicates, counts.rejected].map(Value::from).to_vec()
+        [counts.posts, counts.replies, counts.shares, counts.likes, counts.follows, counts.views, counts.other, counts.deleted, counts.duplicates, counts.rejected]
+            .map(Value::from)
+            .to_vec()
     };
     let object = |names: &[&str], cells: &[Value]| -> Value { names.iter().map(|n| (*n).to_owned()).zip(cells.iter().cloned()).collect::<serde_json::Map<_, _>>().into() };
     let mut totals = Counts::default();

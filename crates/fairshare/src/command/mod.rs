@@ -84,9 +84,16 @@ async fn on_deployment(command: Command, deployment: &Deployment, format: Format
                 Command::Release(args) => release::release(args, deployment, format).await?,
                 Command::Audit(args) => audit::audit(args, deployment, format).await?,
                 Command::Serve(args) => serve(args.listen, deployment).await?,
-                Command::Init(_) | Command::Demo(_) | Command::Completions { .. } | Command::Table(_) | Command::Import(_) | Command::Notice(_) | Command::Partner(_) | Command::Agreement(_) | Command::Consent(_) | Command::Query(_) => {
-                    ExitCode::SUCCESS
-                }
+                Command::Init(_)
+                | Command::Demo(_)
+                | Command::Completions { .. }
+                | Command::Table(_)
+                | Command::Import(_)
+                | Command::Notice(_)
+                | Command::Partner(_)
+                | Command::Agreement(_)
+                | Command::Consent(_)
+                | Command::Query(_) => ExitCode::SUCCESS,
             }
         }
     };

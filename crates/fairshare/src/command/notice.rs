@@ -23,7 +23,8 @@ pub(crate) async fn notice(args: Notice, deployment: &Deployment, format: Format
         Notice::Show { name, version } => object(format, &document(&control.notice_show(&name, version).await?))?,
         Notice::List => {
             let notices = control.notice_list().await?;
-            let table: Vec<Vec<Value>> = notices.iter().map(|n| vec![json!(n.name), json!(n.version), json!(n.language), json!(n.purposes), json!(n.partners), json!(n.published_at)]).collect();
+            let table: Vec<Vec<Value>> =
+                notices.iter().map(|n| vec![json!(n.name), json!(n.version), json!(n.language), json!(n.purposes), json!(n.partners), json!(n.published_at)]).collect();
             let document = json!({ "schema": 1, "notices": notices.iter().map(document).collect::<Vec<_>>() });
             rows(format, &["notice", "version", "language", "purposes", "partners", "published_at"], &table, &document)?;
         }

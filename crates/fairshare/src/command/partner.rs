@@ -28,7 +28,8 @@ pub(crate) async fn partner(args: Partner, deployment: &Deployment, format: Form
         Partner::List => {
             let partners = control.partner_list().await?;
             let headers = ["partner", "legal_name", "state", "rho_spent", "rho_left"];
-            let table: Vec<Vec<Value>> = partners.iter().map(|p| vec![json!(p.name), json!(p.legal_name), json!(p.state), number(p.budget.spent.rho), number(p.budget.left.rho)]).collect();
+            let table: Vec<Vec<Value>> =
+                partners.iter().map(|p| vec![json!(p.name), json!(p.legal_name), json!(p.state), number(p.budget.spent.rho), number(p.budget.left.rho)]).collect();
             let objects: Vec<Value> = table.iter().map(|row| headers.iter().map(|h| (*h).to_owned()).zip(row.iter().cloned()).collect::<serde_json::Map<_, _>>().into()).collect();
             rows(format, &headers, &table, &json!({ "schema": 1, "partners": objects }))?;
             return Ok(ExitCode::SUCCESS);

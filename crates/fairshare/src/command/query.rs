@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use control_plane::Ask;
-use domain::question::{Estimate, Narrowing, Question, Value as Cell};
+use domain::question::{Estimate, Narrowing, Question, Shown, Value as Cell};
 use domain::release::{Balance, Quote, Release};
 use dp::{Cost, Delta, Rho};
 use serde_json::{Value, json};
@@ -86,7 +86,7 @@ fn print(release: &Release, format: Format) -> anyhow::Result<()> {
 }
 
 /// One output row: each value, and for aggregates the ends of its range.
-fn flat(row: &[(Cell, Option<(Cell, Cell)>)], columns: &[domain::question::PresentedColumn]) -> Vec<Value> {
+fn flat(row: &[Shown], columns: &[domain::question::PresentedColumn]) -> Vec<Value> {
     let mut out = Vec::new();
     for ((value, range), column) in row.iter().zip(columns) {
         out.push(value.to_json());
@@ -100,8 +100,17 @@ fn flat(row: &[(Cell, Option<(Cell, Cell)>)], columns: &[domain::question::Prese
 
 /// One line below a released table.
 pub(crate) fn summary(release: &Release) -> String {
-    let paid = if release.redelivered { "free: this question was answered before, here is the same answer".to_owned() } else { format!("cost ρ = {} (ε = {:.2} at δ = 1e-6)", release.cost.rho, dp::epsilon(release.cost, Delta::LIFETIME)) };
-    format!("release {} as of {} · {paid} · ρ = {} left · ranges hold 19 times out of 20 and cover the privacy noise", release.id, release.as_of.format("%Y-%m-%d %H:%M:%S UTC"), release.budget.left.rho)
+    let paid = if release.redelivered {
+        "free: this question was answered before, here is the same answer".to_owned()
+    } else {
+        format!("cost ρ = {} (ε = {:.2} at δ = 1e-6)", release.cost.rho, dp::epsilon(release.cost, Delta::LIFETIME))
+    };
+    format!(
+        "release {} as of {} · {paid} · ρ = {} left · ranges hold 19 times out of 20 and cover the privacy noise",
+        release.id,
+        release.as_of.format("%Y-%m-%d %H:%M:%S UTC"),
+        release.budget.left.rho
+    )
 }
 
 fn quote_document(quote: &Quote) -> Value {

@@ -12,7 +12,8 @@ pub(crate) async fn release(args: Release, deployment: &Deployment, format: Form
     let Release::List { partner } = args;
     let releases = deployment.control.release_list(partner.as_ref()).await?;
     let headers = ["release", "at", "partner", "agreement", "purpose", "rho", "state"];
-    let table: Vec<Vec<Value>> = releases.iter().map(|r| vec![json!(r.id), json!(r.at), json!(r.partner), json!(r.agreement), json!(r.purpose), number(r.cost.rho), json!(r.state)]).collect();
+    let table: Vec<Vec<Value>> =
+        releases.iter().map(|r| vec![json!(r.id), json!(r.at), json!(r.partner), json!(r.agreement), json!(r.purpose), number(r.cost.rho), json!(r.state)]).collect();
     let objects: Vec<Value> = table.iter().map(|row| headers.iter().map(|h| (*h).to_owned()).zip(row.iter().cloned()).collect::<serde_json::Map<_, _>>().into()).collect();
     rows(format, &headers, &table, &json!({ "schema": 1, "releases": objects }))?;
     Ok(ExitCode::SUCCESS)

@@ -12,7 +12,8 @@ pub(crate) fn table(args: Table, format: Format) -> anyhow::Result<ExitCode> {
     match args {
         Table::List => {
             let headers = ["table", "one_row_per", "groups_per_person", "rows_per_group"];
-            let table: Vec<Vec<Value>> = TableName::ALL.iter().map(|&n| Catalog::of(n)).map(|t| vec![json!(t.name), json!(t.row_per), json!(t.groups), json!(t.rows_per_group)]).collect();
+            let table: Vec<Vec<Value>> =
+                TableName::ALL.iter().map(|&n| Catalog::of(n)).map(|t| vec![json!(t.name), json!(t.row_per), json!(t.groups), json!(t.rows_per_group)]).collect();
             print(format, &headers, &table, "tables")?;
         }
         Table::Show { name } => {

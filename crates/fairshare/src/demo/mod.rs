@@ -121,7 +121,17 @@ async fn set_up_partners(deployment: &Deployment) -> anyhow::Result<()> {
         control.partner_act(&name, PartnerAct::Approve).await?;
         let agreement: domain::AgreementName = format!("{name}-2026").parse()?;
         let lifetime = Cost { rho: "2".parse()?, delta: "1e-7".parse()? };
-        control.agreement_add(&AgreementTerms { name: agreement.clone(), partner: name.clone(), purposes: partner.purposes().to_vec(), lifetime, window: "1".parse()?, starts, expires }).await?;
+        control
+            .agreement_add(&AgreementTerms {
+                name: agreement.clone(),
+                partner: name.clone(),
+                purposes: partner.purposes().to_vec(),
+                lifetime,
+                window: "1".parse()?,
+                starts,
+                expires,
+            })
+            .await?;
         control.agreement_act(&agreement, AgreementAct::Approve).await?;
         control.agreement_act(&agreement, AgreementAct::Activate).await?;
         let text = format!(

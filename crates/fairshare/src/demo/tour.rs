@@ -85,7 +85,16 @@ fn ask(partner: TownPartner, purpose: Purpose, sql: &str, rho: &str, fresh: bool
 fn arrived(demo: &Demonstration) {
     heading(1, "Exports arrive, people choose");
     let counts = &demo.counts;
-    note(&format!("  {} exports imported: {} acts by {} people ({} posts, {} replies, {} shares, {} likes, …)", count(demo.town.sources.len() as u64), count(counts.activities()), count(demo.town.citizens.len() as u64), count(counts.posts), count(counts.replies), count(counts.shares), count(counts.likes)));
+    note(&format!(
+        "  {} exports imported: {} acts by {} people ({} posts, {} replies, {} shares, {} likes, …)",
+        count(demo.town.sources.len() as u64),
+        count(counts.activities()),
+        count(demo.town.citizens.len() as u64),
+        count(counts.posts),
+        count(counts.replies),
+        count(counts.shares),
+        count(counts.likes)
+    ));
     if let Some(file) = &demo.rejects_file {
         note(&format!("  {} records could not be read; they are kept, with place and reason, in {file}", counts.rejected));
     }

@@ -22,14 +22,15 @@ pub(super) fn bounds(table: &Table, public_keys: Option<usize>, narrowing: &Narr
     let groups = narrower("groups", narrowing.groups, table.groups)?;
     let rows = narrower("rows", narrowing.rows_per_group, table.rows_per_group)?;
     let groups_that_exist = public_keys.and_then(|n| u32::try_from(n).ok()).unwrap_or(u32::MAX);
-    ContributionBounds::new(groups.min(groups_that_exist), rows, domain::catalog::ROWS_AT_SCAN).map_err(|error| bound(error.to_string(), "leave the bound out to use the contract's"))
+    ContributionBounds::new(groups.min(groups_that_exist), rows, domain::catalog::ROWS_AT_SCAN)
+        .map_err(|error| bound(error.to_string(), "leave the bound out to use the contract's"))
 }
 
 /// The paid sum of `column`, clamped by its contract and the question.
 pub(super) fn sum(column: &Column, contract: &SumContract, narrowing: &Narrowing) -> Result<Aggregate, Refusal> {
     let (low, high) = narrowing.sums.get(column.name).copied().unwrap_or((contract.low, contract.high));
     let name = column.name;
-    if !(low <= high) {
+    if low.is_nan() || high.is_nan() || low > high {
         return Err(bound(format!("the bound of `{name}` must go from low to high"), format!("write --bound {name}={}..{}", contract.low, contract.high)));
     }
     if low < contract.low || high > contract.high {

@@ -1,8 +1,8 @@
 //! One query → its clauses; every clause that is not offered is refused by name.
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, GroupByExpr, Ident, LimitClause, ObjectName, ObjectNamePart, Offset, OrderBy, OrderByExpr, OrderByKind, Query, Select, SelectFlavor, SelectItem, SetExpr, TableAlias, TableFactor, TableWithJoins, Value,
-    ValueWithSpan,
+    Expr, GroupByExpr, Ident, LimitClause, ObjectName, ObjectNamePart, Offset, OrderBy, OrderByExpr, OrderByKind, Query, Select, SelectFlavor, SelectItem, SetExpr, TableAlias,
+    TableFactor, TableWithJoins, Value, ValueWithSpan,
 };
 use domain::catalog::{Column, Table, TableName};
 use domain::{Refusal, RefusalCode};
@@ -167,7 +167,14 @@ fn scope(from: Vec<TableWithJoins>, whole: &Select) -> Result<Scope, Refusal> {
     let TableFactor::Table { name, alias, args, with_hints, version, with_ordinality, partitions, json_path, sample, index_hints } = relation else {
         return Err(refuse(RefusalCode::Table, whole, "only tables can be asked, no subqueries or functions").hint(tables()));
     };
-    let plain = args.is_none() && with_hints.is_empty() && version.is_none() && !with_ordinality && partitions.is_empty() && json_path.is_none() && sample.is_none() && index_hints.is_empty();
+    let plain = args.is_none()
+        && with_hints.is_empty()
+        && version.is_none()
+        && !with_ordinality
+        && partitions.is_empty()
+        && json_path.is_none()
+        && sample.is_none()
+        && index_hints.is_empty();
     if !plain {
         return Err(refuse(RefusalCode::Clause, &name, "a table is named without arguments, hints, versions or samples"));
     }

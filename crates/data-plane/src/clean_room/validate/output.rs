@@ -1,7 +1,10 @@
 //! `SELECT`, `GROUP BY`, `HAVING`, `ORDER BY`: which aggregates are paid for, and what is made of
 //! the released numbers.
 
-use datafusion::sql::sqlparser::ast::{BinaryOperator, DuplicateTreatment, Expr as SqlExpr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, OrderByExpr, OrderByOptions, SelectItem, UnaryOperator};
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, DuplicateTreatment, Expr as SqlExpr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, OrderByExpr, OrderByOptions, SelectItem,
+    UnaryOperator,
+};
 use domain::catalog::ColumnType;
 use domain::question::{Aggregate, Binary, Comparison, Expr, Narrowing, OrderBy, PlanLimits, Unary, Value, View, ViewColumn};
 use domain::{Refusal, RefusalCode};
@@ -199,7 +202,9 @@ impl Reader<'_> {
             let column = self.keys.get(*i).and_then(|name| self.scope.table.column(name));
             if let Some(column) = column {
                 let coerced = literal::coerce(value.clone(), column.ty);
-                *value = coerced.map_err(|hint| refuse(RefusalCode::Type, written, format!("`{}` is {} and cannot be compared with `{written}`", column.name, literal::article(column.ty))).hint(hint))?;
+                *value = coerced.map_err(|hint| {
+                    refuse(RefusalCode::Type, written, format!("`{}` is {} and cannot be compared with `{written}`", column.name, literal::article(column.ty))).hint(hint)
+                })?;
             }
         }
         Ok(())

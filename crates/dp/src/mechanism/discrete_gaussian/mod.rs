@@ -131,4 +131,5 @@ pub fn discrete_gaussian(value: i128, variance: &Variance, noise: &dyn Noise) ->
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_precision_loss, reason = "small numbers")]
 mod test;

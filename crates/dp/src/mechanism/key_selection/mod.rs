@@ -48,4 +48,5 @@ pub fn key_threshold(variance: &Variance, groups: u32, delta: Delta, minimum_coh
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "small numbers")]
 mod test;

@@ -20,10 +20,17 @@ pub(super) fn write(folder: &Path, person: &Person, acts: &[Act]) -> anyhow::Res
     let actor = &person.account.native_id;
     let time = |act: &Act| act.at.to_rfc3339_opts(SecondsFormat::Secs, true);
     let outbox: Vec<Value> = (0..).zip(acts).filter_map(|(n, act)| outbox_item(actor, n, act, person.language, &time(act))).collect();
-    let likes: Vec<Value> = (0..).zip(acts).filter(|(_, act)| act.kind == ActivityKind::Like).map(|(n, _)| json!(format!("https://elsewhere.example/users/friend/statuses/{}{n}", person.handle.len()))).collect();
+    let likes: Vec<Value> = (0..)
+        .zip(acts)
+        .filter(|(_, act)| act.kind == ActivityKind::Like)
+        .map(|(n, _)| json!(format!("https://elsewhere.example/users/friend/statuses/{}{n}", person.handle.len())))
+        .collect();
     let collection = |id: &str, items: Vec<Value>| json!({ "@context": "https://www.w3.org/ns/activitystreams", "id": id, "type": "OrderedCollection", "totalItems": items.len(), "orderedItems": items });
     let members = [
-        ("actor.json", json!({ "@context": ["https://www.w3.org/ns/activitystreams"], "id": actor, "type": "Person", "preferredUsername": person.handle, "name": person.name, "published": person.joined.to_rfc3339_opts(SecondsFormat::Secs, true), "outbox": "outbox.json", "likes": "likes.json" })),
+        (
+            "actor.json",
+            json!({ "@context": ["https://www.w3.org/ns/activitystreams"], "id": actor, "type": "Person", "preferredUsername": person.handle, "name": person.name, "published": person.joined.to_rfc3339_opts(SecondsFormat::Secs, true), "outbox": "outbox.json", "likes": "likes.json" }),
+        ),
         ("outbox.json", collection("outbox.json", outbox)),
         ("likes.json", collection("likes.json", likes)),
     ];
@@ -45,11 +52,13 @@ fn outbox_item(actor: &str, n: u32, act: &Act, language: &str, at: &str) -> Opti
             let tags: Vec<Value> = act.tags.iter().map(|t| json!({ "type": "Hashtag", "name": format!("#{t}") })).collect();
             let attachment = if act.media == "none" { json!([]) } else { json!([{ "type": "Document", "mediaType": format!("{}/x", act.media) }]) };
             let content = format!("<p>{}</p>", act.text);
-            let reply = (act.kind == ActivityKind::Reply).then(|| "https://elsewhere.example/users/friend/statuses/1");
+            let reply = (act.kind == ActivityKind::Reply).then_some("https://elsewhere.example/users/friend/statuses/1");
             let note = json!({ "id": id, "type": "Note", "inReplyTo": reply, "published": at, "to": [PUBLIC], "cc": [cc], "content": content, "contentMap": { (language): content }, "attachment": attachment, "tag": tags });
             Some(json!({ "id": format!("{id}/activity"), "type": "Create", "actor": actor, "published": at, "to": [PUBLIC], "cc": [cc], "object": note }))
         }
-        ActivityKind::Share => Some(json!({ "id": format!("{id}/activity"), "type": "Announce", "actor": actor, "published": at, "to": [PUBLIC], "cc": [cc], "object": format!("https://elsewhere.example/users/friend/statuses/{n}") })),
+        ActivityKind::Share => Some(
+            json!({ "id": format!("{id}/activity"), "type": "Announce", "actor": actor, "published": at, "to": [PUBLIC], "cc": [cc], "object": format!("https://elsewhere.example/users/friend/statuses/{n}") }),
+        ),
         _ => None,
     }
 }

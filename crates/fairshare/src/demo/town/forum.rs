@@ -113,7 +113,13 @@ impl Forum {
 
     /// A few rows that no reader can make sense of, as real exports have them.
     pub(super) fn damage(&mut self) -> anyhow::Result<()> {
-        for row in ["x1,m1,wrote,yesterday,hello,en,none,,,0,", "x2,m1,hummed,2026-01-01T10:00:00Z,hello,en,none,,,0,", "x3,,wrote,2026-01-01T10:00:00Z,hello,en,none,,,0,", "x4,m1,wrote", "x5,m2,wrote,2026-01-01T10:00:00Z,hi,en,none,,,many,"] {
+        for row in [
+            "x1,m1,wrote,yesterday,hello,en,none,,,0,",
+            "x2,m1,hummed,2026-01-01T10:00:00Z,hello,en,none,,,0,",
+            "x3,,wrote,2026-01-01T10:00:00Z,hello,en,none,,,0,",
+            "x4,m1,wrote",
+            "x5,m2,wrote,2026-01-01T10:00:00Z,hi,en,none,,,many,",
+        ] {
             writeln!(self.activity.1, "{row}")?;
         }
         Ok(())

@@ -54,7 +54,11 @@ impl Person {
         // About one in seventeen is a minor.
         let age = if rng.random_ratio(1, 17) { rng.random_range(13..18) } else { rng.random_range(18..80) };
         let born = NaiveDate::from_ymd_opt(today.year() - age - 1, rng.random_range(1..13), rng.random_range(1..29));
-        let account = if has_archive { AccountKey { platform: Platform::Mastodon, native_id: format!("https://social.wendelhaven.example/users/{handle}") } } else { AccountKey { platform: Platform::Csv, native_id: format!("m{number}") } };
+        let account = if has_archive {
+            AccountKey { platform: Platform::Mastodon, native_id: format!("https://social.wendelhaven.example/users/{handle}") }
+        } else {
+            AccountKey { platform: Platform::Csv, native_id: format!("m{number}") }
+        };
         let topics = (0..rng.random_range(1..4)).map(|_| rhythm::popular(TOPICS.len(), rng)).collect();
         let joined = today.checked_sub_days(Days::new(rng.random_range(400..3_000))).and_then(|d| d.and_hms_opt(rng.random_range(6..23), 0, 0)).unwrap_or_default().and_utc();
         Self {

@@ -20,7 +20,14 @@ pub(super) fn instant(today: NaiveDate, night_owl: bool, rng: &mut impl Rng) -> 
     };
     let total: u32 = DAY.iter().sum();
     let mut left = rng.random_range(0..total);
-    let hour = DAY.iter().position(|weight| { let here = left < *weight; left = left.saturating_sub(*weight); here }).unwrap_or(0);
+    let hour = DAY
+        .iter()
+        .position(|weight| {
+            let here = left < *weight;
+            left = left.saturating_sub(*weight);
+            here
+        })
+        .unwrap_or(0);
     let hour = (u32::try_from(hour).unwrap_or(0) + if night_owl { 6 } else { 0 }) % 24;
     let time = day.and_hms_opt(hour, rng.random_range(0..60), rng.random_range(0..60)).unwrap_or_default();
     time.and_utc()

@@ -47,9 +47,38 @@ pub(super) const TEXTS: &[(&str, &[&str])] = &[
 ];
 
 /// Parts of names, joined at random.
-pub(super) const FIRST: &[&str] = &["Ada", "Bram", "Cem", "Dora", "Emil", "Fenna", "Goran", "Hanne", "Ilse", "Jonas", "Kaya", "Lotte", "Milan", "Nora", "Ola", "Pia", "Quirin", "Rosa", "Sem", "Tove", "Uli", "Vera", "Wim", "Yara", "Zofia"];
+pub(super) const FIRST: &[&str] = &[
+    "Ada", "Bram", "Cem", "Dora", "Emil", "Fenna", "Goran", "Hanne", "Ilse", "Jonas", "Kaya", "Lotte", "Milan", "Nora", "Ola", "Pia", "Quirin", "Rosa", "Sem", "Tove", "Uli",
+    "Vera", "Wim", "Yara", "Zofia",
+];
 /// See [`FIRST`].
-pub(super) const LAST: &[&str] = &["Achterberg", "Brandt", "Cieslak", "Demir", "Ekström", "Faber", "Gruber", "Horvat", "Ibsen", "Janssen", "Kowal", "Lindqvist", "Moreau", "Nagel", "Ortega", "Petit", "Quist", "Ruiz", "Sahin", "Timmer", "Ulrich", "Vos", "Winter", "Yilmaz", "Zielinski"];
+pub(super) const LAST: &[&str] = &[
+    "Achterberg",
+    "Brandt",
+    "Cieslak",
+    "Demir",
+    "Ekström",
+    "Faber",
+    "Gruber",
+    "Horvat",
+    "Ibsen",
+    "Janssen",
+    "Kowal",
+    "Lindqvist",
+    "Moreau",
+    "Nagel",
+    "Ortega",
+    "Petit",
+    "Quist",
+    "Ruiz",
+    "Sahin",
+    "Timmer",
+    "Ulrich",
+    "Vos",
+    "Winter",
+    "Yilmaz",
+    "Zielinski",
+];
 
 /// Hosts that people link to.
 pub(super) const HOSTS: &[&str] = &["wendelhaven-post.example", "video.example", "harbour-radio.example", "townhall.example", "recipes.example"];

@@ -116,7 +116,11 @@ impl Mapping {
     /// Finds each mapped column in the file's header.
     pub(super) fn bind(&self, path: &Path, headers: &[String]) -> Result<BTreeMap<&str, Bound>, IngestError> {
         let place = |name: &str| {
-            headers.iter().position(|h| h == name).map(From::Place).ok_or_else(|| IngestError::Mapping { path: path.to_owned(), why: format!("the file has no column `{name}`; it has: {}", headers.join(", ")) })
+            headers
+                .iter()
+                .position(|h| h == name)
+                .map(From::Place)
+                .ok_or_else(|| IngestError::Mapping { path: path.to_owned(), why: format!("the file has no column `{name}`; it has: {}", headers.join(", ")) })
         };
         let bind = |written: &WrittenColumn| -> Result<Bound, IngestError> {
             let plain = |from| Bound { from, values: BTreeMap::new(), format: Format::Rfc3339, separator: " ".to_owned() };

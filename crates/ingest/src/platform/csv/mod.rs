@@ -38,7 +38,7 @@ use domain::record::{NormalizedBatch, SourceInfo};
 use crate::normalize::Rejects;
 use crate::source::Options;
 use crate::{IngestError, limits};
-use mapping::{Mapping, MappedTable};
+use mapping::{MappedTable, Mapping};
 use rows::Rows;
 
 /// The mapping that lies beside a CSV file.

@@ -26,7 +26,16 @@ pub(super) struct Rows<'a> {
 
 impl<'a> Rows<'a> {
     pub(super) fn new(mapping: &Mapping, columns: BTreeMap<&'a str, Bound>, options: &Options) -> Self {
-        Self { columns, platform: mapping.platform, deletions: options.deletions, today: options.today, subjects: Vec::new(), owners: HashMap::new(), activities: Vec::new(), deleted: 0 }
+        Self {
+            columns,
+            platform: mapping.platform,
+            deletions: options.deletions,
+            today: options.today,
+            subjects: Vec::new(),
+            owners: HashMap::new(),
+            activities: Vec::new(),
+            deleted: 0,
+        }
     }
 
     pub(super) fn into_parts(self) -> (Vec<SubjectRecord>, Vec<ActivityRecord>, u64) {

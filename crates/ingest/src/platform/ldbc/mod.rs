@@ -15,9 +15,9 @@ use domain::record::{AccountKey, ActivityKind, ActivityRecord, Interest, Interes
 use domain::subject::AgeBand;
 use domain::{Platform, Timestamp};
 
+use crate::IngestError;
 use crate::normalize::{self, Rejects};
 use crate::source::{Deletions, Options};
-use crate::IngestError;
 use table::{Row, Table};
 
 /// Whether a folder has this layout.
@@ -27,7 +27,18 @@ pub(crate) fn recognizes(folder: &Path) -> bool {
 
 /// Reads one folder.
 pub(crate) fn read(folder: &Path, source: SourceInfo, options: &Options, progress: &dyn Progress) -> Result<NormalizedBatch, IngestError> {
-    let mut reader = Reader { folder, options, progress, names: Names::read(folder)?, people: HashMap::new(), gone: HashSet::new(), subjects: Vec::new(), activities: Vec::new(), deleted: 0, rejects: Rejects::default() };
+    let mut reader = Reader {
+        folder,
+        options,
+        progress,
+        names: Names::read(folder)?,
+        people: HashMap::new(),
+        gone: HashSet::new(),
+        subjects: Vec::new(),
+        activities: Vec::new(),
+        deleted: 0,
+        rejects: Rejects::default(),
+    };
     progress.begin(&source.path, "rows", Some(reader.rows()?));
     reader.people()?;
     reader.interests()?;

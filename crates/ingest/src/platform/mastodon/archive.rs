@@ -59,13 +59,15 @@ impl Archive {
                 }
             }
             Self::Zip(path, archive) => {
-                let Some(index) = (0..archive.len()).find(|i| archive.name_for_index(*i).is_some_and(|name| name.is_ok_and(|name| is_member(&name, member)))) else { return Ok(None) };
+                let Some(index) = (0..archive.len()).find(|i| archive.name_for_index(*i).is_some_and(|name| name.is_ok_and(|name| is_member(&name, member)))) else {
+                    return Ok(None);
+                };
                 let entry = archive.by_index(index).map_err(|e| IngestError::malformed(path.as_path(), e))?;
                 let unsafe_ = |why: &str| IngestError::Unsafe { path: path.clone(), why: format!("{member} {why}") };
                 if entry.is_symlink() || !entry.is_file() {
                     return Err(unsafe_("is not a plain file"));
                 }
-                let allowed = entry.compressed_size().saturating_mul(RATIO).max(RATIO_FREE_BYTES).min(MEMBER_BYTES);
+                let allowed = entry.compressed_size().saturating_mul(RATIO).clamp(RATIO_FREE_BYTES, MEMBER_BYTES);
                 let mut limited = Limited { inner: entry, left: allowed, exceeded: false };
                 let result = read(&mut limited);
                 if limited.exceeded { Err(unsafe_("unpacks to far more than its size")) } else { result.map(Some) }

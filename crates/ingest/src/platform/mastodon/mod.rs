@@ -12,14 +12,14 @@ mod tests;
 use std::io::Read;
 use std::path::Path;
 
+use domain::Platform;
 use domain::port::Progress;
 use domain::record::{AccountKey, ActivityKind, ActivityRecord, NormalizedBatch, SourceInfo, SubjectRecord};
-use domain::Platform;
 use serde_json::Value;
 
+use crate::IngestError;
 use crate::normalize::{self, Rejects};
 use crate::source::{Deletions, Options};
-use crate::IngestError;
 use archive::Archive;
 
 pub(crate) use archive::{recognizes_archive, recognizes_folder};
@@ -31,10 +31,22 @@ pub(crate) fn read(path: &Path, source: SourceInfo, options: &Options, progress:
     let subject = archive.with("actor.json", |reader| actor(path, reader))?.ok_or_else(|| missing(path, "actor.json"))?;
     let mut reader = Reader { rejects: Rejects::default(), activities: Vec::new(), deleted: 0, deletions: options.deletions };
     let name = |member: &str| format!("{}!/{member}", path.display());
-    let outbox = archive.with("outbox.json", |r| items::for_each(r, &mut |i, item| { progress.advance(1); reader.outbox_item(&name("outbox.json"), i, item) }).map_err(|e| IngestError::malformed(name("outbox.json"), e)))?;
+    let outbox = archive.with("outbox.json", |r| {
+        items::for_each(r, &mut |i, item| {
+            progress.advance(1);
+            reader.outbox_item(&name("outbox.json"), i, item)
+        })
+        .map_err(|e| IngestError::malformed(name("outbox.json"), e))
+    })?;
     outbox.ok_or_else(|| missing(path, "outbox.json"))?;
     for (member, kind) in [("likes.json", ActivityKind::Like), ("bookmarks.json", ActivityKind::Bookmark)] {
-        archive.with(member, |r| items::for_each(r, &mut |i, item| { progress.advance(1); reader.reference(&name(member), i, kind, item) }).map_err(|e| IngestError::malformed(name(member), e)))?;
+        archive.with(member, |r| {
+            items::for_each(r, &mut |i, item| {
+                progress.advance(1);
+                reader.reference(&name(member), i, kind, item)
+            })
+            .map_err(|e| IngestError::malformed(name(member), e))
+        })?;
     }
     progress.finish();
     Ok(NormalizedBatch { source, subjects: vec![subject], activities: reader.activities, deleted: reader.deleted, rejected: reader.rejects.into_records() })

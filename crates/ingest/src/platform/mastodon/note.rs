@@ -1,7 +1,7 @@
 //! A note: what a person wrote.
 
-use domain::record::{ActivityKind, ActivityRecord, Media, Visibility};
 use domain::Timestamp;
+use domain::record::{ActivityKind, ActivityRecord, Media, Visibility};
 use serde_json::Value;
 
 use crate::normalize;
