@@ -1,0 +1,97 @@
+//! Runs the binary.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A folder for one deployment.
+pub(crate) struct Deployment {
+    folder: TempDir,
+}
+
+impl Deployment {
+    /// A deployment that was just made.
+    pub(crate) fn new() -> Self {
+        let deployment = Self { folder: tempfile::tempdir().unwrap() };
+        deployment.ok(&["init"]);
+        deployment
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fairshare"));
+        command.arg("--data").arg(self.path()).arg("--json").args(args);
+        command
+    }
+
+    pub(crate) fn run(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    /// Runs a command that must succeed; its JSON.
+    pub(crate) fn ok(&self, args: &[&str]) -> Value {
+        let output = self.run(args);
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
+    }
+
+    /// Runs a command that must end with `code`; what it said.
+    pub(crate) fn fails(&self, code: i32, args: &[&str]) -> String {
+        let output = self.run(args);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {said}");
+        said
+    }
+
+    /// Partner `acme` with an active agreement and a notice for statistics and ad measurement.
+    pub(crate) fn with_partner(self, rho: &str) -> Self {
+        self.ok(&["partner", "add", "acme", "--legal-name", "Acme Ltd"]);
+        self.ok(&["partner", "approve", "acme"]);
+        self.ok(&["agreement", "add", "acme-1", "--partner", "acme", "--purpose", "aggregate_statistics", "--purpose", "ad_measurement", "--rho", rho]);
+        self.ok(&["agreement", "approve", "acme-1"]);
+        self.ok(&["agreement", "activate", "acme-1"]);
+        let text = self.folder.path().join("notice.txt");
+        std::fs::write(&text, "May Acme count you?").unwrap();
+        self.ok(&["notice", "publish", "acme", "--text", text.to_str().unwrap(), "--purpose", "aggregate_statistics", "--purpose", "ad_measurement", "--partner", "acme"]);
+        self
+    }
+
+    /// Everybody says yes to `purpose`.
+    pub(crate) fn everybody_gives(&self, people: u32, purpose: &str) {
+        let mut csv = "subject,partner,purpose,action,notice\n".to_owned();
+        for subject in 0..people {
+            csv.push_str(&format!("{subject},acme,{purpose},give,acme\n"));
+        }
+        let file = self.folder.path().join("choices.csv");
+        std::fs::write(&file, csv).unwrap();
+        assert_eq!(self.ok(&["consent", "import", file.to_str().unwrap()])["recorded"], people);
+    }
+
+    pub(crate) fn query(&self, extra: &[&str], sql: &str) -> Value {
+        self.ok(&[&["query", "--partner", "acme", "--purpose", "aggregate_statistics"], extra, &[sql]].concat())
+    }
+}
+
+/// A folder of the repository.
+pub(crate) fn repository(path: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path).to_str().unwrap().to_owned()
+}
+
+/// Sample data outside the repository, if it is there; says so, or fails, when it is not.
+#[expect(clippy::disallowed_methods, reason = "tests are told where samples are and whether a skip is a failure")]
+pub(crate) fn sample(path: &str) -> Option<PathBuf> {
+    let root = std::env::var("FAIRSHARE_SAMPLES").map_or_else(|_| PathBuf::from(repository("../shared/data")), PathBuf::from);
+    let found = root.join(path);
+    if found.exists() {
+        return Some(found);
+    }
+    let required = std::env::var("FAIRSHARE_REQUIRE_ALL").is_ok_and(|v| v == "1") && std::env::var("FAIRSHARE_SAMPLES").is_ok();
+    assert!(!required, "sample data {} is required", found.display());
+    eprintln!("skipped: there is no sample data at {}", found.display());
+    None
+}

@@ -1,0 +1,101 @@
+//! The main job from the command line.
+
+use serde_json::json;
+
+use crate::command::{Deployment, repository};
+
+#[test]
+fn from_an_export_to_a_private_answer_that_can_be_proven() {
+    let d = Deployment::new().with_partner("5");
+    let forum = repository("samples/exports/forum");
+    let imported = d.ok(&["import", &forum]);
+    assert_eq!((&imported["totals"]["rejected"], &imported["totals"]["duplicates"]), (&json!(2), &json!(0)));
+    let rejects = std::fs::read_to_string(imported["rejects_file"].as_str().unwrap()).unwrap();
+    assert!(rejects.contains("`yesterday` is not a time") && rejects.contains("line 296"));
+    // The same again is all duplicates.
+    let again = d.ok(&["import", &forum]);
+    assert_eq!((&again["totals"]["duplicates"], &again["totals"]["posts"], &again["snapshot"]), (&json!(294), &json!(0), &json!(null)));
+
+    d.everybody_gives(60, "aggregate_statistics");
+    let sql = "SELECT kind, count(*) AS n, count(distinct subject_id) AS people FROM activity GROUP BY kind ORDER BY n DESC LIMIT 3";
+    let before = d.ok(&["budget", "show"]);
+    let estimate = d.query(&["--rho", "1", "--estimate"], sql);
+    assert_eq!(d.ok(&["budget", "show"]), before, "an estimate costs nothing");
+    assert_eq!(estimate["fits"], 5);
+    let first = d.query(&["--rho", "1"], sql);
+    assert_eq!(first["rows"].as_array().unwrap().len(), 3);
+    let row = &first["rows"][0];
+    assert!(row["n_low"].as_i64() < row["n"].as_i64() && row["n"].as_i64() < row["n_high"].as_i64(), "{row}");
+    assert_eq!(first["cost"]["rho"], 1.0);
+    let again = d.query(&["--rho", "1"], sql);
+    assert_eq!((&again["release"]["redelivered"], &again["rows"], &again["budget"]), (&json!(true), &first["rows"], &first["budget"]));
+    let fresh = d.query(&["--rho", "1", "--fresh"], sql);
+    assert_eq!(fresh["budget"]["left"]["rho"], 3.0);
+
+    assert_eq!(d.ok(&["decide", "--subject", "1", "--partner", "acme", "--purpose", "aggregate_statistics"])["decision"], "permit");
+    d.ok(&["consent", "record", "--subject", "1", "--partner", "acme", "--purpose", "aggregate_statistics", "--action", "withdraw", "--notice", "acme"]);
+    let denied = d.run(&["decide", "--subject", "1", "--partner", "acme", "--purpose", "aggregate_statistics"]);
+    assert_eq!(denied.status.code(), Some(4));
+    assert!(String::from_utf8_lossy(&denied.stdout).contains("withdrew"));
+
+    let report = d.ok(&["audit", "verify"]);
+    assert_eq!((&report["verified"], &report["bad"]), (&json!(true), &json!(null)));
+}
+
+#[test]
+fn a_changed_byte_of_the_lake_is_found_and_exits_6() {
+    let d = Deployment::new();
+    d.ok(&["import", &repository("samples/exports/mastodon/ada")]);
+    d.ok(&["audit", "verify"]);
+    let folder = d.path().join("lake/activity");
+    let file = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
+    let mut bytes = std::fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes.iter_mut().nth(middle).map(|b| *b ^= 1).unwrap();
+    std::fs::write(&file, bytes).unwrap();
+    assert!(d.fails(6, &["audit", "verify"]).contains("NOT VERIFIED at entry 1"));
+}
+
+#[test]
+fn refusals_and_errors_have_their_exit_codes_and_say_what_to_do() {
+    let d = Deployment::new().with_partner("0.1");
+    let query = |purpose: &'static str, sql: &'static str| vec!["query", "--partner", "acme", "--purpose", purpose, sql];
+    let count = "SELECT count(*) FROM activity";
+    assert!(d.fails(4, &query("aggregate_statistics", count)).contains("A204"), "nothing imported yet");
+    d.ok(&["import", &repository("samples/exports/mastodon/ada")]);
+    assert!(d.fails(4, &query("aggregate_statistics", "SELECT * FROM activity")).contains("Q109"));
+    assert!(d.fails(4, &query("ai_training", count)).contains("A202"));
+    assert!(d.fails(2, &query("nonsense", count)).contains("not a purpose"));
+    assert!(d.fails(3, &["query", "--partner", "nobody", "--purpose", "aggregate_statistics", count]).contains("nobody"));
+    d.ok(&[&["query", "--rho", "0.1"], query("aggregate_statistics", count).get(1..).unwrap()].concat());
+    assert!(d.fails(5, &query("aggregate_statistics", "SELECT sum(word_count) FROM activity")).contains("B300"));
+    assert!(d.fails(7, &["init"]).contains("already"));
+    assert!(d.fails(3, &["subject", "show", "nobody"]).contains("nobody"));
+    assert!(d.fails(1, &["import", "/no/such/file"]).contains("I601"));
+    assert!(d.fails(4, &["agreement", "activate", "acme-1"]).contains("active"));
+}
+
+#[test]
+fn nobody_permitted_still_gets_noise() {
+    let d = Deployment::new().with_partner("1");
+    d.ok(&["import", &repository("samples/exports/mastodon/ada")]);
+    let answer = d.query(&["--rho", "0.05"], "SELECT weekday, count(*) AS n FROM activity GROUP BY weekday");
+    let rows = answer["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 8);
+    assert!(rows.iter().any(|r| r["n"] != 0), "eight draws with σ above 100 that are all zero");
+}
+
+#[test]
+fn the_demo_does_the_main_job() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("town");
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_fairshare")).arg("--data").arg(&data).args(["demo", "--subjects", "300", "--no-serve"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let last: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&last["subjects"], &last["partners"], &last["releases"]), (&json!(300), &json!(3), &json!(3)));
+    assert!(last["activities"].as_u64().unwrap() > 3_000);
+    for part in ["expected accuracy", "about", "free:", "refused B300", "They withdraw", "Verified"] {
+        assert!(said.contains(part), "{part} is missing:\n{said}");
+    }
+}

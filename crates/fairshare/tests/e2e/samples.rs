@@ -1,0 +1,97 @@
+//! Larger samples that lie outside the repository.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use data_plane::{DataFusionCleanRoom, ParquetLake};
+use domain::lake::{Arrival, Snapshot};
+use domain::port::{CleanRoom, Lake, PaidLook, Unwatched};
+use domain::question::{Narrowing, Plan, Prepared, Question, Value, encode_key};
+use domain::release::Charge;
+use domain::{SubjectId, SubjectSet, Timestamp};
+use dp::{BoundingKey, ContributionBounds};
+use ingest::{Deletions, Options};
+use serde_json::json;
+use testkit::{Reference, ZeroNoise, rows};
+
+use crate::command::{Deployment, sample};
+
+#[test]
+fn mastodon_archives_import_with_the_right_counts() {
+    let Some(folder) = sample("synthetic-exports") else { return };
+    let d = Deployment::new().with_partner("1");
+    let imported = d.ok(&["import", folder.join("mastodon").to_str().unwrap()]);
+    let expected = std::fs::read_to_string(folder.join("expected_counts.csv")).unwrap();
+    for line in expected.lines().skip(1) {
+        let cells: Vec<&str> = line.split(',').collect();
+        let [_, handle, _, posts, comments, likes, _] = <[&str; 7]>::try_from(cells).unwrap();
+        let source = imported["sources"].as_array().unwrap().iter().find(|s| s["path"].as_str().unwrap().contains(&format!("archive-{handle}."))).unwrap();
+        let number = |text: &str| json!(text.parse::<u64>().unwrap());
+        assert_eq!((&source["posts"], &source["replies"], &source["likes"], &source["rejected"]), (&number(posts), &number(comments), &number(likes), &json!(0)), "{handle}");
+    }
+    d.everybody_gives(10, "aggregate_statistics");
+    assert!(d.query(&[], "SELECT kind, count(*) FROM activity GROUP BY kind")["rows"].as_array().unwrap().len() > 5);
+}
+
+/// The LDBC-style folder through importer, lake and clean room without noise: plain SQL's answers.
+#[test]
+fn the_clean_room_without_noise_gives_the_answers_of_plain_sql() {
+    let Some(folder) = sample("ldbc-datagen-raw-1700p") else { return };
+    let oracle: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(folder.join("oracle_duckdb.json")).unwrap()).unwrap();
+    let options = Options { platform: None, mapping: None, deletions: Deletions::Ignore, today: "2013-01-01".parse().unwrap() };
+    let source = ingest::sources(&[folder], &options).unwrap().remove(0);
+    let batch = ingest::read(&source, &options, &Unwatched).unwrap();
+    assert_eq!((batch.subjects.len(), batch.rejected.len()), (1_700, 0));
+    let ids: Vec<SubjectId> = (0..1_700).map(SubjectId).collect();
+    let arrivals = [Arrival { batch, ids: ids.clone() }];
+    let lake_folder = tempfile::tempdir().unwrap();
+    let lake = ParquetLake::new(lake_folder.path());
+    let staged = lake.stage(None, &arrivals, &Unwatched).unwrap();
+    let counts = staged.counts[0];
+    assert_eq!((counts.posts, counts.replies, counts.likes, counts.follows, counts.other, counts.duplicates), (171_861, 232_033, 183_747, 2 * 17_994, 275_379, 0));
+    let room = DataFusionCleanRoom::new(lake, Arc::new(ZeroNoise), 2).unwrap();
+    let snapshot = Snapshot { id: 1, at: Timestamp::UNIX_EPOCH, manifest: staged.manifest };
+    let everybody: SubjectSet = ids.into_iter().collect();
+    let key = BoundingKey::from_bytes([3; 16]);
+    let ask = |sql: &str| -> (Plan, BTreeMap<Vec<u8>, Vec<i64>>) {
+        // Bounds wide enough to cut nothing, at a price at which the threshold is 2.
+        let mut prepared: Prepared = room.prepare(&Question { sql: sql.into(), rho: "1000000".parse().unwrap(), narrowing: Narrowing::default() }).unwrap();
+        prepared.plan.bounds = ContributionBounds::new(10_000, 1_000_000, 1_000_000).unwrap();
+        let charge = Charge::of_durable_reservation(prepared.cost);
+        let look = PaidLook { prepared: &prepared, charge: &charge, snapshot: &snapshot, eligible: &everybody, bounding_key: &key };
+        let table = room.answer(&look).unwrap().table;
+        (prepared.plan, table.rows.into_iter().map(|r| (encode_key(&r.key), r.values)).collect())
+    };
+    // Values come in the order of the plan: people, then rows.
+    let (_, messages) = ask("SELECT count(*), count(distinct subject_id) FROM activity WHERE kind IN ('post', 'reply')");
+    assert_eq!(messages[&encode_key(&[])], [1_692, 403_894]);
+    let (_, likes) = ask("SELECT count(*), count(distinct subject_id) FROM activity WHERE kind = 'like'");
+    assert_eq!(likes[&encode_key(&[])], [1_670, 183_747]);
+
+    let (plan, months) = ask("SELECT month, kind, count(*), count(distinct subject_id) FROM activity WHERE kind IN ('post', 'reply') GROUP BY month, kind");
+    let mut compared = 0;
+    for row in oracle["monthly_volume"]["rows"].as_array().unwrap() {
+        let kind = if row[1] == true { "reply" } else { "post" };
+        let month = format!("{}-01", row[0].as_str().unwrap()).parse().unwrap();
+        let values = months.get(&encode_key(&[Value::Text(kind.into()), Value::Date(month)]));
+        // Groups of one person stay below the threshold even without noise.
+        if row[3].as_i64().unwrap() >= 2 {
+            assert_eq!(values.unwrap(), &[row[3].as_i64().unwrap(), row[2].as_i64().unwrap()], "{row}");
+            compared += 1;
+        }
+    }
+    assert!(compared > 60);
+    let expected = Reference { plan: &plan, eligible: &everybody, key: &key }.answer(&rows(plan.table, &arrivals));
+    assert_eq!(expected.groups.values().filter(|v| v[0] >= 2).count(), months.len());
+
+    let (_, hours) = ask("SELECT hour, count(*), count(distinct subject_id) FROM activity WHERE kind = 'like' GROUP BY hour");
+    for row in oracle["engagement_by_hour"]["rows"].as_array().unwrap() {
+        assert_eq!(hours[&encode_key(&[Value::Integer(row[0].as_i64().unwrap())])], [row[2].as_i64().unwrap(), row[1].as_i64().unwrap()], "{row}");
+    }
+    let (_, countries) = ask("SELECT country, count(*) FROM subject GROUP BY country");
+    for row in oracle["country_audience"]["rows"].as_array().unwrap() {
+        if row[1].as_i64().unwrap() >= 2 {
+            assert_eq!(countries[&encode_key(&[Value::Text(row[0].as_str().unwrap().into())])][0], row[1].as_i64().unwrap(), "{row}");
+        }
+    }
+}
