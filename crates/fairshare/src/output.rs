@@ -39,11 +39,18 @@ pub(crate) fn rows(format: Format, headers: &[&str], rows: &[Vec<Value>], docume
             line(&headers.iter().map(|h| csv_cell(h)).collect::<Vec<_>>().join(","))?;
             rows.iter().try_for_each(|row| line(&row.iter().map(|v| csv_cell(&plain(v))).collect::<Vec<_>>().join(",")))
         }
-        Format::Ndjson => rows.iter().try_for_each(|row| {
-            let object: serde_json::Map<String, Value> = headers.iter().map(|h| (*h).to_owned()).zip(row.iter().cloned()).collect();
-            line(&Value::Object(object).to_string())
-        }),
+        Format::Ndjson => objects(headers, rows).iter().try_for_each(|object| line(&object.to_string())),
     }
+}
+
+/// Prints a list of things; as JSON, under `name`.
+pub(crate) fn list(format: Format, name: &str, headers: &[&str], table: &[Vec<Value>]) -> io::Result<()> {
+    rows(format, headers, table, &serde_json::json!({ "schema": 1, name: objects(headers, table) }))
+}
+
+/// Rows as objects with the headers as names.
+pub(crate) fn objects(headers: &[&str], rows: &[Vec<Value>]) -> Vec<Value> {
+    rows.iter().map(|row| headers.iter().map(|h| (*h).to_owned()).zip(row.iter().cloned()).collect::<serde_json::Map<_, _>>().into()).collect()
 }
 
 /// Prints one thing: as lines of names and values, or as one object.

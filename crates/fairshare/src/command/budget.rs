@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::cli::Budget;
 use crate::deployment::Deployment;
-use crate::output::{Format, number, rows};
+use crate::output::{Format, list, number};
 
 pub(crate) async fn budget(args: Budget, deployment: &Deployment, format: Format) -> anyhow::Result<ExitCode> {
     let Budget::Show = args;
@@ -16,7 +16,6 @@ pub(crate) async fn budget(args: Budget, deployment: &Deployment, format: Format
         .iter()
         .map(|l| vec![json!(l.scope), number(l.balance.spent.rho), number(l.balance.left.rho), json!(l.balance.spent.delta.to_string()), json!(l.balance.left.delta.to_string())])
         .collect();
-    let objects: Vec<Value> = table.iter().map(|row| headers.iter().map(|h| (*h).to_owned()).zip(row.iter().cloned()).collect::<serde_json::Map<_, _>>().into()).collect();
-    rows(format, &headers, &table, &json!({ "schema": 1, "budgets": objects }))?;
+    list(format, "budgets", &headers, &table)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::cli::Consent;
 use crate::deployment::Deployment;
 use crate::failure::Usage;
-use crate::output::{Format, note, object, rows};
+use crate::output::{Format, list, note, object};
 
 /// Choices that are recorded in one transaction when many are taken over.
 const BATCH: usize = 1_000;
@@ -41,7 +41,7 @@ pub(crate) async fn consent(args: Consent, deployment: &Deployment, format: Form
                 .values()
                 .map(|e| vec![json!(e.key.partner), json!(e.key.purpose), json!(ConsentState::Unknown.after(e.action)), json!(e.at), json!(e.notice.to_string())])
                 .collect();
-            show(format, &["partner", "purpose", "state", "since", "notice"], &table, "choices")?;
+            list(format, "choices", &["partner", "purpose", "state", "since", "notice"], &table)?;
         }
         Consent::History { subject } => {
             let subject = control.subject_find(&subject).await?.id;
@@ -50,15 +50,10 @@ pub(crate) async fn consent(args: Consent, deployment: &Deployment, format: Form
                 .iter()
                 .map(|e| vec![json!(e.seq), json!(e.at), json!(e.action), json!(e.key.partner), json!(e.key.purpose), json!(e.notice.to_string()), json!(e.method)])
                 .collect();
-            show(format, &["seq", "at", "action", "partner", "purpose", "notice", "method"], &table, "events")?;
+            list(format, "events", &["seq", "at", "action", "partner", "purpose", "notice", "method"], &table)?;
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn show(format: Format, headers: &[&str], table: &[Vec<Value>], name: &str) -> std::io::Result<()> {
-    let objects: Vec<Value> = table.iter().map(|row| headers.iter().map(|h| (*h).to_owned()).zip(row.iter().cloned()).collect::<serde_json::Map<_, _>>().into()).collect();
-    rows(format, headers, table, &json!({ "schema": 1, name: objects }))
 }
 
 fn document(receipt: &Receipt) -> Value {

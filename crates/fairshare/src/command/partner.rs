@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::cli::Partner;
 use crate::deployment::Deployment;
-use crate::output::{Format, number, object, rows};
+use crate::output::{Format, list, number, object};
 
 pub(crate) async fn partner(args: Partner, deployment: &Deployment, format: Format) -> anyhow::Result<ExitCode> {
     let control = &deployment.control;
@@ -30,8 +30,7 @@ pub(crate) async fn partner(args: Partner, deployment: &Deployment, format: Form
             let headers = ["partner", "legal_name", "state", "rho_spent", "rho_left"];
             let table: Vec<Vec<Value>> =
                 partners.iter().map(|p| vec![json!(p.name), json!(p.legal_name), json!(p.state), number(p.budget.spent.rho), number(p.budget.left.rho)]).collect();
-            let objects: Vec<Value> = table.iter().map(|row| headers.iter().map(|h| (*h).to_owned()).zip(row.iter().cloned()).collect::<serde_json::Map<_, _>>().into()).collect();
-            rows(format, &headers, &table, &json!({ "schema": 1, "partners": objects }))?;
+            list(format, "partners", &headers, &table)?;
             return Ok(ExitCode::SUCCESS);
         }
     };

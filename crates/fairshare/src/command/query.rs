@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use control_plane::Ask;
+use control_plane::{Ask, Error};
+use domain::Fault;
 use domain::question::{Estimate, Narrowing, Question, Shown, Value as Cell};
 use domain::release::{Balance, Quote, Release};
 use dp::{Cost, Delta, Rho};
@@ -12,7 +13,7 @@ use crate::chart::grouped;
 use crate::cli::Query;
 use crate::deployment::Deployment;
 use crate::failure::Usage;
-use crate::output::{Format, line, note, number, object, rows};
+use crate::output::{Format, line, note, number, object, objects, rows};
 
 /// The price of a question when none is named, in billionths of ρ.
 pub(crate) const RHO_DEFAULT: Rho = Rho::from_nano(50_000_000);
@@ -30,10 +31,22 @@ pub(crate) async fn query(args: Query, deployment: &Deployment, format: Format) 
         let quote = deployment.control.release_quote(&*room, &ask).await?;
         if format == Format::Table { print_quote(&quote)? } else { object(format, &quote_document(&quote))? }
     } else {
-        let release = deployment.control.release_run(room, &ask).await?;
+        let release = deployment.control.release_run(room, &ask).await.map_err(|error| uniform(error, deployment))?;
         print(&release, format)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What a partner may see of an error. A fault's cause can hold anything, also somebody's data: it goes
+/// to the operator's file, and the answer is one sentence whatever happened.
+fn uniform(error: Error, deployment: &Deployment) -> anyhow::Error {
+    match error {
+        Error::Failed(fault) => {
+            let told = deployment.tell_operator(&fault);
+            told.err().unwrap_or_else(|| anyhow::anyhow!(Fault::PUBLIC_TEXT))
+        }
+        Error::Refused(_) | Error::NotFound { .. } | Error::Conflict(_) => error.into(),
+    }
 }
 
 /// `groups=4`, `rows=10`, `word_count=0..500`.
@@ -73,9 +86,8 @@ fn print(release: &Release, format: Format) -> anyhow::Result<()> {
     }
     let cells: Vec<Vec<Value>> = release.presented.rows.iter().map(|row| flat(row, &release.presented.columns)).collect();
     let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
-    let objects: Vec<Value> = cells.iter().map(|row| headers.iter().map(|h| (*h).to_owned()).zip(row.iter().cloned()).collect::<serde_json::Map<_, _>>().into()).collect();
     let document = json!({
-        "schema": 1, "release": { "id": release.id, "redelivered": release.redelivered }, "columns": release.presented.columns, "rows": objects,
+        "schema": 1, "release": { "id": release.id, "redelivered": release.redelivered }, "columns": release.presented.columns, "rows": objects(&headers, &cells),
         "cost": cost_document(release.cost), "budget": budget_document(&release.budget), "as_of": release.as_of,
     });
     rows(format, &headers, &cells, &document)?;

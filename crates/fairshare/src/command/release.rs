@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::cli::Release;
 use crate::deployment::Deployment;
-use crate::output::{Format, number, rows};
+use crate::output::{Format, list, number};
 
 pub(crate) async fn release(args: Release, deployment: &Deployment, format: Format) -> anyhow::Result<ExitCode> {
     let Release::List { partner } = args;
@@ -14,7 +14,6 @@ pub(crate) async fn release(args: Release, deployment: &Deployment, format: Form
     let headers = ["release", "at", "partner", "agreement", "purpose", "rho", "state"];
     let table: Vec<Vec<Value>> =
         releases.iter().map(|r| vec![json!(r.id), json!(r.at), json!(r.partner), json!(r.agreement), json!(r.purpose), number(r.cost.rho), json!(r.state)]).collect();
-    let objects: Vec<Value> = table.iter().map(|row| headers.iter().map(|h| (*h).to_owned()).zip(row.iter().cloned()).collect::<serde_json::Map<_, _>>().into()).collect();
-    rows(format, &headers, &table, &json!({ "schema": 1, "releases": objects }))?;
+    list(format, "releases", &headers, &table)?;
     Ok(ExitCode::SUCCESS)
 }

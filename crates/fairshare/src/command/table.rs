@@ -6,7 +6,7 @@ use domain::catalog::{Domain, Table as Catalog, TableName};
 use serde_json::{Value, json};
 
 use crate::cli::Table;
-use crate::output::{Format, note, rows};
+use crate::output::{Format, list, note};
 
 pub(crate) fn table(args: Table, format: Format) -> anyhow::Result<ExitCode> {
     match args {
@@ -14,7 +14,7 @@ pub(crate) fn table(args: Table, format: Format) -> anyhow::Result<ExitCode> {
             let headers = ["table", "one_row_per", "groups_per_person", "rows_per_group"];
             let table: Vec<Vec<Value>> =
                 TableName::ALL.iter().map(|&n| Catalog::of(n)).map(|t| vec![json!(t.name), json!(t.row_per), json!(t.groups), json!(t.rows_per_group)]).collect();
-            print(format, &headers, &table, "tables")?;
+            list(format, "tables", &headers, &table)?;
         }
         Table::Show { name } => {
             let headers = ["column", "type", "values", "sum_from", "sum_to", "meaning"];
@@ -25,16 +25,11 @@ pub(crate) fn table(args: Table, format: Format) -> anyhow::Result<ExitCode> {
                 Some(Domain::Range(low, high)) => json!(format!("{low}..{high}")),
             };
             let cells = catalog.columns.iter().map(|c| vec![json!(c.name), json!(c.ty), values(c.domain), json!(c.sum.map(|s| s.low)), json!(c.sum.map(|s| s.high)), json!(c.doc)]);
-            print(format, &headers, &cells.collect::<Vec<_>>(), "columns")?;
+            list(format, "columns", &headers, &cells.collect::<Vec<_>>())?;
             if format == Format::Table {
                 note(&format!("one row per {}; one person counts in at most {} groups, with at most {} rows in each", catalog.row_per, catalog.groups, catalog.rows_per_group));
             }
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn print(format: Format, headers: &[&str], table: &[Vec<Value>], name: &str) -> std::io::Result<()> {
-    let objects: Vec<Value> = table.iter().map(|row| headers.iter().map(|h| (*h).to_owned()).zip(row.iter().cloned()).collect::<serde_json::Map<_, _>>().into()).collect();
-    rows(format, headers, table, &json!({ "schema": 1, name: objects }))
 }

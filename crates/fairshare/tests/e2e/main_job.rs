@@ -99,3 +99,16 @@ fn the_demo_does_the_main_job() {
         assert!(said.contains(part), "{part} is missing:\n{said}");
     }
 }
+
+#[test]
+fn a_fault_says_one_sentence_to_the_partner_and_the_cause_to_the_operator() {
+    let d = Deployment::new().with_partner("1");
+    d.ok(&["import", &repository("samples/exports/forum")]);
+    // The lake's files go missing under a paid query.
+    std::fs::remove_dir_all(d.path().join("lake")).unwrap();
+    let said = d.fails(1, &["query", "--partner", "acme", "--purpose", "aggregate_statistics", "SELECT count(*) FROM activity"]);
+    assert_eq!(said.trim(), "error: the query could not be answered; it stays charged and the operator was told");
+    assert!(std::fs::read_to_string(d.path().join("faults.log")).unwrap().contains("opening the lake"));
+    assert_eq!(d.ok(&["release", "list"])["releases"][0]["state"], "abandoned");
+    assert_eq!(d.ok(&["budget", "show"])["budgets"][0]["rho_spent"], 0.05);
+}
