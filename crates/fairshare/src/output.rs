@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use comfy_table::Table;
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::presets::UTF8_FULL_CONDENSED;
 use serde_json::Value;
 
 /// How data is printed.
@@ -72,7 +72,7 @@ fn json(document: &Value) -> io::Result<()> {
 /// A table with a line under its head.
 pub(crate) fn table(headers: &[&str], rows: &[Vec<Value>]) -> String {
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_header(headers.iter().copied());
+    table.load_style(UTF8_FULL_CONDENSED).set_header(headers.iter().copied());
     for row in rows {
         table.add_row(row.iter().map(plain));
     }

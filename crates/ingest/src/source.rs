@@ -110,7 +110,7 @@ fn recognize(path: &Path, options: &Options) -> Result<Option<Platform>, IngestE
 pub fn read(source: &Source, options: &Options, progress: &dyn Progress) -> Result<NormalizedBatch, IngestError> {
     let path = &source.path;
     match source.platform {
-        Platform::Mastodon => mastodon::read(path, info(path, Platform::Mastodon, "mastodon/1")?, options, progress),
+        Platform::Mastodon => mastodon::read(path, info(path, Platform::Mastodon, "mastodon/1")?, progress),
         Platform::Ldbc => ldbc::read(path, info(path, Platform::Ldbc, "ldbc/1")?, options, progress),
         Platform::Csv => csv::read(path, info(path, Platform::Csv, "csv/1")?, options, progress),
         platform @ (Platform::Bluesky | Platform::X | Platform::Instagram | Platform::Facebook | Platform::Tiktok | Platform::Youtube | Platform::Reddit | Platform::Linkedin) => {

@@ -13,7 +13,7 @@ use datafusion::arrow::datatypes::{Date32Type, UInt32Type};
 use datafusion::arrow::error::ArrowError;
 use domain::Fault;
 use domain::catalog::TableName;
-use domain::lake::{Arrival, Manifest};
+use domain::lake::Manifest;
 use domain::record::Counts;
 use domain::subject::{AgeBand, FollowersBand};
 
@@ -22,12 +22,11 @@ use super::rows::{ActivityId, ActivityRow, BucketRows, Calendar, SubjectRow};
 use crate::schema::{ACTIVITY_ID_BYTES, schema};
 
 /// Writes the files of a bucket that change, and counts what was new.
-pub(super) fn merge(root: &Path, base: &Manifest, bucket: u32, rows: &BucketRows<'_>, arrivals: &[Arrival], counts: &mut [Counts]) -> Result<Vec<Written>, Fault> {
+pub(super) fn merge(root: &Path, base: &Manifest, bucket: u32, rows: &BucketRows<'_>, counts: &mut [Counts]) -> Result<Vec<Written>, Fault> {
     let old = |table: TableName| {
         let file = base.files(table).iter().find(|f| f.bucket == bucket);
         file.map(|f| files::read(&root.join(&f.path), table)).transpose()
     };
-    let _ = arrivals;
     let mut written = Vec::new();
     let old_activities = old(TableName::Activity)?;
     let new = new_activities(old_activities.as_ref(), &rows.activities, counts)?;

@@ -53,7 +53,7 @@ impl Lake for ParquetLake {
         let total: usize = by_bucket.values().map(|rows| rows.activities.len()).sum();
         progress.begin("writing", "rows", Some(total as u64));
         for (bucket, rows) in &by_bucket {
-            for written in bucket::merge(&self.root, base, *bucket, rows, arrivals, &mut counts)? {
+            for written in bucket::merge(&self.root, base, *bucket, rows, &mut counts)? {
                 tables.entry(written.table).or_default().insert(*bucket, written.file);
             }
             progress.advance(rows.activities.len() as u64);

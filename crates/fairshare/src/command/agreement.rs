@@ -68,8 +68,8 @@ fn document(agreement: &AgreementInfo) -> Value {
     json!({
         "schema": 1, "agreement": terms.name, "partner": terms.partner, "state": state, "purposes": terms.purposes,
         "starts": terms.starts, "expires": terms.expires,
-        "rho": number(terms.lifetime.rho), "delta": number(terms.lifetime.delta.to_f64()),
-        "amounts_to": { "epsilon": dp::epsilon(terms.lifetime, at), "delta": at.to_f64() },
+        "rho": number(terms.lifetime.rho), "delta": number(terms.lifetime.delta),
+        "epsilon": dp::epsilon(terms.lifetime, at), "epsilon_at_delta": number(at),
         "rho_spent": number(lifetime.spent.rho), "rho_left": number(lifetime.left.rho), "window_rho_left": number(window.left.rho),
     })
 }

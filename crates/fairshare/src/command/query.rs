@@ -69,11 +69,11 @@ fn narrowing(bounds: &[String]) -> Result<Narrowing, Usage> {
 
 /// A price with the (ε, δ) that it amounts to.
 fn cost_document(cost: Cost) -> Value {
-    json!({ "rho": number(cost.rho), "epsilon": dp::epsilon(cost, Delta::LIFETIME), "delta": Delta::LIFETIME.to_f64(), "delta_spent": cost.delta.to_f64() })
+    json!({ "rho": number(cost.rho), "epsilon": dp::epsilon(cost, Delta::LIFETIME), "delta": number(Delta::LIFETIME), "delta_spent": number(cost.delta) })
 }
 
 fn budget_document(budget: &Balance) -> Value {
-    json!({ "spent": { "rho": number(budget.spent.rho), "delta": budget.spent.delta.to_f64() }, "left": { "rho": number(budget.left.rho), "delta": budget.left.delta.to_f64() } })
+    json!({ "spent": { "rho": number(budget.spent.rho), "delta": number(budget.spent.delta) }, "left": { "rho": number(budget.left.rho), "delta": number(budget.left.delta) } })
 }
 
 fn print(release: &Release, format: Format) -> anyhow::Result<()> {

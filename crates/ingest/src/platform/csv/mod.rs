@@ -52,6 +52,7 @@ pub(crate) fn read(path: &Path, mut source: SourceInfo, options: &Options, progr
     let mapping = Mapping::read(&mapping_path)?;
     source.platform = mapping.platform;
     let file = File::open(path).map_err(IngestError::unreadable(path))?;
+    let bytes = file.metadata().map_err(IngestError::unreadable(path))?.len();
     let mut csv = ReaderBuilder::new().delimiter(mapping.delimiter).flexible(true).from_reader(file);
     let headers = csv.byte_headers().map_err(|e| IngestError::malformed(path, e))?.clone();
     let headers: Vec<String> = headers.iter().map(|h| String::from_utf8_lossy(h).trim().trim_start_matches('\u{feff}').to_owned()).collect();
@@ -59,7 +60,9 @@ pub(crate) fn read(path: &Path, mut source: SourceInfo, options: &Options, progr
     let mut rows = Rows::new(&mapping, columns, options);
     let mut rejects = Rejects::default();
     let file_name = path.display().to_string();
-    progress.begin(&file_name, "rows", None);
+    // Rows cannot be counted before they are read; bytes can.
+    progress.begin(&file_name, "bytes", Some(bytes));
+    let mut done = 0;
     let mut record = ::csv::ByteRecord::new();
     loop {
         match csv.read_byte_record(&mut record) {
@@ -69,7 +72,8 @@ pub(crate) fn read(path: &Path, mut source: SourceInfo, options: &Options, progr
             Err(e) => return Err(IngestError::malformed(path, e)),
         }
         let line = record.position().map_or(0, ::csv::Position::line);
-        progress.advance(1);
+        progress.advance(csv.position().byte().saturating_sub(done));
+        done = csv.position().byte();
         let outcome = check(&record, headers.len()).and_then(|cells| match mapping.table {
             MappedTable::Activity => rows.activity(&cells),
             MappedTable::Subject => rows.subject(&cells),

@@ -19,17 +19,16 @@ use serde_json::Value;
 
 use crate::IngestError;
 use crate::normalize::{self, Rejects};
-use crate::source::{Deletions, Options};
 use archive::Archive;
 
 pub(crate) use archive::{recognizes_archive, recognizes_folder};
 
 /// Reads one archive.
-pub(crate) fn read(path: &Path, source: SourceInfo, options: &Options, progress: &dyn Progress) -> Result<NormalizedBatch, IngestError> {
+pub(crate) fn read(path: &Path, source: SourceInfo, progress: &dyn Progress) -> Result<NormalizedBatch, IngestError> {
     let mut archive = Archive::open(path)?;
     progress.begin(&source.path, "records", None);
     let subject = archive.with("actor.json", |reader| actor(path, reader))?.ok_or_else(|| missing(path, "actor.json"))?;
-    let mut reader = Reader { rejects: Rejects::default(), activities: Vec::new(), deleted: 0, deletions: options.deletions };
+    let mut reader = Reader { rejects: Rejects::default(), activities: Vec::new(), deleted: 0 };
     let name = |member: &str| format!("{}!/{member}", path.display());
     let outbox = archive.with("outbox.json", |r| {
         items::for_each(r, &mut |i, item| {
@@ -70,7 +69,6 @@ struct Reader {
     rejects: Rejects,
     activities: Vec<ActivityRecord>,
     deleted: u64,
-    deletions: Deletions,
 }
 
 /// `type` may be one word or several.
@@ -102,7 +100,9 @@ impl Reader {
         if has_type(item, "Create") {
             let object = item.get("object").filter(|o| o.is_object()).ok_or("a Create without its object")?;
             if has_type(object, "Tombstone") {
-                return self.deleted(object);
+                // Nothing is left to keep, whatever is to be done with deletions.
+                self.deleted += 1;
+                return Ok(());
             }
             let key = key(object).or_else(|| key(item)).ok_or("no id")?;
             let at = at(object)?.or(at(item)?);
@@ -112,17 +112,9 @@ impl Reader {
             record.visibility = note::visibility(item);
             self.activities.push(record);
         } else if has_type(item, "Delete") {
-            return self.deleted(item);
+            self.deleted += 1;
         } else {
             return Err(format!("an activity of a type that outboxes do not have: {}", item.get("type").unwrap_or(&Value::Null)));
-        }
-        Ok(())
-    }
-
-    /// A tombstone has nothing left to keep, whatever is to be done with deletions.
-    fn deleted(&mut self, _tombstone: &Value) -> Result<(), String> {
-        match self.deletions {
-            Deletions::Apply | Deletions::Ignore => self.deleted += 1,
         }
         Ok(())
     }
