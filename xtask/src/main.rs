@@ -1,6 +1,5 @@
 //! `cargo xtask tidy`: everything that reviewers need not look for.
 
-use std::path::Path;
 use std::process::ExitCode;
 
 #[expect(clippy::print_stderr, clippy::print_stdout, reason = "a command for a terminal")]
@@ -10,11 +9,10 @@ fn main() -> anyhow::Result<ExitCode> {
         eprintln!("usage: cargo xtask tidy");
         return Ok(ExitCode::from(2));
     };
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
-    let metadata = cargo_metadata::MetadataCommand::new().current_dir(root).exec()?;
+    let metadata = cargo_metadata::MetadataCommand::new().exec()?;
     let mut wrong = xtask::wrong_directions(&metadata);
     wrong.extend(xtask::wrong_licences(&metadata));
-    wrong.extend(xtask::wrong_files(root)?);
+    wrong.extend(xtask::wrong_files(metadata.workspace_root.as_std_path())?);
     for line in &wrong {
         eprintln!("{line}");
     }

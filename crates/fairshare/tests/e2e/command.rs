@@ -79,7 +79,8 @@ impl Deployment {
 
 /// A folder of the repository.
 pub(crate) fn repository(path: &str) -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path).to_str().unwrap().to_owned()
+    // Tests run in the folder of their crate.
+    Path::new("../..").canonicalize().unwrap().join(path).to_str().unwrap().to_owned()
 }
 
 /// Sample data outside the repository, if it is there; says so, or fails, when it is not.

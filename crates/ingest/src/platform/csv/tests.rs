@@ -24,7 +24,7 @@ const ACTS: &str = "schema = 1\ntable = \"activity\"\nplatform = \"csv\"\n[colum
 #[test]
 fn the_committed_sample_reads() {
     let options = options();
-    let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../samples/exports/forum"));
+    let folder = PathBuf::from("../../samples/exports/forum");
     let found = sources(&[folder], &options).unwrap();
     assert_eq!(found.len(), 2);
     let activity = read(&found[0], &options, &Unwatched).unwrap();

@@ -13,7 +13,7 @@ fn options() -> Options {
 }
 
 fn sample() -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../samples/exports/mastodon/ada"))
+    PathBuf::from("../../samples/exports/mastodon/ada")
 }
 
 fn zipped(members: &[(&str, &[u8])]) -> tempfile::NamedTempFile {
