@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use domain::lake::{Arrival, Staged};
-use domain::port::{Clock, Lake, Progress};
+use domain::port::{Clock, Lake, Progress, Unwatched};
 use domain::record::Counts;
 use ingest::Options;
 use serde_json::{Value, json};
@@ -18,6 +18,9 @@ use crate::progress::TerminalProgress;
 
 /// Snapshots whose files are kept: the newest, and the one that a release may still be reading.
 const SNAPSHOTS_KEPT: u32 = 2;
+
+/// From so many sources on, progress counts sources.
+const MANY_SOURCES: usize = 8;
 
 /// What an import led to.
 pub(crate) struct Imported {
@@ -48,10 +51,22 @@ pub(crate) async fn run(paths: &[std::path::PathBuf], options: &Options, deploym
     let live: Vec<_> = control.snapshot_list(SNAPSHOTS_KEPT).await?.into_iter().map(|s| s.manifest).collect();
     deployment.lake.sweep(&live)?;
     let mut arrivals = Vec::new();
-    for source in ingest::sources(paths, options)? {
-        let batch = ingest::read(&source, options, progress)?;
+    let sources = ingest::sources(paths, options)?;
+    // Many small archives are counted as archives, a few large sources by what is in each.
+    let counts_sources = sources.len() >= MANY_SOURCES;
+    if counts_sources {
+        progress.begin("reading", "sources", Some(sources.len() as u64));
+    }
+    for source in sources {
+        let batch = if counts_sources { ingest::read(&source, options, &Unwatched)? } else { ingest::read(&source, options, progress)? };
+        if counts_sources {
+            progress.advance(1);
+        }
         let ids = control.import_assign(&mut import, &batch).await?;
         arrivals.push(Arrival { batch, ids });
+    }
+    if counts_sources {
+        progress.finish();
     }
     let base = import.base().map(|s| s.manifest.clone());
     let staged = deployment.lake.stage(base.as_ref(), &arrivals, progress)?;
