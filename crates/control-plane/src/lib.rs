@@ -4,6 +4,7 @@
 //! has never heard of the engine behind them. Everything goes through [`ControlPlane`]; its methods
 //! are named resource first: `notice_publish`, `consent_record`, `release_run`, `audit_verify`.
 
+mod accounting;
 mod agreement;
 mod audit;
 mod budget;
@@ -17,6 +18,7 @@ mod release;
 mod store;
 mod subject;
 
+pub use accounting::{Counted, Meter};
 pub use agreement::AgreementInfo;
 pub use audit::{AuditReport, BadFinding, EntryProof};
 pub use budget::BudgetLine;

@@ -11,6 +11,7 @@ use dp::Cost;
 use sqlx::Row;
 
 use crate::Error;
+use crate::accounting::Seal;
 use crate::audit::AuditWriter;
 use crate::store::{Store, from_i64, time_text, to_i64};
 
@@ -20,6 +21,8 @@ pub struct Secrets {
     pub log_seed: [u8; 32],
     /// Secret from which the bounding keys of each month are derived.
     pub bounding: [u8; 32],
+    /// Secret under which the sets of people whom releases charge are kept.
+    pub participants: [u8; 32],
 }
 
 /// What is fixed when a deployment is made.
@@ -29,6 +32,8 @@ pub struct Settings {
     pub origin: String,
     /// Privacy loss that all releases to all partners may cost together, ever.
     pub lifetime: Cost,
+    /// Privacy loss that one person may have in a year, unless they choose another cap.
+    pub subject_cap: Cost,
 }
 
 /// The control plane of one deployment. Clones share it.
@@ -45,6 +50,7 @@ pub(crate) struct Inner {
     pub(crate) origin: String,
     pub(crate) signer: Signer,
     pub(crate) bounding: [u8; 32],
+    pub(crate) seal: Seal,
 }
 
 const STORE_FILE: &str = "control.sqlite";
@@ -61,12 +67,15 @@ impl ControlPlane {
             return Err(Error::Conflict(format!("there is a deployment in {} already", dir.display())));
         }
         let signer = signer(&settings.origin, &secrets)?;
-        let plane = Self { inner: Arc::new(Inner { dir: dir.to_owned(), store, clock, entropy, origin: settings.origin.clone(), signer, bounding: secrets.bounding }) };
+        let seal = Seal::new(&secrets.participants);
+        let plane = Self { inner: Arc::new(Inner { dir: dir.to_owned(), store, clock, entropy, origin: settings.origin.clone(), signer, bounding: secrets.bounding, seal }) };
         let mut tx = plane.inner.store.begin().await?;
-        sqlx::query("INSERT INTO deployment (id, origin, rho_cap, delta_cap, at) VALUES (1, ?, ?, ?, ?)")
+        sqlx::query("INSERT INTO deployment (id, origin, rho_cap, delta_cap, subject_rho_cap, subject_delta_cap, at) VALUES (1, ?, ?, ?, ?, ?, ?)")
             .bind(&settings.origin)
             .bind(to_i64(settings.lifetime.rho.nano())?)
             .bind(to_i64(settings.lifetime.delta.atto())?)
+            .bind(to_i64(settings.subject_cap.rho.nano())?)
+            .bind(to_i64(settings.subject_cap.delta.atto())?)
             .bind(plane.now_text())
             .execute(&mut *tx)
             .await?;
@@ -92,7 +101,8 @@ impl ControlPlane {
         let origin = sqlx::query("SELECT origin FROM deployment WHERE id = 1").fetch_optional(store.reader()).await?;
         let origin: String = origin.ok_or_else(none)?.try_get(0)?;
         let signer = signer(&origin, &secrets)?;
-        let plane = Self { inner: Arc::new(Inner { dir: dir.to_owned(), store, clock, entropy, origin, signer, bounding: secrets.bounding }) };
+        let seal = Seal::new(&secrets.participants);
+        let plane = Self { inner: Arc::new(Inner { dir: dir.to_owned(), store, clock, entropy, origin, signer, bounding: secrets.bounding, seal }) };
         plane.recover().await?;
         Ok(plane)
     }

@@ -15,6 +15,8 @@ crate::words! {
         NoticePublished = "notice_published",
         /// A person chose.
         ConsentRecorded = "consent_recorded",
+        /// A person chose how much they may lose per year.
+        CapChosen = "cap_chosen",
         /// Something was done with a partner.
         PartnerActed = "partner_acted",
         /// Something was done with an agreement.

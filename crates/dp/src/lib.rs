@@ -16,7 +16,7 @@ mod mechanism;
 mod sampler;
 mod unit;
 
-pub use accountant::{epsilon, rho_for_epsilon};
+pub use accountant::{epsilon, filter, rho_for_epsilon};
 pub use bounds::{BoundsError, ContributionBounds, L2Squared};
 pub use fixed_point::Granularity;
 pub use keyed_hash::BoundingKey;

@@ -129,6 +129,12 @@ impl Cost {
         Some(Self { rho: self.rho.checked_sub(other.rho)?, delta: self.delta.checked_sub(other.delta)? })
     }
 
+    /// The sum; a part that is too large to count stays at the largest number.
+    #[must_use]
+    pub const fn saturating_add(self, other: Self) -> Self {
+        Self { rho: Rho(self.rho.0.saturating_add(other.rho.0)), delta: Delta(self.delta.0.saturating_add(other.delta.0)) }
+    }
+
     /// Whether both parts fit into `room`.
     #[must_use]
     pub fn fits_in(&self, room: &Self) -> bool {

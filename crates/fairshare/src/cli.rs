@@ -105,6 +105,12 @@ pub(crate) struct Init {
     /// The same for δ.
     #[arg(long, default_value = "1e-5")]
     pub(crate) lifetime_delta: Delta,
+    /// Privacy loss ρ that one person may have in a year, over all partners, unless they choose another cap.
+    #[arg(long, default_value = "1")]
+    pub(crate) subject_rho: Rho,
+    /// The same for δ.
+    #[arg(long, default_value = "1e-6")]
+    pub(crate) subject_delta: Delta,
 }
 
 #[derive(Debug, Args)]
@@ -138,6 +144,22 @@ pub(crate) enum Subject {
     Show {
         /// The person.
         subject: String,
+    },
+    /// Show how much privacy one person lost this year, and which releases counted them.
+    Meter {
+        /// The person.
+        subject: String,
+    },
+    /// Record how much one person wants to lose per year at most, as they said.
+    Cap {
+        /// The person.
+        subject: String,
+        /// Privacy loss ρ per year.
+        #[arg(long)]
+        rho: Rho,
+        /// The same for δ.
+        #[arg(long, default_value = "1e-6")]
+        delta: Delta,
     },
 }
 

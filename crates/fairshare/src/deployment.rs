@@ -42,7 +42,7 @@ impl Deployment {
     /// Makes a deployment in `folder`.
     pub(crate) async fn create(folder: &Path, settings: Settings) -> anyhow::Result<Self> {
         fs::create_dir_all(folder.join("keys")).with_context(|| format!("making the folder {}", folder.display()))?;
-        let secrets = Secrets { log_seed: key(folder, "log.seed", true)?, bounding: key(folder, "bounding.key", true)? };
+        let secrets = Secrets { log_seed: key(folder, "log.seed", true)?, bounding: key(folder, "bounding.key", true)?, participants: key(folder, "participants.key", true)? };
         let control = ControlPlane::create(folder, settings, secrets, Arc::new(SystemClock), Arc::new(SystemEntropy)).await?;
         Ok(Self::over(folder, control))
     }
@@ -53,7 +53,7 @@ impl Deployment {
         if !there {
             return Err(Error::NotFound { what: "deployment", name: folder.display().to_string() }.into());
         }
-        let secrets = Secrets { log_seed: key(folder, "log.seed", false)?, bounding: key(folder, "bounding.key", false)? };
+        let secrets = Secrets { log_seed: key(folder, "log.seed", false)?, bounding: key(folder, "bounding.key", false)?, participants: key(folder, "participants.key", false)? };
         let control = ControlPlane::open(folder, secrets, Arc::new(SystemClock), Arc::new(SystemEntropy)).await?;
         Ok(Self::over(folder, control))
     }

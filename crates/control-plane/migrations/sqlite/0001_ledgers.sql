@@ -5,13 +5,15 @@ CREATE TABLE counter (            -- P: locked in the transaction that takes a n
     name  TEXT PRIMARY KEY,
     value INTEGER NOT NULL
 ) STRICT;
-INSERT INTO counter (name, value) VALUES ('consent', 0), ('subject', 0);
+INSERT INTO counter (name, value) VALUES ('consent', 0), ('subject', 0), ('settled', 0);
 
 CREATE TABLE deployment (
     id        INTEGER PRIMARY KEY CHECK (id = 1),
     origin    TEXT NOT NULL,
     rho_cap   INTEGER NOT NULL,
     delta_cap INTEGER NOT NULL,
+    subject_rho_cap   INTEGER NOT NULL,   -- of everybody who has chosen no cap, per year
+    subject_delta_cap INTEGER NOT NULL,
     at        TEXT NOT NULL
 ) STRICT;
 
@@ -140,6 +142,8 @@ CREATE TABLE release_outcome (
     release TEXT NOT NULL UNIQUE REFERENCES release_reservation (release),
     outcome TEXT NOT NULL,            -- answered or abandoned
     answer  TEXT,                     -- JSON of the noisy table
+    settled INTEGER NOT NULL UNIQUE,  -- its place in the order of settlements, from 1, without gaps
+    participants TEXT NOT NULL,       -- keyed commitment to the set of people who are charged
     at      TEXT NOT NULL
 ) STRICT;
 
@@ -153,6 +157,37 @@ CREATE TABLE release_current (        -- P: the release that answers a question 
     release_key TEXT PRIMARY KEY,
     release     TEXT NOT NULL
 ) STRICT;
+
+CREATE TABLE cap_choice (             -- how much a person may lose per year, as they chose
+    id         INTEGER PRIMARY KEY,
+    subject_id INTEGER NOT NULL REFERENCES subject (subject_id),
+    rho_cap    INTEGER NOT NULL,
+    delta_cap  INTEGER NOT NULL,
+    method     TEXT NOT NULL,
+    at         TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE subject_cap (            -- P: the newest choice of each
+    subject_id INTEGER PRIMARY KEY,
+    rho_cap    INTEGER NOT NULL,
+    delta_cap  INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE participant_set (        -- whom a release charges, encrypted
+    release TEXT PRIMARY KEY REFERENCES release_reservation (release),
+    year    INTEGER NOT NULL,
+    settled INTEGER UNIQUE,           -- empty while in flight, when the set is everybody eligible
+    folded  INTEGER NOT NULL DEFAULT 0 CHECK (folded IN (0, 1)),
+    sealed  BLOB                      -- empty once its retention has ended
+) STRICT;
+CREATE INDEX participant_set_by_year ON participant_set (year, folded);
+
+CREATE TABLE loss_chunk (             -- P: what people lost in folded releases, 65,536 people a row, encrypted
+    year   INTEGER NOT NULL,
+    chunk  INTEGER NOT NULL,
+    sealed BLOB NOT NULL,
+    PRIMARY KEY (year, chunk)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE audit_entry (
     id   INTEGER PRIMARY KEY,         -- the index in the log, from 0
@@ -203,6 +238,11 @@ CREATE TRIGGER release_outcome_never_goes BEFORE DELETE ON release_outcome BEGIN
 
 CREATE TRIGGER release_redelivery_never_changes BEFORE UPDATE ON release_redelivery BEGIN SELECT RAISE(ABORT, 'release_redelivery is append-only'); END;
 CREATE TRIGGER release_redelivery_never_goes BEFORE DELETE ON release_redelivery BEGIN SELECT RAISE(ABORT, 'release_redelivery is append-only'); END;
+
+CREATE TRIGGER cap_choice_never_changes BEFORE UPDATE ON cap_choice BEGIN SELECT RAISE(ABORT, 'cap_choice is append-only'); END;
+CREATE TRIGGER cap_choice_never_goes BEFORE DELETE ON cap_choice BEGIN SELECT RAISE(ABORT, 'cap_choice is append-only'); END;
+
+CREATE TRIGGER participant_set_never_goes BEFORE DELETE ON participant_set BEGIN SELECT RAISE(ABORT, 'participant_set is kept, its content is not'); END;
 
 CREATE TRIGGER audit_entry_never_changes BEFORE UPDATE ON audit_entry BEGIN SELECT RAISE(ABORT, 'audit_entry is append-only'); END;
 CREATE TRIGGER audit_entry_never_goes BEFORE DELETE ON audit_entry BEGIN SELECT RAISE(ABORT, 'audit_entry is append-only'); END;

@@ -29,7 +29,7 @@ fn found(entry: impl Into<Option<u64>>, what: impl Into<String>) -> Finding {
 
 impl ControlPlane {
     /// Recomputes leaves, tree, checkpoints, the digest of every recorded row, every projection
-    /// (choices, permitted sets, budgets) and, with `lake`, the hash of every live file.
+    /// (choices, permitted sets, budgets, people's losses) and, with `lake`, the hash of every live file.
     ///
     /// # Guarantee
     /// A changed byte in an entry or in a recorded row is found, and the first bad entry is named; so
@@ -81,6 +81,9 @@ impl ControlPlane {
             return Ok(bad);
         }
         if let bad @ Some(_) = crate::budget::first_wrong(tx).await?.and_then(|what| found(None, what)) {
+            return Ok(bad);
+        }
+        if let bad @ Some(_) = crate::accounting::first_wrong(tx, &self.inner).await?.and_then(|what| found(None, what)) {
             return Ok(bad);
         }
         match lake {

@@ -14,7 +14,7 @@ use super::Ask;
 use crate::audit::AuditWriter;
 use crate::error::unreadable;
 use crate::store::{from_i64, parse_time, parse_word, time_text, to_i64};
-use crate::{ControlPlane, Error, agreement, budget, consent, import};
+use crate::{ControlPlane, Error, accounting, agreement, budget, consent, import};
 
 /// What the first transaction led to.
 pub(super) enum Start {
@@ -30,7 +30,8 @@ pub(super) struct Reserved {
     pub(super) agreement: AgreementTerms,
     pub(super) charge: Charge,
     pub(super) snapshot: Snapshot,
-    /// Exactly the people whose choices permitted it when this transaction was committed.
+    /// Exactly the people whose choices permitted it, and whose caps had room for it, when this
+    /// transaction was committed.
     pub(super) eligible: SubjectSet,
     pub(super) at: Timestamp,
 }
@@ -50,7 +51,8 @@ impl ControlPlane {
     /// # Guarantee
     /// One write transaction reads the choices and pays: a withdrawal that was acknowledged before it
     /// began is honoured, and everything that was spent is on disk before any row is looked at. The
-    /// entry that announces the release is in the same transaction.
+    /// entry that announces the release, and the set of people who are charged should it fail, are in
+    /// the same transaction.
     pub(super) async fn release_reserve(&self, ask: &Ask, prepared: &Prepared) -> Result<Start, Error> {
         let at = self.now();
         let mut tx = self.inner.store.begin().await?;
@@ -71,6 +73,8 @@ impl ControlPlane {
         budget::open_scope(&mut tx, &budget::window_scope(&terms.name, at), agreement::window_cap(&terms)).await?;
         budget::charge(&mut tx, &budget::scopes(&ask.partner, &terms.name, &window), prepared.cost).await?;
         let seq = Self::consent_seq(&mut tx).await?;
+        let permitted = consent::permitted_set(&mut tx, &ask.partner, ask.purpose).await?;
+        let eligible = accounting::within_caps(&mut tx, &self.inner, permitted, prepared.cost, at).await?;
         let mut random = [0; 16];
         self.inner.entropy.fill(&mut random)?;
         let id = ReleaseId::from_random(random);
@@ -99,7 +103,7 @@ impl ControlPlane {
         let mut audit = AuditWriter::begin(&mut tx, &self.inner).await?;
         audit.append(&mut tx, EntryKind::ReleaseReserved, "release_reservation", inserted.last_insert_rowid()).await?;
         audit.finish(&mut tx).await?;
-        let eligible = consent::permitted_set(&mut tx, &ask.partner, ask.purpose).await?;
+        accounting::open(&mut tx, &self.inner, &id, at, &eligible).await?;
         tx.commit().await?;
         let charge = Charge::of_durable_reservation(prepared.cost);
         Ok(Start::Reserved(Box::new(Reserved { id, agreement: terms, charge, snapshot, eligible, at })))

@@ -5,14 +5,16 @@ use std::sync::Arc;
 use domain::audit::EntryKind;
 use domain::port::{CleanRoom, PaidLook};
 use domain::question::Prepared;
-use domain::release::{NoisedTable, Release};
+use domain::release::{Answered, NoisedTable, Release};
 use domain::{Fault, ReleaseId, Timestamp};
 use dp::BoundingKey;
 use sha2::{Digest, Sha256};
 
 use super::Ask;
 use super::reserve::{Reserved, Start};
+use crate::accounting::{self, Settlement};
 use crate::audit::AuditWriter;
+use crate::store::{time_text, to_i64};
 use crate::{ControlPlane, Error, budget};
 
 impl ControlPlane {
@@ -53,7 +55,7 @@ impl ControlPlane {
                 .await;
         match looked {
             Ok(Ok(answered)) => {
-                self.release_settle(&id, Some(&answered.table)).await?;
+                self.release_settle(&id, Some(&answered)).await?;
                 Ok(answered.table)
             }
             Ok(Err(fault)) => {
@@ -68,20 +70,26 @@ impl ControlPlane {
         }
     }
 
-    /// The second transaction: the answer, or that there is none, with its entry.
-    pub(super) async fn release_settle(&self, id: &ReleaseId, answer: Option<&NoisedTable>) -> Result<(), Error> {
+    /// The second transaction: the answer and the people it charges, or that there is none and
+    /// everybody eligible is charged, with its entry.
+    pub(super) async fn release_settle(&self, id: &ReleaseId, answer: Option<&Answered>) -> Result<(), Error> {
         let (outcome, kind) = if answer.is_some() { ("answered", EntryKind::ReleaseAnswered) } else { ("abandoned", EntryKind::ReleaseAbandoned) };
+        let at = self.now();
         let mut tx = self.inner.store.begin().await?;
-        let inserted = sqlx::query("INSERT INTO release_outcome (release, outcome, answer, at) VALUES (?, ?, ?, ?)")
+        let Settlement { settled, commitment } = accounting::settle(&mut tx, &self.inner, id, answer.map(|a| &a.participants)).await?;
+        let inserted = sqlx::query("INSERT INTO release_outcome (release, outcome, answer, settled, participants, at) VALUES (?, ?, ?, ?, ?, ?)")
             .bind(id.as_str())
             .bind(outcome)
-            .bind(answer.map(NoisedTable::to_json))
-            .bind(self.now_text())
+            .bind(answer.map(|a| a.table.to_json()))
+            .bind(to_i64(settled)?)
+            .bind(commitment)
+            .bind(time_text(at))
             .execute(&mut *tx)
             .await?;
         let mut audit = AuditWriter::begin(&mut tx, &self.inner).await?;
         audit.append(&mut tx, kind, "release_outcome", inserted.last_insert_rowid()).await?;
         audit.finish(&mut tx).await?;
+        accounting::fold(&mut tx, &self.inner, at).await?;
         tx.commit().await?;
         Ok(())
     }

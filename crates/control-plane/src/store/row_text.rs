@@ -7,14 +7,15 @@ use crate::error::store_fault;
 
 /// Recorded tables with an integer id, and all their columns in order.
 pub(crate) const RECORDED: &[(&str, &[&str])] = &[
-    ("deployment", &["id", "origin", "rho_cap", "delta_cap", "at"]),
+    ("deployment", &["id", "origin", "rho_cap", "delta_cap", "subject_rho_cap", "subject_delta_cap", "at"]),
     ("import", &["id", "sources", "manifest", "people_sha256", "at"]),
     ("notice", &["id", "name", "version", "language", "purposes", "partners", "text", "sha256", "at"]),
     ("consent_event", &["id", "subject_id", "partner", "purpose", "action", "notice", "notice_version", "method", "at"]),
     ("partner_act", &["id", "partner", "act", "legal_name", "rho_cap", "delta_cap", "at"]),
     ("agreement_act", &["id", "agreement", "act", "terms", "at"]),
     ("release_reservation", &["id", "release", "partner", "agreement", "purpose", "release_key", "plan", "rho", "delta", "budget_window", "consent_seq", "snapshot_id", "at"]),
-    ("release_outcome", &["id", "release", "outcome", "answer", "at"]),
+    ("release_outcome", &["id", "release", "outcome", "answer", "settled", "participants", "at"]),
+    ("cap_choice", &["id", "subject_id", "rho_cap", "delta_cap", "method", "at"]),
     ("release_redelivery", &["id", "release", "at"]),
 ];
 

@@ -1,6 +1,7 @@
 //! The control plane as its callers see it, on SQLite.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod accounting;
 mod choices;
 mod releases;
 mod tampering;

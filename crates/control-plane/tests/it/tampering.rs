@@ -16,6 +16,7 @@ async fn full_world() -> World {
         world.choose(subject, Purpose::AdMeasurement, if subject % 2 == 0 { ConsentAction::Refuse } else { ConsentAction::Give }).await;
     }
     world.choose(3, Purpose::AggregateStatistics, ConsentAction::Withdraw).await;
+    world.control.subject_cap(domain::SubjectId(2), crate::world::cost("0.5"), domain::consent::ConsentMethod::Page).await.unwrap();
     world.control.release_run(room.clone(), &ask("count a", "0.1")).await.unwrap();
     world.control.release_run(room.clone(), &ask("count a", "0.1")).await.unwrap();
     world.control.audit_checkpoint().await.unwrap();
@@ -73,6 +74,15 @@ async fn a_changed_value_in_any_table_is_found() {
         ("DELETE FROM budget_counter WHERE scope LIKE 'agreement:%'", false),
         ("UPDATE counter SET value = value + 1 WHERE name = 'consent'", false),
         ("UPDATE checkpoint SET note = replace(note, 'test.example/log', 'test.example/lag')", false),
+        ("UPDATE cap_choice SET rho_cap = rho_cap * 2", true),
+        ("UPDATE subject_cap SET rho_cap = rho_cap * 2", false),
+        ("DELETE FROM subject_cap", false),
+        ("UPDATE participant_set SET sealed = zeroblob(80) WHERE settled = 1", false),
+        ("UPDATE participant_set SET sealed = (SELECT sealed FROM participant_set WHERE settled = 2) WHERE settled = 1", false),
+        ("DELETE FROM participant_set WHERE settled = 1", false),
+        ("UPDATE release_outcome SET participants = (SELECT participants FROM release_outcome WHERE settled = 2) WHERE settled = 1", true),
+        ("UPDATE counter SET value = value - 1 WHERE name = 'settled'", false),
+        ("INSERT INTO loss_chunk (year, chunk, sealed) VALUES (2026, 0, zeroblob(60))", false),
         ("INSERT INTO consent_event SELECT 999, 30, partner, purpose, 'give', notice, notice_version, method, at FROM consent_event WHERE id = 1", false),
         ("INSERT INTO release_redelivery SELECT 99, release, at FROM release_redelivery", false),
     ] {

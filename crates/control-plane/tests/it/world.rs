@@ -36,7 +36,7 @@ pub(crate) struct World {
 }
 
 pub(crate) fn secrets() -> Secrets {
-    Secrets { log_seed: [1; 32], bounding: [2; 32] }
+    Secrets { log_seed: [1; 32], bounding: [2; 32], participants: [3; 32] }
 }
 
 pub(crate) fn cost(rho: &str) -> Cost {
@@ -49,7 +49,7 @@ impl World {
     pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::at("2026-11-24T10:00:00Z"));
-        let settings = Settings { origin: "test.example/log".into(), lifetime: cost("100") };
+        let settings = Settings { origin: "test.example/log".into(), lifetime: cost("100"), subject_cap: cost("1") };
         let control = ControlPlane::create(folder.path(), settings, secrets(), clock.clone(), entropy()).await.unwrap();
         let world = Self { folder, control, clock };
         world
@@ -141,6 +141,8 @@ pub(crate) struct ScriptedRoom {
     pub(crate) calls: AtomicU64,
     pub(crate) eligible: Mutex<SubjectSet>,
     pub(crate) breaks: AtomicBool,
+    /// Who matches, besides being eligible; everybody when not said.
+    pub(crate) matching: Mutex<Option<SubjectSet>>,
 }
 
 impl CleanRoom for ScriptedRoom {
@@ -164,8 +166,10 @@ impl CleanRoom for ScriptedRoom {
         if self.breaks.load(Ordering::SeqCst) {
             panic!("a cell of somebody: alice@example.org");
         }
+        let matching = self.matching.lock().unwrap().clone();
+        let participants = matching.map_or_else(|| look.eligible.clone(), |m| m.iter().filter(|s| look.eligible.contains(*s)).collect());
         let aggregate = NoisedAggregate { aggregate: "count(distinct subject_id)".into(), denominator: 1, half_width: 3 };
         let rows = vec![NoisedRow { key: Vec::new(), values: vec![i64::try_from(call).unwrap()] }];
-        Ok(Answered { table: NoisedTable { schema: 1, keys: Vec::new(), aggregates: vec![aggregate], rows }, participants: SubjectSet::new() })
+        Ok(Answered { table: NoisedTable { schema: 1, keys: Vec::new(), aggregates: vec![aggregate], rows }, participants })
     }
 }

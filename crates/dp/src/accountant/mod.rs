@@ -3,6 +3,8 @@
 //! Budgets are kept in ρ and δ, which simply add up; ε is only shown. Doubles are safe here: every
 //! order α gives a valid ε, so that an imperfect search for the best α errs upwards.
 
+pub mod filter;
+
 use crate::mechanism::discrete_gaussian::ParameterError;
 use crate::unit::{Cost, Delta, Rho};
 

@@ -61,7 +61,11 @@ async fn close(deployment: Deployment) -> anyhow::Result<ExitCode> {
 
 /// Makes a deployment with what the command line says.
 pub(crate) async fn init(data: &std::path::Path, args: Init) -> anyhow::Result<Deployment> {
-    let settings = Settings { origin: args.origin, lifetime: Cost { rho: args.lifetime_rho, delta: args.lifetime_delta } };
+    let settings = Settings {
+        origin: args.origin,
+        lifetime: Cost { rho: args.lifetime_rho, delta: args.lifetime_delta },
+        subject_cap: Cost { rho: args.subject_rho, delta: args.subject_delta },
+    };
     Deployment::create(data, settings).await
 }
 
@@ -75,10 +79,10 @@ async fn on_deployment(command: Command, deployment: &Deployment, format: Format
         Command::Agreement(args) => agreement::agreement(args, deployment, format).await?,
         Command::Consent(args) => consent::consent(args, deployment, format).await?,
         Command::Query(args) => query::query(args, deployment, format).await?,
+        Command::Subject(args) => subject::subject(args, deployment, format).await?,
         other => {
             writes = false;
             match other {
-                Command::Subject(args) => subject::subject(args, deployment, format).await?,
                 Command::Decide(args) => decide::decide(args, deployment, format).await?,
                 Command::Budget(args) => budget::budget(args, deployment, format).await?,
                 Command::Release(args) => release::release(args, deployment, format).await?,
@@ -93,6 +97,7 @@ async fn on_deployment(command: Command, deployment: &Deployment, format: Format
                 | Command::Partner(_)
                 | Command::Agreement(_)
                 | Command::Consent(_)
+                | Command::Subject(_)
                 | Command::Query(_) => ExitCode::SUCCESS,
             }
         }

@@ -2,13 +2,15 @@
 
 use std::process::ExitCode;
 
-use control_plane::SubjectInfo;
+use control_plane::{Counted, Meter, SubjectInfo};
 use domain::SubjectId;
+use domain::consent::ConsentMethod;
+use dp::Cost;
 use serde_json::{Value, json};
 
 use crate::cli::Subject;
 use crate::deployment::Deployment;
-use crate::output::{Format, object, rows};
+use crate::output::{Format, note, number, object, objects, rows};
 
 pub(crate) async fn subject(args: Subject, deployment: &Deployment, format: Format) -> anyhow::Result<ExitCode> {
     match args {
@@ -20,8 +22,38 @@ pub(crate) async fn subject(args: Subject, deployment: &Deployment, format: Form
             rows(format, &headers, &table, &document)?;
         }
         Subject::Show { subject } => object(format, &document(&deployment.control.subject_find(&subject).await?))?,
+        Subject::Meter { subject } => {
+            let person = deployment.control.subject_find(&subject).await?;
+            meter(&deployment.control.subject_meter(person.id).await?, format)?;
+        }
+        Subject::Cap { subject, rho, delta } => {
+            let person = deployment.control.subject_find(&subject).await?;
+            deployment.control.subject_cap(person.id, Cost { rho, delta }, ConsentMethod::Operator).await?;
+            meter(&deployment.control.subject_meter(person.id).await?, format)?;
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The releases that counted a person as rows, the sums beside them.
+fn meter(meter: &Meter, format: Format) -> std::io::Result<()> {
+    let headers = ["release", "at", "partner", "purpose", "rho", "delta", "answered"];
+    let line = |c: &Counted| vec![json!(c.release), json!(c.at), json!(c.partner), json!(c.purpose), number(c.cost.rho), json!(c.cost.delta.to_string()), json!(c.answered)];
+    let table: Vec<Vec<Value>> = meter.releases.iter().map(line).collect();
+    let cost = |cost: Cost| json!({ "rho": number(cost.rho), "delta": cost.delta.to_string() });
+    let document = json!({
+        "schema": 1, "subject": meter.subject.0, "year": meter.year, "cap": cost(meter.cap), "chosen": meter.chosen,
+        "loss": cost(meter.loss), "in_flight": cost(meter.in_flight), "releases": objects(&headers, &table)
+    });
+    rows(format, &headers, &table, &document)?;
+    if format == Format::Table {
+        let whose = if meter.chosen { "chosen" } else { "standard" };
+        note(&format!("{}: ρ = {} of {} lost ({whose} cap), δ = {} of {}", meter.year, meter.loss.rho, meter.cap.rho, meter.loss.delta, meter.cap.delta));
+        if meter.in_flight != Cost::ZERO {
+            note(&format!("being answered now, and perhaps counting this person: ρ = {}", meter.in_flight.rho));
+        }
+    }
+    Ok(())
 }
 
 fn accounts(person: &SubjectInfo) -> Vec<String> {

@@ -62,7 +62,13 @@ async fn set_up(args: &Demo, data: &Path) -> anyhow::Result<Demonstration> {
     if data.join(MARKER).exists() {
         fs::remove_dir_all(data).with_context(|| format!("removing the earlier demo in {}", data.display()))?;
     }
-    let init = Init { origin: "wendelhaven.example/log".to_owned(), lifetime_rho: "100".parse()?, lifetime_delta: "1e-5".parse()? };
+    let init = Init {
+        origin: "wendelhaven.example/log".to_owned(),
+        lifetime_rho: "100".parse()?,
+        lifetime_delta: "1e-5".parse()?,
+        subject_rho: "1".parse()?,
+        subject_delta: "1e-6".parse()?,
+    };
     let deployment = command::init(data, init).await.context("the demo needs a folder of its own: name one with --data DIR")?;
     fs::write(data.join(MARKER), b"")?;
 

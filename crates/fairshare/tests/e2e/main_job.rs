@@ -112,3 +112,22 @@ fn a_fault_says_one_sentence_to_the_partner_and_the_cause_to_the_operator() {
     assert_eq!(d.ok(&["release", "list"])["releases"][0]["state"], "abandoned");
     assert_eq!(d.ok(&["budget", "show"])["budgets"][0]["rho_spent"], 0.05);
 }
+
+#[test]
+fn a_person_sees_which_releases_counted_them_and_drops_out_at_their_cap() {
+    let d = Deployment::new().with_partner("9");
+    d.ok(&["import", &repository("samples/exports/forum")]);
+    d.everybody_gives(50, "aggregate_statistics");
+    d.query(&["--rho", "0.2"], "SELECT count(*) AS n FROM activity");
+    let active = (0..50).find(|s| d.ok(&["subject", "meter", &s.to_string()])["loss"]["rho"] == 0.2).unwrap().to_string();
+    let set = d.ok(&["subject", "cap", &active, "--rho", "0.3"]);
+    assert_eq!((&set["cap"]["rho"], &set["chosen"], &set["year"]), (&json!(0.3), &json!(true), &set["year"]));
+    d.query(&["--rho", "0.2"], "SELECT sum(word_count) AS n FROM activity");
+    let meter = d.ok(&["subject", "meter", &active]);
+    assert_eq!((&meter["loss"]["rho"], meter["releases"].as_array().unwrap().len()), (&json!(0.2), 1));
+    assert_eq!(meter["releases"][0]["partner"], "acme");
+    assert!(!meter.to_string().contains("word_count"), "a meter never shows what was asked");
+    d.query(&["--rho", "0.1"], "SELECT sum(word_count) AS n FROM activity");
+    assert_eq!(d.ok(&["subject", "meter", &active])["loss"]["rho"], 0.3);
+    assert_eq!(d.ok(&["audit", "verify"])["verified"], true);
+}

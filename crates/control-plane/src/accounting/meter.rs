@@ -1,0 +1,90 @@
+//! What one person lost, and which releases counted them.
+
+use domain::{PartnerName, Purpose, ReleaseId, SubjectId, Timestamp};
+use dp::Cost;
+use serde::Serialize;
+use sqlx::Row;
+
+use super::cap::cap_of;
+use super::eligible::unfolded;
+use super::loss::{CHUNK, Losses};
+use super::{charged_to_all, cost_of, in_flight, participants, year_of};
+use crate::store::{parse_time, parse_word};
+use crate::{ControlPlane, Error};
+
+/// A release that counted the person. Never says what was asked.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Counted {
+    /// The release.
+    pub release: ReleaseId,
+    /// When it started.
+    pub at: Timestamp,
+    /// Who asked.
+    pub partner: PartnerName,
+    /// What for.
+    pub purpose: Purpose,
+    /// What it cost the person.
+    pub cost: Cost,
+    /// Whether there was an answer; one without is charged to everybody who could have been counted.
+    pub answered: bool,
+}
+
+/// One person's meter. For that person alone.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Meter {
+    /// Whose.
+    pub subject: SubjectId,
+    /// The year it counts.
+    pub year: i32,
+    /// How much they may lose in it.
+    pub cap: Cost,
+    /// Whether they chose the cap themselves.
+    pub chosen: bool,
+    /// How much they lost in it.
+    pub loss: Cost,
+    /// What the releases cost that are being answered now; none of them may count this person.
+    pub in_flight: Cost,
+    /// The releases that counted them, newest first, as far back as that is kept.
+    pub releases: Vec<Counted>,
+}
+
+impl ControlPlane {
+    /// A person's meter of the current year.
+    ///
+    /// # Errors
+    /// Not found; a fault of the store.
+    pub async fn subject_meter(&self, subject: SubjectId) -> Result<Meter, Error> {
+        let (inner, year) = (&self.inner, year_of(self.now()));
+        let mut tx = inner.store.snapshot().await?;
+        crate::subject::facts(&mut tx, subject).await?;
+        let (cap, chosen) = cap_of(&mut tx, subject).await?;
+        let mut losses = Losses::folded(&mut tx, inner, year, subject.0 / CHUNK).await?;
+        let mine = [subject].into_iter().collect();
+        for charged in unfolded(&mut tx, inner, year).await?.iter().filter(|c| c.set.contains(subject)) {
+            losses.charge(subject.0 / CHUNK, &mine, charged.cost);
+        }
+        let loss = losses.of(subject).saturating_add(charged_to_all(&mut tx, year).await?);
+        let in_flight = in_flight(&mut tx).await?;
+        let kept = sqlx::query(
+            "SELECT p.release, p.sealed, r.at, r.partner, r.purpose, r.rho, r.delta, o.outcome FROM participant_set p JOIN release_reservation r USING (release) JOIN release_outcome o USING (release) WHERE p.sealed IS NOT NULL AND p.settled IS NOT NULL ORDER BY r.id DESC",
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        let mut releases = Vec::new();
+        for row in kept {
+            let release: ReleaseId = parse_word(row.try_get(0)?)?;
+            if participants::opened(&inner.seal, &release, row.try_get(1)?)?.contains(subject) {
+                let outcome: String = row.try_get(7)?;
+                releases.push(Counted {
+                    release,
+                    at: parse_time(row.try_get(2)?)?,
+                    partner: parse_word(row.try_get(3)?)?,
+                    purpose: parse_word(row.try_get(4)?)?,
+                    cost: cost_of(&row, 5)?,
+                    answered: outcome == "answered",
+                });
+            }
+        }
+        Ok(Meter { subject, year, cap, chosen, loss, in_flight, releases })
+    }
+}

@@ -1,0 +1,79 @@
+//! Sets of people and their losses, kept so that a copy of the store alone does not tell them.
+
+use aes_gcm::aead::{Aead, Payload};
+use aes_gcm::{Aes256Gcm, KeyInit};
+use domain::Fault;
+use domain::port::Entropy;
+use sha2::{Digest, Sha256};
+
+const NONCE_BYTES: usize = 12;
+
+/// Seals and opens with AES-256-GCM (NIST SP 800-38D), bound to the place where a text is kept.
+///
+/// # Guarantee
+/// A sealed text opens only with the same secret and the same place, unchanged. Nonces are drawn at
+/// random, which is safe for 2³² texts under one secret.
+pub(crate) struct Seal {
+    cipher: Aes256Gcm,
+    commitments: [u8; 32],
+}
+
+impl Seal {
+    pub(crate) fn new(secret: &[u8; 32]) -> Self {
+        let derive = |what: &str| -> [u8; 32] { Sha256::new().chain_update(what).chain_update(secret).finalize().into() };
+        Self { cipher: Aes256Gcm::new(&derive("fairshare seal v1").into()), commitments: derive("fairshare commitment v1") }
+    }
+
+    /// Encrypts `text` for `place`.
+    pub(super) fn seal(&self, entropy: &dyn Entropy, place: &str, text: &[u8]) -> Result<Vec<u8>, Fault> {
+        let mut nonce = [0; NONCE_BYTES];
+        entropy.fill(&mut nonce)?;
+        let sealed = self.cipher.encrypt(&nonce.into(), Payload { msg: text, aad: place.as_bytes() });
+        let sealed = sealed.map_err(|_| Fault::broken("a set of people is too large to seal"))?;
+        Ok([nonce.as_slice(), &sealed].concat())
+    }
+
+    /// Decrypts what was sealed for `place`.
+    pub(super) fn open(&self, place: &str, sealed: &[u8]) -> Result<Vec<u8>, Fault> {
+        let broken = || Fault::broken(format!("what is kept as {place} was changed, or sealed with another key"));
+        let (nonce, text) = sealed.split_first_chunk::<NONCE_BYTES>().ok_or_else(broken)?;
+        self.cipher.decrypt(&(*nonce).into(), Payload { msg: text, aad: place.as_bytes() }).map_err(|_| broken())
+    }
+
+    /// A commitment to `text` at `place` that tells nothing without the secret.
+    pub(super) fn commit(&self, place: &str, text: &[u8]) -> String {
+        // Both keyed and of fixed-length parts: an outer hash over the secret and the inner one.
+        let inner = Sha256::new().chain_update(Sha256::digest(place)).chain_update(text).finalize();
+        hex::encode(Sha256::new().chain_update(self.commitments).chain_update(inner).finalize())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use testkit::SeededEntropy;
+
+    use super::*;
+
+    #[test]
+    fn opens_only_at_its_place_unchanged_with_its_key() {
+        let (seal, entropy) = (Seal::new(&[7; 32]), SeededEntropy::new(1));
+        let sealed = seal.seal(&entropy, "a", b"people").unwrap();
+        assert_eq!(seal.open("a", &sealed).unwrap(), b"people");
+        assert!(seal.open("b", &sealed).is_err());
+        assert!(Seal::new(&[8; 32]).open("a", &sealed).is_err());
+        for at in 0..sealed.len() {
+            let mut changed = sealed.clone();
+            changed[at] ^= 1;
+            assert!(seal.open("a", &changed).is_err(), "byte {at}");
+        }
+        assert!(seal.open("a", &[]).is_err());
+        assert_ne!(seal.seal(&entropy, "a", b"people").unwrap(), sealed, "a nonce was used twice");
+    }
+
+    #[test]
+    fn commitments_differ_by_place_text_and_key() {
+        let seal = Seal::new(&[7; 32]);
+        let all = [seal.commit("a", b"x"), seal.commit("b", b"x"), seal.commit("a", b"y"), Seal::new(&[8; 32]).commit("a", b"x")];
+        assert_eq!(all.iter().collect::<std::collections::BTreeSet<_>>().len(), 4);
+    }
+}
