@@ -1,13 +1,85 @@
-//! The columns of each table in the lake: what partners may see of it is `domain::catalog`; the rest
-//! is for the person and for later features.
+//! The columns of each table as they lie in the lake: what partners may see of them is
+//! `domain::catalog`; the rest is for the person and for later features.
+//!
+//! Words from public lists are one byte, texts are dictionaries of their own file (so that a text goes
+//! with the last row that holds it), and parts of a day are not stored but computed from it.
 
 use std::sync::{Arc, LazyLock};
 
+use chrono::{Datelike, Days, NaiveDate};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use domain::catalog::{ColumnType, Table, TableName};
+use domain::catalog::{Column, ColumnType, Domain, Table, TableName};
+use domain::question::Value;
 
 /// Bytes of an act's id.
 pub(crate) const ACTIVITY_ID_BYTES: i32 = 16;
+
+/// How a column of the catalogue lies in files.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Storage {
+    /// Sixteen bytes.
+    Id,
+    /// The place of a word in its public list.
+    Word(&'static [&'static str]),
+    /// Text, as a dictionary of the file.
+    Text,
+    /// A number below 256.
+    Small,
+    /// A number below 2³².
+    Count,
+    /// A double.
+    Float,
+    /// A calendar day, or something that follows from one.
+    Day(DayPart),
+    /// An instant in microseconds.
+    Instant,
+}
+
+/// What of a day a column shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DayPart {
+    /// The day itself.
+    Whole,
+    /// The Monday before or on it.
+    Week,
+    /// The first of its month.
+    Month,
+    /// 1 = Monday to 7.
+    Weekday,
+}
+
+impl DayPart {
+    /// The part of `day`.
+    pub(crate) fn of(self, day: NaiveDate) -> Value {
+        match self {
+            Self::Whole => Value::Date(day),
+            Self::Week => Value::Date(day.checked_sub_days(Days::new(u64::from(day.weekday().num_days_from_monday()))).unwrap_or(day)),
+            Self::Month => Value::Date(day.with_day(1).unwrap_or(day)),
+            Self::Weekday => Value::Integer(i64::from(day.weekday().number_from_monday())),
+        }
+    }
+}
+
+/// The stored column behind a column of the catalogue, and how to read it.
+pub(crate) const fn stored(column: &Column) -> (&'static str, Storage) {
+    match (column.name.as_bytes(), column.ty) {
+        (b"week", _) => ("day", Storage::Day(DayPart::Week)),
+        (b"month", _) => ("day", Storage::Day(DayPart::Month)),
+        (b"weekday", _) => ("day", Storage::Day(DayPart::Weekday)),
+        (_, ColumnType::Id) => (column.name, Storage::Id),
+        (_, ColumnType::Float) => (column.name, Storage::Float),
+        (_, ColumnType::Date) => (column.name, Storage::Day(DayPart::Whole)),
+        (_, ColumnType::Timestamp) => (column.name, Storage::Instant),
+        (_, ColumnType::Text) => match column.domain {
+            Some(Domain::Words(words)) => (column.name, Storage::Word(words)),
+            _ => (column.name, Storage::Text),
+        },
+        (_, ColumnType::Integer) => match column.domain {
+            Some(Domain::Range(..)) => (column.name, Storage::Small),
+            _ => (column.name, Storage::Count),
+        },
+    }
+}
 
 /// The schema of a table's files. The first column is the owner, by which every file is sorted.
 pub(crate) fn schema(table: TableName) -> SchemaRef {
@@ -18,23 +90,35 @@ pub(crate) fn schema(table: TableName) -> SchemaRef {
 fn build(name: TableName) -> SchemaRef {
     let mut fields = vec![Field::new("subject_id", DataType::UInt32, false)];
     for column in Table::of(name).columns.iter().filter(|c| c.name != "subject_id") {
-        fields.push(Field::new(column.name, arrow_type(column.ty), column.nullable));
+        let (stored, storage) = stored(column);
+        if stored == column.name {
+            fields.push(Field::new(stored, storage.arrow(), column.nullable));
+        }
     }
     if name == TableName::Activity {
-        // Never reachable by a partner: the platform's key and the content.
+        // Never reachable by a partner: the source, the platform's key and the content.
+        fields.push(Field::new("source", DataType::UInt32, false));
         fields.push(Field::new("native_key", DataType::Utf8, false));
         fields.push(Field::new("text", DataType::Utf8, true));
     }
     Arc::new(Schema::new(fields))
 }
 
-const fn arrow_type(ty: ColumnType) -> DataType {
-    match ty {
-        ColumnType::Id => DataType::FixedSizeBinary(ACTIVITY_ID_BYTES),
-        ColumnType::Text => DataType::Utf8,
-        ColumnType::Integer => DataType::Int64,
-        ColumnType::Float => DataType::Float64,
-        ColumnType::Date => DataType::Date32,
-        ColumnType::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
+/// A dictionary of texts.
+pub(crate) fn dictionary() -> DataType {
+    DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
+}
+
+impl Storage {
+    fn arrow(self) -> DataType {
+        match self {
+            Self::Id => DataType::FixedSizeBinary(ACTIVITY_ID_BYTES),
+            Self::Word(_) | Self::Small => DataType::UInt8,
+            Self::Text => dictionary(),
+            Self::Count => DataType::UInt32,
+            Self::Float => DataType::Float64,
+            Self::Day(_) => DataType::Date32,
+            Self::Instant => DataType::Timestamp(TimeUnit::Microsecond, None),
+        }
     }
 }

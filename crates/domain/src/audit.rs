@@ -9,8 +9,12 @@ crate::words! {
     pub enum EntryKind("audit entry kind") {
         /// The deployment was created.
         DeploymentInitialized = "deployment_initialized",
-        /// Rows arrived and a lake snapshot became visible.
+        /// Rows arrived.
         ImportCommitted = "import_committed",
+        /// A snapshot of the lake became visible.
+        SnapshotPublished = "snapshot_published",
+        /// A person was erased.
+        SubjectErased = "subject_erased",
         /// A notice was published.
         NoticePublished = "notice_published",
         /// A person chose.

@@ -8,7 +8,7 @@ use crate::catalog::TableName;
 use crate::record::{Counts, NormalizedBatch};
 use crate::{SubjectId, Timestamp};
 
-/// One file of a snapshot: rows of the people `first..=last`, sorted by person.
+/// One file of a snapshot, sorted by person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LakeFile {
@@ -35,7 +35,7 @@ pub struct Manifest {
     pub schema: u32,
     /// People per bucket.
     pub bucket_size: u32,
-    /// The files of each table, by bucket, ascending. No two files of a table share a person.
+    /// The files of each table, by bucket, ascending. Files of different buckets share no person.
     pub tables: BTreeMap<TableName, Vec<LakeFile>>,
 }
 
@@ -54,12 +54,13 @@ impl Manifest {
     }
 }
 
-/// A normalised batch whose people have their ids.
+/// Normalised rows whose people have their ids: a source, or a part of one.
 #[derive(Debug)]
 pub struct Arrival {
     /// The rows.
     pub batch: NormalizedBatch,
-    /// The id of each of `batch.subjects`, in the same order.
+    /// The ids of all people of the source so far; the last of them are those of `batch.subjects`, in
+    /// the same order. The owners of acts are places in it.
     pub ids: Vec<SubjectId>,
 }
 
@@ -68,8 +69,22 @@ pub struct Arrival {
 pub struct Staged {
     /// The snapshot that would be visible.
     pub manifest: Manifest,
-    /// For each arrival, what was new and what was there before.
+    /// For each source, what was new and what was there before.
     pub counts: Vec<Counts>,
+}
+
+crate::words! {
+    /// Why a snapshot of the lake was made.
+    pub enum SnapshotCause("cause of a snapshot") {
+        /// Rows arrived.
+        Import = "import",
+        /// An import was taken back.
+        Undo = "undo",
+        /// People were erased.
+        Erasure = "erasure",
+        /// Small files were made large.
+        Compaction = "compaction",
+    }
 }
 
 /// A visible snapshot.
@@ -77,6 +92,8 @@ pub struct Staged {
 pub struct Snapshot {
     /// Its number, from 1 upwards.
     pub id: i64,
+    /// Why it was made.
+    pub cause: SnapshotCause,
     /// When it became visible.
     pub at: Timestamp,
     /// Its files.

@@ -81,12 +81,36 @@ pub trait CleanRoom: Send + Sync {
 
 /// Where rows lie.
 pub trait Lake: Send + Sync {
-    /// Writes files that hold `base` and `arrivals`. Nothing of it is visible until the control
-    /// store names the manifest.
+    /// Begins an import on top of `base`, whose sources are numbered from `first_source` on.
     ///
     /// # Errors
-    /// A fault; files written so far are garbage that [`Lake::sweep`] removes.
-    fn stage(&self, base: Option<&Manifest>, arrivals: &[Arrival], progress: &dyn Progress) -> Result<Staged, Fault>;
+    /// A fault of the file system.
+    fn import(&self, base: Option<&Manifest>, first_source: u32) -> Result<Box<dyn LakeImport>, Fault>;
+
+    /// Imports arrivals that are all in memory, each its own source from 0 on.
+    ///
+    /// # Errors
+    /// As [`LakeImport::finish`].
+    fn stage(&self, base: Option<&Manifest>, arrivals: &[Arrival], progress: &dyn Progress) -> Result<Staged, Fault> {
+        let mut import = self.import(base, 0)?;
+        for (source, arrival) in (0..).zip(arrivals) {
+            import.append(source, arrival)?;
+        }
+        import.finish(progress)
+    }
+
+    /// Writes files that hold `base` without any row of `people`; gives the snapshot that would be
+    /// visible, which is `base` itself when they have no rows.
+    ///
+    /// # Errors
+    /// A fault; files written so far are garbage.
+    fn erase(&self, base: &Manifest, people: &SubjectSet) -> Result<Manifest, Fault>;
+
+    /// Makes one file of each bucket's files; gives the snapshot that would be visible.
+    ///
+    /// # Errors
+    /// A fault; files written so far are garbage.
+    fn compact(&self, base: &Manifest, progress: &dyn Progress) -> Result<Manifest, Fault>;
 
     /// Removes every file that none of `live` names; tells how many.
     ///
@@ -99,4 +123,21 @@ pub trait Lake: Send + Sync {
     /// # Errors
     /// A fault of the file system other than a missing file, which counts as different.
     fn first_damaged(&self, manifest: &Manifest) -> Result<Option<(TableName, String)>, Fault>;
+}
+
+/// Rows on their way into the lake. Dropping it leaves nothing but garbage that [`Lake::sweep`] removes.
+pub trait LakeImport: Send {
+    /// Takes in rows of the import's source number `source`, from 0. Memory stays bounded however
+    /// many come.
+    ///
+    /// # Errors
+    /// A fault of the file system, for example a full disk.
+    fn append(&mut self, source: u32, arrival: &Arrival) -> Result<(), Fault>;
+
+    /// Writes files that hold the base and everything that was taken in. Nothing of it is visible
+    /// until the control store names the manifest.
+    ///
+    /// # Errors
+    /// A fault; files written so far are garbage.
+    fn finish(self: Box<Self>, progress: &dyn Progress) -> Result<Staged, Fault>;
 }

@@ -19,7 +19,7 @@ mod unit;
 pub use accountant::{epsilon, filter, rho_for_epsilon};
 pub use bounds::{BoundsError, ContributionBounds, L2Squared};
 pub use fixed_point::Granularity;
-pub use keyed_hash::BoundingKey;
+pub use keyed_hash::{BoundingKey, GroupTag};
 pub use mechanism::discrete_gaussian::{ParameterError, Variance, discrete_gaussian};
 pub use mechanism::key_selection::{KeyThreshold, key_threshold};
 pub use sampler::{BitSource, Noise, NoiseError, OsNoise, sample_discrete_gaussian, sample_discrete_laplace};

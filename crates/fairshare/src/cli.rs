@@ -44,6 +44,9 @@ pub(crate) enum Command {
     /// People in the deployment.
     #[command(subcommand)]
     Subject(Subject),
+    /// The files that rows lie in.
+    #[command(subcommand)]
+    Lake(Lake),
     /// Texts that people are shown before they choose.
     #[command(subcommand)]
     Notice(Notice),
@@ -124,6 +127,9 @@ pub(crate) struct Import {
     /// Whether records that their owner deleted are left out: apply or ignore.
     #[arg(long, default_value_t = Deletions::Apply)]
     pub(crate) deletions: Deletions,
+    /// Read and sort everything, say what would be new, and change nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     /// Archives, folders and files.
     #[arg(required = true)]
     pub(crate) paths: Vec<PathBuf>,
@@ -150,6 +156,11 @@ pub(crate) enum Subject {
         /// The person.
         subject: String,
     },
+    /// Erase one person: unreachable at once, gone from every file.
+    Erase {
+        /// The person.
+        subject: String,
+    },
     /// Record how much one person wants to lose per year at most, as they said.
     Cap {
         /// The person.
@@ -161,6 +172,16 @@ pub(crate) enum Subject {
         #[arg(long, default_value = "1e-6")]
         delta: Delta,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Lake {
+    /// Show how many rows and bytes each table has, in how many files.
+    Show,
+    /// Make one file of each bucket's files.
+    Compact,
+    /// Finish pending erasures, and delete files that no snapshot needs.
+    Sweep,
 }
 
 #[derive(Debug, Subcommand)]

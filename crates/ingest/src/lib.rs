@@ -11,7 +11,7 @@ mod platform;
 mod source;
 
 pub use error::IngestError;
-pub use source::{Deletions, Options, Source, read, sources};
+pub use source::{Deletions, Options, Sink, Source, read, sources};
 
 #[doc(no_inline)]
 pub use domain::record::NormalizedBatch;

@@ -43,7 +43,7 @@ pub(crate) fn tags<'a>(raw: impl Iterator<Item = &'a str>) -> Vec<String> {
 /// A native key, if it can be one.
 pub(crate) fn native_key(raw: &str) -> Option<String> {
     let key = raw.trim();
-    (!key.is_empty() && key.len() <= limits::KEY_BYTES).then(|| key.to_owned())
+    (!key.is_empty() && key.len() <= limits::KEY_BYTES && !key.contains('\0')).then(|| key.to_owned())
 }
 
 /// An instant between 1900 and 2200.

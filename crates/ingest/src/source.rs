@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::Read;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
@@ -103,20 +104,41 @@ fn recognize(path: &Path, options: &Options) -> Result<Option<Platform>, IngestE
     })
 }
 
-/// Reads one source whole.
+/// Takes the batches of a source, one after the other; says whether to go on.
+pub type Sink<'a> = dyn FnMut(NormalizedBatch) -> ControlFlow<()> + 'a;
+
+/// Reads one source and hands it over in one batch or many; at least one.
 ///
 /// # Errors
 /// When it cannot be read at all; single bad records are kept among the rejected.
-pub fn read(source: &Source, options: &Options, progress: &dyn Progress) -> Result<NormalizedBatch, IngestError> {
+pub fn read(source: &Source, options: &Options, progress: &dyn Progress, sink: &mut Sink<'_>) -> Result<(), IngestError> {
     let path = &source.path;
+    let whole = |batch: NormalizedBatch, sink: &mut Sink<'_>| {
+        let _ = sink(batch);
+        Ok(())
+    };
     match source.platform {
-        Platform::Mastodon => mastodon::read(path, info(path, Platform::Mastodon, "mastodon/1")?, progress),
-        Platform::Ldbc => ldbc::read(path, info(path, Platform::Ldbc, "ldbc/1")?, options, progress),
-        Platform::Csv => csv::read(path, info(path, Platform::Csv, "csv/1")?, options, progress),
+        Platform::Mastodon => whole(mastodon::read(path, info(path, Platform::Mastodon, "mastodon/1")?, progress)?, sink),
+        Platform::Ldbc => whole(ldbc::read(path, info(path, Platform::Ldbc, "ldbc/1")?, options, progress)?, sink),
+        Platform::Csv => whole(csv::read(path, info(path, Platform::Csv, "csv/1")?, options, progress)?, sink),
         platform @ (Platform::Bluesky | Platform::X | Platform::Instagram | Platform::Facebook | Platform::Tiktok | Platform::Youtube | Platform::Reddit | Platform::Linkedin) => {
             Err(IngestError::Unsupported { platform })
         }
     }
+}
+
+/// Reads one source into memory as one batch.
+#[cfg(test)]
+pub(crate) fn read_whole(source: &Source, options: &Options, progress: &dyn Progress) -> Result<NormalizedBatch, IngestError> {
+    let mut all: Option<NormalizedBatch> = None;
+    read(source, options, progress, &mut |batch| {
+        match &mut all {
+            None => all = Some(batch),
+            Some(all) => all.extend(batch),
+        }
+        ControlFlow::Continue(())
+    })?;
+    all.ok_or_else(|| IngestError::malformed(&source.path, "no batch"))
 }
 
 fn info(path: &Path, platform: Platform, parser: &str) -> Result<SourceInfo, IngestError> {

@@ -172,7 +172,7 @@ impl Reference<'_> {
         }
         let mut groups: Vec<_> = groups.into_iter().collect();
         if groups.len() > usize::try_from(bounds.groups()).unwrap_or(usize::MAX) {
-            groups.sort_by_key(|(key, _)| (self.key.rank(subject.0, key), key.clone()));
+            groups.sort_by_key(|(key, _)| (self.key.rank(subject.0, self.key.tag(key)), key.clone()));
             groups.truncate(usize::try_from(bounds.groups()).unwrap_or(usize::MAX));
         }
         let values = |rows: &[&Row]| self.plan.aggregates.iter().map(|a| self.value(a, rows)).collect();

@@ -5,7 +5,7 @@ CREATE TABLE counter (            -- P: locked in the transaction that takes a n
     name  TEXT PRIMARY KEY,
     value INTEGER NOT NULL
 ) STRICT;
-INSERT INTO counter (name, value) VALUES ('consent', 0), ('subject', 0), ('settled', 0);
+INSERT INTO counter (name, value) VALUES ('consent', 0), ('subject', 0), ('source', 0), ('settled', 0);
 
 CREATE TABLE deployment (
     id        INTEGER PRIMARY KEY CHECK (id = 1),
@@ -19,10 +19,23 @@ CREATE TABLE deployment (
 
 CREATE TABLE import (
     id            INTEGER PRIMARY KEY,
-    sources       TEXT NOT NULL,      -- JSON: path, platform, hash, parser and counts of each source
-    manifest      TEXT,               -- JSON: the lake snapshot that became visible, if anything changed
+    sources       TEXT NOT NULL,      -- JSON: number, platform, hash, parser and counts of each source
+    snapshot_id   INTEGER,            -- the lake snapshot that became visible, if anything changed
     people_sha256 TEXT NOT NULL,      -- over this import's rows of account and subject_fact
     at            TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE snapshot (               -- the lake is what the newest row names, and nothing else
+    id       INTEGER PRIMARY KEY,
+    cause    TEXT NOT NULL,
+    manifest TEXT NOT NULL,           -- JSON: names, sizes and hashes of files
+    at       TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE source_path (            -- where the operator found a source; a name can tell whose it is
+    number     INTEGER PRIMARY KEY,
+    path       TEXT NOT NULL,
+    subject_id INTEGER                -- whose, when it is one person's
 ) STRICT;
 
 CREATE TABLE account (
@@ -30,7 +43,7 @@ CREATE TABLE account (
     native_id  TEXT NOT NULL,
     handle     TEXT,
     subject_id INTEGER NOT NULL,
-    import_id  INTEGER NOT NULL REFERENCES import (id),
+    import_id  INTEGER NOT NULL REFERENCES import (id) DEFERRABLE INITIALLY DEFERRED,
     PRIMARY KEY (platform, native_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX account_by_subject ON account (subject_id);
@@ -38,7 +51,7 @@ CREATE INDEX account_by_handle ON account (handle);
 CREATE INDEX account_by_import ON account (import_id);
 
 CREATE TABLE subject_fact (           -- what an import told about a person; the newest of each counts
-    import_id  INTEGER NOT NULL REFERENCES import (id),
+    import_id  INTEGER NOT NULL REFERENCES import (id) DEFERRABLE INITIALLY DEFERRED,
     subject_id INTEGER NOT NULL,
     age_band   TEXT NOT NULL,
     country    TEXT,
@@ -49,7 +62,24 @@ CREATE TABLE subject (                -- P
     subject_id INTEGER PRIMARY KEY,
     status     TEXT NOT NULL,
     age_band   TEXT NOT NULL,
-    country    TEXT
+    country    TEXT,
+    salt       BLOB                   -- of this person's lines; goes with them
+) STRICT;
+
+CREATE TABLE erased_line (            -- what is left of a line about an erased person
+    import_id INTEGER NOT NULL REFERENCES import (id),
+    digest    BLOB NOT NULL,
+    PRIMARY KEY (import_id, digest)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE erasure (
+    id         INTEGER PRIMARY KEY,
+    subject_id INTEGER NOT NULL UNIQUE,
+    at         TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE erasure_pending (        -- P: erased people whose rows are still in files of the lake
+    subject_id INTEGER PRIMARY KEY
 ) STRICT;
 
 CREATE TABLE notice (
@@ -213,10 +243,16 @@ CREATE TRIGGER import_never_changes BEFORE UPDATE ON import BEGIN SELECT RAISE(A
 CREATE TRIGGER import_never_goes BEFORE DELETE ON import BEGIN SELECT RAISE(ABORT, 'import is append-only'); END;
 
 CREATE TRIGGER account_never_changes BEFORE UPDATE ON account BEGIN SELECT RAISE(ABORT, 'account is append-only'); END;
-CREATE TRIGGER account_never_goes BEFORE DELETE ON account BEGIN SELECT RAISE(ABORT, 'account is append-only'); END;
+CREATE TRIGGER account_goes_with_its_person BEFORE DELETE ON account WHEN (SELECT status FROM subject s WHERE s.subject_id = OLD.subject_id) <> 'erased' BEGIN SELECT RAISE(ABORT, 'account goes only with its person'); END;
 
 CREATE TRIGGER subject_fact_never_changes BEFORE UPDATE ON subject_fact BEGIN SELECT RAISE(ABORT, 'subject_fact is append-only'); END;
-CREATE TRIGGER subject_fact_never_goes BEFORE DELETE ON subject_fact BEGIN SELECT RAISE(ABORT, 'subject_fact is append-only'); END;
+CREATE TRIGGER subject_fact_goes_with_its_person BEFORE DELETE ON subject_fact WHEN (SELECT status FROM subject s WHERE s.subject_id = OLD.subject_id) <> 'erased' BEGIN SELECT RAISE(ABORT, 'subject_fact goes only with its person'); END;
+
+CREATE TRIGGER snapshot_never_changes BEFORE UPDATE ON snapshot BEGIN SELECT RAISE(ABORT, 'snapshot is append-only'); END;
+CREATE TRIGGER snapshot_never_goes BEFORE DELETE ON snapshot BEGIN SELECT RAISE(ABORT, 'snapshot is append-only'); END;
+
+CREATE TRIGGER erasure_never_changes BEFORE UPDATE ON erasure BEGIN SELECT RAISE(ABORT, 'erasure is append-only'); END;
+CREATE TRIGGER erasure_never_goes BEFORE DELETE ON erasure BEGIN SELECT RAISE(ABORT, 'erasure is append-only'); END;
 
 CREATE TRIGGER notice_never_changes BEFORE UPDATE ON notice BEGIN SELECT RAISE(ABORT, 'notice is append-only'); END;
 CREATE TRIGGER notice_never_goes BEFORE DELETE ON notice BEGIN SELECT RAISE(ABORT, 'notice is append-only'); END;

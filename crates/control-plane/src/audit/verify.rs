@@ -129,10 +129,10 @@ impl ControlPlane {
     }
 
     async fn lake(&self, tx: &mut SqliteConnection, entries: &[Entry], lake: &dyn Lake) -> Result<Finding, Error> {
-        let row = sqlx::query("SELECT id, manifest FROM import WHERE manifest IS NOT NULL ORDER BY id DESC LIMIT 1").fetch_optional(tx).await?;
+        let row = sqlx::query("SELECT id, manifest FROM snapshot ORDER BY id DESC LIMIT 1").fetch_optional(tx).await?;
         let Some(row) = row else { return Ok(None) };
         let (id, manifest): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
-        let entry = entries.iter().find(|e| e.body.row.table == "import" && e.body.row.id == id).map(|e| e.claimed.index);
+        let entry = entries.iter().find(|e| e.body.row.table == "snapshot" && e.body.row.id == id).map(|e| e.claimed.index);
         let Ok(manifest) = serde_json::from_str::<Manifest>(&manifest) else { return Ok(found(entry, "the manifest of the newest snapshot cannot be read")) };
         let damaged = lake.first_damaged(&manifest)?;
         Ok(damaged.and_then(|(table, file): (TableName, String)| found(entry, format!("the file {file} of the table {table} is not the one that was imported"))))
@@ -207,10 +207,9 @@ async fn people(tx: &mut SqliteConnection, entries: &[Entry]) -> Result<Finding,
             return Ok(found(entry, format!("the people of import {id} were changed")));
         }
     }
-    let differing = "SELECT f.subject_id FROM subject_fact f LEFT JOIN subject s USING (subject_id)
-        WHERE f.import_id = (SELECT max(import_id) FROM subject_fact g WHERE g.subject_id = f.subject_id)
-          AND (s.subject_id IS NULL OR s.status <> 'active' OR s.age_band <> f.age_band OR s.country IS NOT f.country)
-        UNION ALL SELECT subject_id FROM subject s WHERE NOT EXISTS (SELECT 1 FROM subject_fact f WHERE f.subject_id = s.subject_id) LIMIT 1";
+    let differing = "SELECT s.subject_id FROM subject s LEFT JOIN subject_fact f ON f.subject_id = s.subject_id AND f.import_id = (SELECT max(import_id) FROM subject_fact g WHERE g.subject_id = s.subject_id)
+        WHERE s.status = 'active' AND (s.age_band <> coalesce(f.age_band, 'unknown') OR s.country IS NOT f.country OR NOT EXISTS (SELECT 1 FROM account a WHERE a.subject_id = s.subject_id))
+           OR s.status <> 'active' AND (s.salt IS NOT NULL OR NOT EXISTS (SELECT 1 FROM erasure e WHERE e.subject_id = s.subject_id)) LIMIT 1";
     let row = sqlx::query(differing).fetch_optional(tx).await?;
     let row: Option<i64> = row.map(|row| row.try_get(0)).transpose()?;
     Ok(row.and_then(|id| found(None, format!("what is known of subject {id} is not what was imported"))))

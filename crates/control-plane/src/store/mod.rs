@@ -38,6 +38,8 @@ impl Store {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
+            // What is deleted is overwritten.
+            .pragma("secure_delete", "ON")
             .busy_timeout(BUSY);
         let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(store_fault)?;
         migrate::migrate(&writer).await?;
@@ -57,6 +59,12 @@ impl Store {
 
     pub(crate) const fn reader(&self) -> &SqlitePool {
         &self.reader
+    }
+
+    /// Brings the write-ahead log into the store and cuts it, so that no old page outlives its content.
+    pub(crate) async fn forget(&self) -> Result<(), Fault> {
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.writer).await.map_err(store_fault)?;
+        Ok(())
     }
 
     pub(crate) async fn close(&self) {

@@ -8,7 +8,9 @@ use crate::error::store_fault;
 /// Recorded tables with an integer id, and all their columns in order.
 pub(crate) const RECORDED: &[(&str, &[&str])] = &[
     ("deployment", &["id", "origin", "rho_cap", "delta_cap", "subject_rho_cap", "subject_delta_cap", "at"]),
-    ("import", &["id", "sources", "manifest", "people_sha256", "at"]),
+    ("import", &["id", "sources", "snapshot_id", "people_sha256", "at"]),
+    ("snapshot", &["id", "cause", "manifest", "at"]),
+    ("erasure", &["id", "subject_id", "at"]),
     ("notice", &["id", "name", "version", "language", "purposes", "partners", "text", "sha256", "at"]),
     ("consent_event", &["id", "subject_id", "partner", "purpose", "action", "notice", "notice_version", "method", "at"]),
     ("partner_act", &["id", "partner", "act", "legal_name", "rho_cap", "delta_cap", "at"]),

@@ -48,11 +48,14 @@ async fn after(sql: &str) -> control_plane::AuditReport {
 async fn a_changed_value_in_any_table_is_found() {
     for (sql, names_entry) in [
         ("UPDATE deployment SET rho_cap = rho_cap + 1", true),
-        ("UPDATE import SET sources = replace(sources, 'people', 'peoplf')", true),
+        ("UPDATE import SET sources = replace(sources, 'csv/1', 'csv/2')", true),
         ("UPDATE account SET native_id = 'p99' WHERE native_id = 'p7'", true),
         ("UPDATE subject_fact SET age_band = '18_24' WHERE subject_id = 4", true),
         ("UPDATE subject SET age_band = '18_24' WHERE subject_id = 4", false),
         ("UPDATE subject SET status = 'erased' WHERE subject_id = 5", false),
+        ("UPDATE snapshot SET manifest = replace(manifest, '1024', '1025')", true),
+        ("UPDATE subject SET salt = zeroblob(16) WHERE subject_id = 4", true),
+        ("DELETE FROM account WHERE native_id = 'p9'", true),
         ("UPDATE notice SET text = 'May we ever?'", true),
         ("UPDATE consent_event SET action = 'give' WHERE action = 'withdraw'", true),
         ("UPDATE consent_event SET subject_id = 21 WHERE id = 5", true),

@@ -8,7 +8,7 @@ use control_plane::{Ask, Choice, ControlPlane, NewNotice, Secrets, Settings};
 use domain::agreement::{AgreementAct, AgreementTerms, PartnerAct};
 use domain::catalog::TableName;
 use domain::consent::{ConsentAction, ConsentKey, ConsentMethod};
-use domain::lake::{Arrival, Manifest, Staged};
+use domain::lake::{Manifest, Staged};
 use domain::notice::NoticeRef;
 use domain::port::{CleanRoom, PaidLook};
 use domain::question::{Aggregate, Expr, KeySource, Mechanisms, Narrowing, Plan, Prepared, Question, Value, View, ViewColumn};
@@ -77,9 +77,9 @@ impl World {
         let source = SourceInfo { path: "people.csv".into(), platform: Platform::Csv, sha256: "00".into(), parser: "csv/1".into() };
         let batch = NormalizedBatch { source, subjects: subjects.collect(), activities: Vec::new(), deleted: 0, rejected: Vec::new() };
         let mut import = self.control.import_begin().await.unwrap();
-        let ids = self.control.import_assign(&mut import, &batch).await.unwrap();
+        let ids = self.control.import_assign(&mut import, 0, &batch).await.unwrap();
         let staged = Staged { manifest: Manifest { schema: 1, bucket_size: 1024, tables: [(TableName::Subject, Vec::new())].into() }, counts: vec![Counts::default()] };
-        self.control.import_commit(import, &staged, &[Arrival { batch, ids: ids.clone() }]).await.unwrap();
+        self.control.import_commit(import, &staged).await.unwrap();
         ids
     }
 

@@ -58,7 +58,7 @@ pub(super) async fn aggregate(consented: Consented, plan: &Plan, key: &BoundingK
             let (plan, key, columns) = &*shared;
             let mut bounded = Bounded::new(plan, key, columns)?;
             partition.visit(&mut bounded).await?;
-            Ok::<_, Fault>(bounded.finish())
+            bounded.finish()
         });
         async { task.await.map_err(|e| Fault::new("reading a partition", e))? }
     });

@@ -1,210 +1,208 @@
-//! Rows that match the question, of people who may be asked about.
+//! Rows of people who may be asked about, person by person.
 //!
 //! # Guarantee
 //! [`Consented`] hands out rows of eligible people only. The test is made on the person's id inside
 //! this module, once per run of their rows, and is no expression of the query: no rewriting of a
-//! plan can drop it. Each person's rows come together and from one partition only.
+//! plan can drop it. All rows of a person come together and from one partition only.
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, AsArray};
-use datafusion::arrow::datatypes::{Date32Type, Schema, UInt32Type};
-use datafusion::common::ScalarValue;
+use datafusion::arrow::buffer::ScalarBuffer;
+use datafusion::arrow::datatypes::UInt32Type;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::error::DataFusionError;
-use datafusion::execution::TaskContext;
 use datafusion::execution::object_store::ObjectStoreUrl;
-use datafusion::logical_expr::Operator;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::object_store::local::LocalFileSystem;
-use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_expr::expressions::{self, BinaryExpr, Literal};
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_plan::filter::FilterExec;
+use domain::catalog::{Table, TableName};
 use domain::lake::{LakeFile, Snapshot};
-use domain::question::{Comparison, Plan, Predicate, Value};
+use domain::question::Plan;
 use domain::{Fault, SubjectId, SubjectSet};
 use futures::StreamExt;
 
 use crate::ParquetLake;
-use crate::schema::schema;
+use crate::schema::{schema, stored};
 
 /// Where the engine finds the lake's files.
 const STORE: &str = "lake://fairshare";
 
-/// The column of the owner in every batch.
+/// The column of the owner in every file.
 const OWNER: usize = 0;
 
-/// A scan over the rows of eligible people that match a plan's filter.
+/// A scan over the rows of eligible people.
 pub(super) struct Consented {
     eligible: Arc<SubjectSet>,
-    partitions: Vec<Arc<dyn ExecutionPlan>>,
+    partitions: Vec<Vec<Bucket>>,
     context: Arc<TaskContext>,
-    columns: Vec<String>,
+    columns: Vec<&'static str>,
 }
 
+/// The scans of one bucket's files. Only here can two files hold rows of one person.
+type Bucket = Vec<Arc<dyn ExecutionPlan>>;
+
 impl Consented {
-    /// The scan of `plan` over `snapshot`, cut into at most `threads` partitions between people.
+    /// The scan of `plan` over `snapshot`, cut into at most `threads` partitions between buckets.
     pub(super) fn of(lake: &ParquetLake, plan: &Plan, snapshot: &Snapshot, eligible: &SubjectSet, threads: usize) -> Result<Self, Fault> {
-        let columns = plan.columns();
-        let groups = split(snapshot.manifest.files(plan.table), threads);
+        let table = Table::of(plan.table);
+        let mut columns: Vec<&'static str> = plan.columns().iter().filter_map(|name| table.column(name)).map(|column| stored(column).0).collect();
+        columns.sort_unstable();
+        columns.dedup();
+        let files = snapshot.manifest.files(plan.table);
         let context = Arc::new(TaskContext::default());
-        if !groups.is_empty() {
+        if !files.is_empty() {
             let store = LocalFileSystem::new_with_prefix(lake.root()).map_err(|e| Fault::new("opening the lake", e))?;
             context.runtime_env().register_object_store(store_url()?.as_ref(), Arc::new(store));
         }
-        let partitions = groups.into_iter().map(|group| partition(plan, &columns, group)).collect::<Result<_, _>>();
-        let partitions = partitions.map_err(engine)?;
+        let bucket = |files: &[LakeFile]| files.iter().map(|file| scan(plan.table, &columns, file)).collect::<Result<Bucket, _>>();
+        let partitions = split(files, threads).into_iter().map(|buckets| buckets.into_iter().map(bucket).collect::<Result<Vec<_>, _>>());
+        let partitions = partitions.collect::<Result<_, _>>().map_err(engine)?;
         Ok(Self { eligible: Arc::new(eligible.clone()), partitions, context, columns })
     }
 
-    /// The names of the columns after the owner.
-    pub(super) fn columns(&self) -> &[String] {
+    /// The stored columns after the owner, in order.
+    pub(super) fn columns(&self) -> &[&'static str] {
         &self.columns
     }
 
     /// The partitions, each to be read by one task.
     pub(super) fn into_partitions(self) -> Vec<Partition> {
         let Self { eligible, partitions, context, columns: _ } = self;
-        partitions.into_iter().map(|plan| Partition { eligible: Arc::clone(&eligible), plan, context: Arc::clone(&context) }).collect()
+        partitions.into_iter().map(|buckets| Partition { eligible: Arc::clone(&eligible), buckets, context: Arc::clone(&context) }).collect()
     }
 }
 
 /// One partition: whole people only.
 pub(super) struct Partition {
     eligible: Arc<SubjectSet>,
-    plan: Arc<dyn ExecutionPlan>,
+    buckets: Vec<Bucket>,
     context: Arc<TaskContext>,
 }
 
 /// What reads a partition.
 pub(super) trait Visitor: Send {
-    /// A batch begins: its columns after the owner's, in the order of [`Consented::columns`].
-    fn batch(&mut self, columns: &[ArrayRef]) -> Result<(), Fault>;
+    /// A batch made ready for [`Visitor::run`].
+    type Batch: Send;
 
-    /// Rows of one eligible person in the current batch. A person's rows may come in several runs,
-    /// one directly after the other.
-    fn run(&mut self, subject: SubjectId, rows: Range<usize>) -> Result<(), Fault>;
+    /// Makes a batch ready: its columns after the owner's, in the order of [`Consented::columns`].
+    fn batch(&mut self, columns: &[ArrayRef], rows: usize) -> Result<Self::Batch, Fault>;
+
+    /// Rows of one eligible person. A person's rows may come in several runs, one directly after the
+    /// other.
+    fn run(&mut self, batch: &Self::Batch, subject: SubjectId, rows: Range<usize>) -> Result<(), Fault>;
+}
+
+/// One file of a bucket, as far as it is read.
+struct Lane<B> {
+    stream: SendableRecordBatchStream,
+    loaded: Option<Loaded<B>>,
+    last: Option<u32>,
+}
+
+struct Loaded<B> {
+    owners: ScalarBuffer<u32>,
+    batch: B,
+    next: usize,
+}
+
+impl<B> Lane<B> {
+    /// The person whose rows come next; reads on when a batch is used up.
+    async fn peek<V: Visitor<Batch = B>>(&mut self, visitor: &mut V) -> Result<Option<u32>, Fault> {
+        loop {
+            if let Some(Loaded { owners, next, .. }) = &self.loaded
+                && let Some(&subject) = owners.get(*next)
+            {
+                // INVARIANT (clustered): people ascend within a file.
+                if self.last.is_some_and(|last| subject < last) {
+                    return Err(Fault::broken("the lake's rows are not clustered by person"));
+                }
+                self.last = Some(subject);
+                return Ok(Some(subject));
+            }
+            let Some(batch) = self.stream.next().await else { return Ok(None) };
+            let batch = batch.map_err(engine)?;
+            let (owner, columns) = batch.columns().split_first().ok_or_else(|| Fault::broken("a batch without an owner"))?;
+            let owners = owner.as_primitive_opt::<UInt32Type>().ok_or_else(|| Fault::broken("an owner that is no id"))?.values().clone();
+            self.loaded = Some(Loaded { owners, batch: visitor.batch(columns, batch.num_rows())?, next: 0 });
+        }
+    }
+
+    /// Takes the run of `subject` at the current place.
+    fn take(&mut self, subject: u32) -> Option<(&B, Range<usize>)> {
+        let Loaded { owners, batch, next } = self.loaded.as_mut()?;
+        let begin = *next;
+        let length = owners.get(begin..)?.iter().take_while(|s| **s == subject).count();
+        *next = begin + length;
+        Some((batch, begin..begin + length))
+    }
 }
 
 impl Partition {
     /// Reads the partition from beginning to end.
-    pub(super) async fn visit(self, visitor: &mut dyn Visitor) -> Result<(), Fault> {
-        let mut stream = self.plan.execute(0, self.context).map_err(engine)?;
-        let mut last: Option<u32> = None;
-        while let Some(batch) = stream.next().await {
-            let batch = batch.map_err(engine)?;
-            let Some((owner, columns)) = batch.columns().split_first() else { return Err(Fault::broken("a batch without an owner")) };
-            let owners = owner.as_primitive_opt::<UInt32Type>().ok_or_else(|| Fault::broken("an owner that is no id"))?;
-            visitor.batch(columns)?;
-            let mut begin = 0;
-            for run in owners.values().chunk_by(|a, b| a == b) {
-                let Some(&subject) = run.first() else { continue };
-                // INVARIANT (clustered): people ascend within a file and from file to file.
-                if last.is_some_and(|last| subject < last) {
-                    return Err(Fault::broken("the lake's rows are not clustered by person"));
+    pub(super) async fn visit<V: Visitor>(self, visitor: &mut V) -> Result<(), Fault> {
+        for bucket in self.buckets {
+            let lanes = bucket.into_iter().map(|plan| Ok(Lane { stream: plan.execute(0, Arc::clone(&self.context)).map_err(engine)?, loaded: None, last: None }));
+            let mut lanes = lanes.collect::<Result<Vec<Lane<V::Batch>>, Fault>>()?;
+            let mut heads = Vec::with_capacity(lanes.len());
+            for lane in &mut lanes {
+                heads.push(lane.peek(visitor).await?);
+            }
+            // The lowest person first; of equals the first file first.
+            while let Some((place, subject)) = heads.iter().enumerate().filter_map(|(place, head)| head.map(|s| (place, s))).min_by_key(|(place, s)| (*s, *place)) {
+                let Some(lane) = lanes.get_mut(place) else { break };
+                if let Some((batch, rows)) = lane.take(subject)
+                    && self.eligible.contains(SubjectId(subject))
+                {
+                    visitor.run(batch, SubjectId(subject), rows)?;
                 }
-                last = Some(subject);
-                if self.eligible.contains(SubjectId(subject)) {
-                    visitor.run(SubjectId(subject), begin..begin + run.len())?;
+                if let Some(head) = heads.get_mut(place) {
+                    *head = lane.peek(visitor).await?;
                 }
-                begin += run.len();
             }
         }
         Ok(())
     }
 }
 
-/// Contiguous groups of files with about equally many rows. No two files of a table share a person,
-/// hence no two groups do.
-fn split(files: &[LakeFile], threads: usize) -> Vec<Vec<&LakeFile>> {
+/// Contiguous groups of buckets with about equally many rows. Files of one bucket stay together; no
+/// two buckets share a person.
+fn split(files: &[LakeFile], threads: usize) -> Vec<Vec<&[LakeFile]>> {
     let total: u64 = files.iter().map(|f| f.rows).sum();
     let share = total.div_ceil(threads.max(1) as u64).max(1);
-    let mut groups: Vec<Vec<&LakeFile>> = Vec::new();
+    let mut groups: Vec<Vec<&[LakeFile]>> = Vec::new();
     let mut filled = share;
-    for file in files {
+    for bucket in files.chunk_by(|a, b| a.bucket == b.bucket) {
         if filled >= share {
             groups.push(Vec::new());
             filled = 0;
         }
-        filled += file.rows;
+        filled += bucket.iter().map(|f| f.rows).sum::<u64>();
         if let Some(group) = groups.last_mut() {
-            group.push(file);
+            group.push(bucket);
         }
     }
     groups
 }
 
-/// One scan per group of files, each its own plan: the engine has nothing to share work with, so it
-/// cannot move part of a file, and with it part of a person, to another partition.
-fn partition(plan: &Plan, columns: &[String], files: Vec<&LakeFile>) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
-    let schema = schema(plan.table);
+/// One scan per file, each its own plan: the engine has nothing to share work with, so it cannot move
+/// part of a file, and with it part of a person, to another partition.
+fn scan(table: TableName, columns: &[&'static str], file: &LakeFile) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+    let schema = schema(table);
     let mut wanted = vec![OWNER];
     for name in columns {
         wanted.push(schema.index_of(name)?);
     }
-    let files = files.into_iter().map(|f| PartitionedFile::new(f.path.clone(), f.bytes)).collect();
     let url = ObjectStoreUrl::parse(STORE)?;
     let config = FileScanConfigBuilder::new(url, Arc::new(ParquetSource::new(schema)))
-        .with_file_group(FileGroup::new(files))
+        .with_file_group(FileGroup::new(vec![PartitionedFile::new(file.path.clone(), file.bytes)]))
         .with_preserve_order(true)
         .with_projection_indices(Some(wanted))?
         .build();
-    let scan: Arc<dyn ExecutionPlan> = DataSourceExec::from_data_source(config);
-    match &plan.filter {
-        None => Ok(scan),
-        Some(filter) => {
-            let condition = compile(filter, &scan.schema())?;
-            Ok(Arc::new(FilterExec::try_new(condition, scan)?))
-        }
-    }
-}
-
-/// A predicate as the engine's expression: comparisons of columns with constants of their type,
-/// whose meaning is [`Predicate::evaluate`].
-fn compile(predicate: &Predicate, schema: &Schema) -> Result<Arc<dyn PhysicalExpr>, DataFusionError> {
-    let constant = |value: &Value| -> Arc<dyn PhysicalExpr> { Arc::new(Literal::new(scalar(value))) };
-    match predicate {
-        Predicate::Constant(truth) => Ok(Arc::new(Literal::new(ScalarValue::Boolean(*truth)))),
-        Predicate::Compare { column, op, value } => Ok(Arc::new(BinaryExpr::new(expressions::col(column, schema)?, operator(*op), constant(value)))),
-        Predicate::In { column, values } => expressions::in_list(expressions::col(column, schema)?, values.iter().map(constant).collect(), &false, schema),
-        Predicate::IsNull { column } => expressions::is_null(expressions::col(column, schema)?),
-        Predicate::Like { column, pattern } => expressions::like(false, false, expressions::col(column, schema)?, constant(&Value::Text(pattern.clone())), schema),
-        Predicate::And(parts) => fold(parts, Operator::And, true, schema),
-        Predicate::Or(parts) => fold(parts, Operator::Or, false, schema),
-        Predicate::Not(inner) => expressions::not(compile(inner, schema)?),
-    }
-}
-
-fn fold(parts: &[Predicate], op: Operator, neutral: bool, schema: &Schema) -> Result<Arc<dyn PhysicalExpr>, DataFusionError> {
-    let mut parts = parts.iter().map(|p| compile(p, schema));
-    let Some(first) = parts.next() else { return Ok(Arc::new(Literal::new(ScalarValue::Boolean(Some(neutral))))) };
-    parts.try_fold(first?, |all, next| Ok(Arc::new(BinaryExpr::new(all, op, next?)) as Arc<dyn PhysicalExpr>))
-}
-
-const fn operator(op: Comparison) -> Operator {
-    match op {
-        Comparison::Eq => Operator::Eq,
-        Comparison::Ne => Operator::NotEq,
-        Comparison::Lt => Operator::Lt,
-        Comparison::Le => Operator::LtEq,
-        Comparison::Gt => Operator::Gt,
-        Comparison::Ge => Operator::GtEq,
-    }
-}
-
-fn scalar(value: &Value) -> ScalarValue {
-    match value {
-        Value::Null => ScalarValue::Null,
-        Value::Boolean(b) => ScalarValue::Boolean(Some(*b)),
-        Value::Integer(x) => ScalarValue::Int64(Some(*x)),
-        Value::Float(x) => ScalarValue::Float64(Some(*x)),
-        Value::Text(text) => ScalarValue::Utf8(Some(text.clone())),
-        Value::Date(day) => ScalarValue::Date32(Some(Date32Type::from_naive_date(*day))),
-        Value::Timestamp(at) => ScalarValue::TimestampMicrosecond(Some(at.timestamp_micros()), None),
-    }
+    Ok(DataSourceExec::from_data_source(config))
 }
 
 fn store_url() -> Result<ObjectStoreUrl, Fault> {

@@ -2,7 +2,9 @@
 
 mod aggregate;
 mod bound;
+mod column;
 mod filter;
+mod mask;
 mod noise;
 mod validate;
 

@@ -34,7 +34,8 @@ impl World {
     /// number of threads.
     fn lay_out(arrivals: &[Arrival], rng: &mut ChaCha20Rng) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let lake = ParquetLake::new(folder.path());
+        // Buckets of few people, so that there are many files.
+        let lake = ParquetLake::with_bucket_size(folder.path(), rng.random_range(1..300));
         let imports = rng.random_range(1..4_usize);
         let mut manifest = None;
         for part in 0..imports {
@@ -42,7 +43,7 @@ impl World {
             manifest = Some(lake.stage(manifest.as_ref(), &of_part, &Unwatched).unwrap().manifest);
         }
         let room = DataFusionCleanRoom::new(lake, Arc::new(ZeroNoise), rng.random_range(1..5)).unwrap();
-        let snapshot = Snapshot { id: 1, at: Timestamp::UNIX_EPOCH, manifest: manifest.unwrap() };
+        let snapshot = Snapshot { id: 1, cause: domain::lake::SnapshotCause::Import, at: Timestamp::UNIX_EPOCH, manifest: manifest.unwrap() };
         Self { _folder: folder, room, snapshot }
     }
 

@@ -7,9 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::compute::concat_batches;
-use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use datafusion::parquet::arrow::{ArrowWriter, ProjectionMask};
 use datafusion::parquet::basic::{Compression, ZstdLevel};
 use datafusion::parquet::file::properties::{EnabledStatistics, WriterProperties};
 use datafusion::parquet::schema::types::ColumnPath;
@@ -23,23 +22,24 @@ use crate::schema::schema;
 /// Rows per row group.
 const ROW_GROUP_ROWS: usize = 512 * 1024;
 
-/// A file that was written.
-pub(super) struct Written {
-    pub(super) table: TableName,
-    pub(super) file: LakeFile,
+/// Reads all rows of a file.
+pub(super) fn read(path: &Path, table: TableName) -> Result<Vec<RecordBatch>, Fault> {
+    let names: Vec<String> = schema(table).fields().iter().map(|f| f.name().clone()).collect();
+    columns(path, table, &names.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
-/// Reads all rows of a file.
-pub(super) fn read(path: &Path, table: TableName) -> Result<RecordBatch, Fault> {
-    let doing = || format!("reading the lake file {}", path.display());
+/// Reads some columns of a file.
+pub(super) fn columns(path: &Path, table: TableName, names: &[&str]) -> Result<Vec<RecordBatch>, Fault> {
+    let doing = || format!("reading the lake file {} of the table {table}", path.display());
     let file = File::open(path).map_err(|e| Fault::new(doing(), e))?;
-    let reader = ParquetRecordBatchReaderBuilder::try_new(file).and_then(|b| b.with_batch_size(64 * 1024).build()).map_err(|e| Fault::new(doing(), e))?;
-    let batches = reader.collect::<Result<Vec<_>, _>>().map_err(|e| Fault::new(doing(), e))?;
-    concat_batches(&schema(table), &batches).map_err(|e| Fault::new(doing(), e))
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| Fault::new(doing(), e))?;
+    let mask = ProjectionMask::columns(builder.parquet_schema(), names.iter().copied());
+    let reader = builder.with_projection(mask).with_batch_size(64 * 1024).build().map_err(|e| Fault::new(doing(), e))?;
+    reader.collect::<Result<Vec<_>, _>>().map_err(|e| Fault::new(doing(), e))
 }
 
 /// Writes rows, already sorted by person, as the file of one bucket.
-pub(super) fn write(root: &Path, table: TableName, bucket: u32, rows: &RecordBatch) -> Result<Written, Fault> {
+pub(super) fn write(root: &Path, table: TableName, bucket: u32, rows: &RecordBatch) -> Result<LakeFile, Fault> {
     let doing = || format!("writing bucket {bucket} of the lake table {table}");
     let folder = root.join(table.as_str());
     fs::create_dir_all(&folder).map_err(|e| Fault::new(doing(), e))?;
@@ -54,7 +54,7 @@ pub(super) fn write(root: &Path, table: TableName, bucket: u32, rows: &RecordBat
     let path = format!("{table}/b{bucket:05}-{name}.parquet");
     fs::rename(&temporary, root.join(&path)).map_err(|e| Fault::new(doing(), e))?;
     sync_folder(&folder)?;
-    Ok(Written { table, file: LakeFile { path, rows: rows.num_rows() as u64, bytes: hashed.bytes, sha256, bucket } })
+    Ok(LakeFile { path, rows: rows.num_rows() as u64, bytes: hashed.bytes, sha256, bucket })
 }
 
 /// No statistics on free text and identifiers: they would keep what an erased person wrote.
@@ -131,6 +131,11 @@ pub(super) fn sync_folder(folder: &Path) -> Result<(), Fault> {
 pub(super) fn remove_all_but(root: &Path, named: &BTreeSet<&str>) -> Result<u64, Fault> {
     let fault = |e: io::Error| Fault::new("sweeping the lake", e);
     let mut removed = 0;
+    match fs::remove_dir_all(root.join(super::spill::FOLDER)) {
+        Ok(()) => removed += 1,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+        Err(e) => return Err(fault(e)),
+    }
     for &table in TableName::ALL {
         let folder: PathBuf = root.join(table.as_str());
         let entries = match fs::read_dir(&folder) {

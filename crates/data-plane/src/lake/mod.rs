@@ -1,25 +1,32 @@
 //! The lake: Parquet files on local disk, clustered by person.
 //!
-//! A table is cut into buckets of consecutive subject ids, one file each, sorted by person. An import
-//! rewrites the buckets that it touches under new, content-addressed names; the control store then
-//! names the new manifest in the transaction that records the import. Until it does, nothing of the
-//! import is visible, and what no manifest names is garbage for [`ParquetLake::sweep`].
+//! A table is cut into buckets of consecutive subject ids; every file of a bucket is sorted by person.
+//! An import sorts its rows into buckets (*append*, *spill*) and writes each bucket that it touches
+//! once (*merge*): as one more file when little comes to much, else as one file that replaces all. The
+//! control store then names the new manifest in the transaction that records the import. Until it
+//! does, nothing of the import is visible, and what no manifest names is garbage for [`Lake::sweep`].
 
-mod bucket;
+mod append;
 mod files;
-mod rows;
+mod merge;
+mod rewrite;
+mod spill;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use domain::Fault;
 use domain::catalog::TableName;
 use domain::lake::{Arrival, LakeFile, Manifest, Staged};
-use domain::port::{Lake, Progress};
+use domain::port::{Lake, LakeImport, Progress, Unwatched};
 use domain::record::Counts;
+use domain::{Fault, SubjectSet};
+use hashbrown::HashMap;
+
+use merge::Bucket;
+use spill::Spill;
 
 /// People per bucket of a new lake.
-const BUCKET_SIZE: u32 = 1_024;
+const BUCKET_SIZE: u32 = 8_192;
 
 /// The version of [`Manifest`] that this lake writes.
 const MANIFEST_SCHEMA: u32 = 1;
@@ -28,13 +35,20 @@ const MANIFEST_SCHEMA: u32 = 1;
 #[derive(Debug, Clone)]
 pub struct ParquetLake {
     root: PathBuf,
+    bucket_size: u32,
 }
 
 impl ParquetLake {
     /// The lake below `root`, which is made when the first file is written.
     #[must_use]
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self { root: root.into(), bucket_size: BUCKET_SIZE }
+    }
+
+    /// The same with so many people per bucket, for a lake without files: tests want many small ones.
+    #[cfg(test)]
+    pub(crate) fn with_bucket_size(root: impl Into<PathBuf>, bucket_size: u32) -> Self {
+        Self { root: root.into(), bucket_size }
     }
 
     /// The folder.
@@ -44,24 +58,22 @@ impl ParquetLake {
 }
 
 impl Lake for ParquetLake {
-    fn stage(&self, base: Option<&Manifest>, arrivals: &[Arrival], progress: &dyn Progress) -> Result<Staged, Fault> {
-        let empty = Manifest { schema: MANIFEST_SCHEMA, bucket_size: BUCKET_SIZE, tables: BTreeMap::new() };
-        let base = base.unwrap_or(&empty);
-        let by_bucket = rows::by_bucket(arrivals, base.bucket_size)?;
-        let mut counts: Vec<Counts> = arrivals.iter().map(|a| Counts { deleted: a.batch.deleted, rejected: a.batch.rejected.len() as u64, ..Counts::default() }).collect();
-        let mut tables: BTreeMap<TableName, BTreeMap<u32, LakeFile>> = TableName::ALL.iter().map(|&t| (t, base.files(t).iter().map(|f| (f.bucket, f.clone())).collect())).collect();
-        let total: usize = by_bucket.values().map(|rows| rows.activities.len()).sum();
-        progress.begin("writing", "rows", Some(total as u64));
-        for (bucket, rows) in &by_bucket {
-            for written in bucket::merge(&self.root, base, *bucket, rows, &mut counts)? {
-                tables.entry(written.table).or_default().insert(*bucket, written.file);
-            }
-            progress.advance(rows.activities.len() as u64);
-        }
-        progress.finish();
-        files::sync_folder(&self.root)?;
-        let tables = tables.into_iter().map(|(t, files)| (t, files.into_values().collect())).collect();
-        Ok(Staged { manifest: Manifest { schema: MANIFEST_SCHEMA, bucket_size: base.bucket_size, tables }, counts })
+    fn import(&self, base: Option<&Manifest>, first_source: u32) -> Result<Box<dyn LakeImport>, Fault> {
+        let empty = || Manifest { schema: MANIFEST_SCHEMA, bucket_size: self.bucket_size, tables: BTreeMap::new() };
+        let base = base.cloned().unwrap_or_else(empty);
+        let spill = Spill::new(&self.root, base.bucket_size);
+        Ok(Box::new(Importing { root: self.root.clone(), base, first_source, spill, sources: Vec::new(), acts: 0 }))
+    }
+
+    fn erase(&self, base: &Manifest, people: &SubjectSet) -> Result<Manifest, Fault> {
+        rewrite::rewrite(&self.root, base, &Unwatched, |bucket| {
+            let touched = people.iter().any(|s| s.0.checked_div(base.bucket_size) == Some(bucket.number));
+            if touched { bucket.without(people) } else { Ok(None) }
+        })
+    }
+
+    fn compact(&self, base: &Manifest, progress: &dyn Progress) -> Result<Manifest, Fault> {
+        rewrite::rewrite(&self.root, base, progress, |bucket| if bucket.files.len() > 1 { bucket.as_one().map(Some) } else { Ok(None) })
     }
 
     fn sweep(&self, live: &[Manifest]) -> Result<u64, Fault> {
@@ -78,6 +90,66 @@ impl Lake for ParquetLake {
             }
         }
         Ok(None)
+    }
+}
+
+/// An import that is under way.
+struct Importing {
+    root: PathBuf,
+    base: Manifest,
+    first_source: u32,
+    spill: Spill,
+    /// What was left out or rejected, by source.
+    sources: Vec<Counts>,
+    acts: u64,
+}
+
+impl LakeImport for Importing {
+    fn append(&mut self, source: u32, arrival: &Arrival) -> Result<(), Fault> {
+        let place = usize::try_from(source).map_err(|e| Fault::new("numbering sources", e))?;
+        if self.sources.len() <= place {
+            self.sources.resize(place + 1, Counts::default());
+        }
+        if let Some(counts) = self.sources.get_mut(place) {
+            counts.deleted += arrival.batch.deleted;
+            counts.rejected += arrival.batch.rejected.len() as u64;
+        }
+        let number = self.first_source.checked_add(source).ok_or_else(|| Fault::broken("there are no source numbers left"))?;
+        for (table, rows) in append::rows(arrival, number, self.acts)? {
+            self.spill.push(table, rows)?;
+        }
+        self.acts += arrival.batch.activities.len() as u64;
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>, progress: &dyn Progress) -> Result<Staged, Fault> {
+        let Self { root, base, first_source, mut spill, mut sources, acts: _ } = *self;
+        spill.close()?;
+        let mut tables: BTreeMap<TableName, BTreeMap<u32, Vec<LakeFile>>> = BTreeMap::new();
+        for &table in TableName::ALL {
+            let buckets = tables.entry(table).or_default();
+            base.files(table).iter().for_each(|f| buckets.entry(f.bucket).or_default().push(f.clone()));
+        }
+        let mut counts: HashMap<u32, Counts> = HashMap::new();
+        let buckets = spill.buckets();
+        progress.begin("writing", "buckets", Some(buckets.len() as u64));
+        for number in buckets {
+            let base = |table: TableName| tables.get(&table).and_then(|t| t.get(&number)).cloned().unwrap_or_default();
+            let merged = Bucket { root: &root, number, spill: &spill, base: &base }.merge(&mut counts)?;
+            for (table, files) in merged {
+                tables.entry(table).or_default().insert(number, files);
+            }
+            progress.advance(1);
+        }
+        progress.finish();
+        files::sync_folder(&root)?;
+        for (place, total) in (0..).zip(&mut sources) {
+            if let Some(counts) = counts.get(&(first_source + place)) {
+                total.add(counts);
+            }
+        }
+        let tables = tables.into_iter().map(|(table, buckets)| (table, buckets.into_values().flatten().collect())).collect();
+        Ok(Staged { manifest: Manifest { schema: MANIFEST_SCHEMA, bucket_size: base.bucket_size, tables }, counts: sources })
     }
 }
 

@@ -63,7 +63,7 @@ crate::words! {
 /// One act, as its actor's own source tells it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ActivityRecord {
-    /// Whose act: index into [`super::NormalizedBatch::subjects`].
+    /// Whose act: the place among the people of the source, in the order in which its batches name them.
     pub owner: u32,
     /// The platform's own key of the act; unique per owner, never across owners.
     pub native_key: String,
@@ -93,6 +93,9 @@ pub struct ActivityRecord {
     pub shares_received: Option<u32>,
     /// Hashtags, normalised: lower case, no `#`, no duplicates.
     pub tags: Vec<String>,
+    /// The owner deleted the act of this key: it goes if it is there, and nothing else of the record
+    /// counts. An act that comes after its deletion is there again.
+    pub removed: bool,
 }
 
 impl ActivityRecord {
@@ -115,6 +118,7 @@ impl ActivityRecord {
             replies_received: None,
             shares_received: None,
             tags: Vec::new(),
+            removed: false,
         }
     }
 }

@@ -31,12 +31,12 @@ pub struct RejectedRecord {
     pub record: String,
 }
 
-/// All of one source, normalised.
+/// A source, or a part of one, normalised.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NormalizedBatch {
     /// The source.
     pub source: SourceInfo,
-    /// The people in it.
+    /// The people that the source has not named before.
     pub subjects: Vec<SubjectRecord>,
     /// Their acts.
     pub activities: Vec<ActivityRecord>,
@@ -44,6 +44,23 @@ pub struct NormalizedBatch {
     pub deleted: u64,
     /// What could not become a row.
     pub rejected: Vec<RejectedRecord>,
+}
+
+impl NormalizedBatch {
+    /// Nothing yet of `source`.
+    #[must_use]
+    pub const fn new(source: SourceInfo) -> Self {
+        Self { source, subjects: Vec::new(), activities: Vec::new(), deleted: 0, rejected: Vec::new() }
+    }
+
+    /// Adds the next batch of the same source.
+    pub fn extend(&mut self, next: Self) {
+        let Self { source: _, subjects, activities, deleted, rejected } = next;
+        self.subjects.extend(subjects);
+        self.activities.extend(activities);
+        self.deleted += deleted;
+        self.rejected.extend(rejected);
+    }
 }
 
 /// How many rows of each kind; `duplicates` were there before and changed nothing.

@@ -1,87 +1,174 @@
 //! `fairshare import`: sources → batches → ids → lake files → one visible snapshot.
 
 use std::io::Write;
-use std::path::Path;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::mpsc::{SyncSender, sync_channel};
 
 use anyhow::Context;
-use domain::lake::{Arrival, Staged};
-use domain::port::{Clock, Lake, Progress, Unwatched};
-use domain::record::Counts;
-use ingest::Options;
+use control_plane::{ControlPlane, Import};
+use domain::SubjectId;
+use domain::lake::Arrival;
+use domain::port::{Clock, Lake, LakeImport, Progress, Unwatched};
+use domain::record::{Counts, NormalizedBatch, RejectedRecord, SourceInfo};
+use ingest::{Options, Source};
 use serde_json::{Value, json};
 
-use crate::cli::Import;
+use super::lake;
+use crate::cli::Import as ImportArgs;
 use crate::deployment::{Deployment, SystemClock, private_file};
 use crate::output::{Format, note, rows};
 use crate::progress::TerminalProgress;
 
-/// Snapshots whose files are kept: the newest, and the one that a release may still be reading.
-const SNAPSHOTS_KEPT: u32 = 2;
-
 /// From so many sources on, progress counts sources.
 const MANY_SOURCES: usize = 8;
 
+/// Batches that wait between the reader and the lake.
+const WAITING: usize = 1;
+
+/// Rejected records that are kept of one import.
+const REJECTED_MAX: usize = 100_000;
+
 /// What an import led to.
 pub(crate) struct Imported {
-    pub(crate) arrivals: Vec<Arrival>,
-    pub(crate) staged: Staged,
+    pub(crate) sources: Vec<Imports>,
     pub(crate) snapshot: Option<i64>,
     pub(crate) rejects_file: Option<String>,
 }
 
-pub(crate) async fn import(args: Import, deployment: &Deployment, format: Format) -> anyhow::Result<ExitCode> {
+/// What one source of an import led to.
+pub(crate) struct Imports {
+    pub(crate) source: SourceInfo,
+    /// How many people it names, and the first of them.
+    pub(crate) subjects: usize,
+    pub(crate) first: Option<SubjectId>,
+    pub(crate) counts: Counts,
+}
+
+pub(crate) async fn import(args: ImportArgs, deployment: &Deployment, format: Format) -> anyhow::Result<ExitCode> {
     let options = Options { platform: args.platform, mapping: args.mapping, deletions: args.deletions, today: SystemClock.now().date_naive() };
-    let imported = run(&args.paths, &options, deployment, &TerminalProgress::default()).await?;
+    let imported = run(&args.paths, &options, args.dry_run, deployment, &TerminalProgress::default()).await?;
     print(&imported, format)?;
     if let Some(file) = &imported.rejects_file {
         note(&format!("some records could not be read; they are kept with place and reason in {file}"));
     }
-    if imported.snapshot.is_none() {
+    if args.dry_run {
+        note("this was a dry run: nothing was changed");
+    } else if imported.snapshot.is_none() {
         note("nothing was new");
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Imports sources as one step: all of them become visible, or none.
-pub(crate) async fn run(paths: &[std::path::PathBuf], options: &Options, deployment: &Deployment, progress: &dyn Progress) -> anyhow::Result<Imported> {
+/// Imports sources as one step: all of them become visible, or none. With `dry_run` none does, and
+/// nothing stays behind.
+pub(crate) async fn run(paths: &[PathBuf], options: &Options, dry_run: bool, deployment: &Deployment, progress: &dyn Progress) -> anyhow::Result<Imported> {
     let control = &deployment.control;
     let mut import = control.import_begin().await?;
     // What a killed import left behind is named by no snapshot.
-    let live: Vec<_> = control.snapshot_list(SNAPSHOTS_KEPT).await?.into_iter().map(|s| s.manifest).collect();
-    deployment.lake.sweep(&live)?;
-    let mut arrivals = Vec::new();
+    lake::tidy(deployment, import.lock()).await?;
     let sources = ingest::sources(paths, options)?;
+    let base = import.base().map(|s| s.manifest.clone());
+    let mut arriving = deployment.lake.import(base.as_ref(), import.first_source())?;
+    let mut read = Read::default();
+    let (send, receive) = sync_channel(WAITING);
+    let runtime = tokio::runtime::Handle::current();
+    // One thread reads and makes plain, this one sorts into the lake.
+    tokio::task::block_in_place(|| {
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(move || read_all(&sources, options, progress, &send));
+            for (source, batch) in receive {
+                runtime.block_on(read.append(control, &mut import, &mut *arriving, source, batch))?;
+            }
+            reader.join().map_err(|_| anyhow::anyhow!("the reader stopped"))?
+        })
+    })?;
+    let staged = arriving.finish(progress)?;
+    let Read { mut sources, rejected, .. } = read;
+    sources.iter_mut().zip(&staged.counts).for_each(|(source, counts)| source.counts = *counts);
+    if dry_run {
+        lake::tidy(deployment, import.lock()).await?;
+        return Ok(Imported { sources, snapshot: None, rejects_file: None });
+    }
+    let record = control.import_commit(import, &staged).await?;
+    let rejects_file = write_rejects(&deployment.folder, record.id, &rejected)?;
+    // Whoever was erased meanwhile could not be taken out of files that were being written.
+    if !control.erasure_pending().await?.is_empty() {
+        lake::forget(deployment, &control.lake_lock()?).await?;
+    }
+    Ok(Imported { sources, snapshot: record.snapshot, rejects_file })
+}
+
+/// Reads all sources in order, batch by batch.
+fn read_all(sources: &[Source], options: &Options, progress: &dyn Progress, send: &SyncSender<(u32, NormalizedBatch)>) -> anyhow::Result<()> {
     // Many small archives are counted as archives, a few large sources by what is in each.
-    let counts_sources = sources.len() >= MANY_SOURCES;
-    if counts_sources {
+    let many = sources.len() >= MANY_SOURCES;
+    if many {
         progress.begin("reading", "sources", Some(sources.len() as u64));
     }
-    for source in sources {
-        let batch = if counts_sources { ingest::read(&source, options, &Unwatched)? } else { ingest::read(&source, options, progress)? };
-        if counts_sources {
+    for (number, source) in (0..).zip(sources) {
+        let within: &dyn Progress = if many { &Unwatched } else { progress };
+        // Nobody listens any more when the lake has failed; it says why.
+        let mut sink = |batch| if send.send((number, batch)).is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) };
+        ingest::read(source, options, within, &mut sink)?;
+        if many {
             progress.advance(1);
         }
-        let ids = control.import_assign(&mut import, &batch).await?;
-        arrivals.push(Arrival { batch, ids });
     }
-    if counts_sources {
+    if many {
         progress.finish();
     }
-    let base = import.base().map(|s| s.manifest.clone());
-    let staged = deployment.lake.stage(base.as_ref(), &arrivals, progress)?;
-    let record = control.import_commit(import, &staged, &arrivals).await?;
-    let rejects_file = write_rejects(&deployment.folder, record.id, &arrivals)?;
-    Ok(Imported { arrivals, staged, snapshot: record.snapshot, rejects_file })
+    Ok(())
+}
+
+/// What was read so far.
+#[derive(Default)]
+struct Read {
+    sources: Vec<Imports>,
+    /// The ids of the people of the current source.
+    ids: Vec<SubjectId>,
+    rejected: Vec<RejectedRecord>,
+}
+
+impl Read {
+    async fn append(&mut self, control: &ControlPlane, import: &mut Import, lake: &mut dyn LakeImport, source: u32, batch: NormalizedBatch) -> anyhow::Result<()> {
+        if self.sources.len() <= source as usize {
+            self.ids.clear();
+            self.sources.push(Imports { source: batch.source.clone(), subjects: 0, first: None, counts: Counts::default() });
+        }
+        self.ids.extend(control.import_assign(import, source, &batch).await?);
+        if let Some(imports) = self.sources.last_mut() {
+            imports.subjects += batch.subjects.len();
+            imports.first = self.ids.first().copied();
+        }
+        let room = REJECTED_MAX.saturating_sub(self.rejected.len());
+        self.rejected.extend(batch.rejected.iter().take(room).cloned());
+        let arrival = Arrival { ids: std::mem::take(&mut self.ids), batch };
+        lake.append(source, &arrival)?;
+        self.ids = arrival.ids;
+        Ok(())
+    }
+}
+
+fn rejects_path(folder: &Path, import: i64) -> PathBuf {
+    folder.join("rejects").join(format!("import-{import}.ndjson"))
+}
+
+/// Deletes what could not become a row, if there was anything.
+pub(crate) fn delete_rejects(folder: &Path, import: i64) -> anyhow::Result<()> {
+    match std::fs::remove_file(rejects_path(folder, import)) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(e).context("deleting rejected records"),
+        _ => Ok(()),
+    }
 }
 
 /// Keeps what could not become a row, one JSON object per line.
-fn write_rejects(folder: &Path, import: i64, arrivals: &[Arrival]) -> anyhow::Result<Option<String>> {
-    let rejected: Vec<_> = arrivals.iter().flat_map(|a| &a.batch.rejected).collect();
+fn write_rejects(folder: &Path, import: i64, rejected: &[RejectedRecord]) -> anyhow::Result<Option<String>> {
     if rejected.is_empty() {
         return Ok(None);
     }
-    let path = folder.join("rejects").join(format!("import-{import}.ndjson"));
+    let path = rejects_path(folder, import);
     std::fs::create_dir_all(folder.join("rejects")).context("making the folder for rejected records")?;
     let mut file = private_file(&path)?;
     for record in rejected {
@@ -102,21 +189,17 @@ fn print(imported: &Imported, format: Format) -> anyhow::Result<()> {
     let mut totals = Counts::default();
     let mut table = Vec::new();
     let mut sources = Vec::new();
-    for (arrival, counts) in imported.arrivals.iter().zip(&imported.staged.counts) {
+    for Imports { source, subjects, first, counts } in &imported.sources {
         totals.add(counts);
-        let source = &arrival.batch.source;
         // An archive is one person's; a table is many people's, who are counted instead.
-        let subject = match arrival.ids.as_slice() {
-            [only] => json!(only.0),
-            many => json!(format!("{} people", many.len())),
-        };
+        let only = first.filter(|_| *subjects == 1);
+        let subject = only.map_or_else(|| json!(format!("{subjects} people")), |only| json!(only.0));
         let row = [vec![json!(source.path), json!(source.platform), subject], cells(counts)].concat();
         let mut shown = object(&headers, &row);
-        if let [_] = arrival.ids.as_slice() {
-        } else if let Some(field) = shown.get_mut("subject") {
-            *field = Value::Null;
+        if let Some(shown) = shown.as_object_mut() {
+            shown.insert("subject".to_owned(), json!(only.map(|s| s.0)));
+            shown.insert("subjects".to_owned(), json!(subjects));
         }
-        shown.as_object_mut().map(|o| o.insert("subjects".to_owned(), json!(arrival.ids.len())));
         sources.push(shown);
         table.push(row);
     }

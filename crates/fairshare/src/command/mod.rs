@@ -6,6 +6,7 @@ mod budget;
 mod consent;
 mod decide;
 pub(crate) mod import;
+mod lake;
 mod notice;
 mod partner;
 pub(crate) mod query;
@@ -74,6 +75,7 @@ async fn on_deployment(command: Command, deployment: &Deployment, format: Format
     let mut writes = true;
     let code = match command {
         Command::Import(args) => import::import(args, deployment, format).await?,
+        Command::Lake(args) => lake::lake(args, deployment, format).await?,
         Command::Notice(args) => notice::notice(args, deployment, format).await?,
         Command::Partner(args) => partner::partner(args, deployment, format).await?,
         Command::Agreement(args) => agreement::agreement(args, deployment, format).await?,
@@ -97,6 +99,7 @@ async fn on_deployment(command: Command, deployment: &Deployment, format: Format
                 | Command::Partner(_)
                 | Command::Agreement(_)
                 | Command::Consent(_)
+                | Command::Lake(_)
                 | Command::Subject(_)
                 | Command::Query(_) => ExitCode::SUCCESS,
             }

@@ -8,6 +8,7 @@ use domain::consent::ConsentMethod;
 use dp::Cost;
 use serde_json::{Value, json};
 
+use super::{import, lake};
 use crate::cli::Subject;
 use crate::deployment::Deployment;
 use crate::output::{Format, note, number, object, objects, rows};
@@ -26,6 +27,7 @@ pub(crate) async fn subject(args: Subject, deployment: &Deployment, format: Form
             let person = deployment.control.subject_find(&subject).await?;
             meter(&deployment.control.subject_meter(person.id).await?, format)?;
         }
+        Subject::Erase { subject } => erase(&subject, deployment, format).await?,
         Subject::Cap { subject, rho, delta } => {
             let person = deployment.control.subject_find(&subject).await?;
             deployment.control.subject_cap(person.id, Cost { rho, delta }, ConsentMethod::Operator).await?;
@@ -33,6 +35,27 @@ pub(crate) async fn subject(args: Subject, deployment: &Deployment, format: Form
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Erases a person: at once from every answer, then from the files.
+async fn erase(subject: &str, deployment: &Deployment, format: Format) -> anyhow::Result<()> {
+    let person = deployment.control.subject_find(subject).await?;
+    let imports = deployment.control.subject_erase(person.id).await?;
+    note(&format!("subject {} is unreachable from now on", person.id));
+    // What these imports could not read may be about the person, and nobody can tell.
+    for import in imports {
+        import::delete_rejects(&deployment.folder, import)?;
+    }
+    let files = match deployment.control.lake_lock() {
+        Ok(lock) => {
+            let swept = lake::forget(deployment, &lock).await?;
+            if swept.waiting { "when the releases that are being answered have ended: fairshare lake sweep" } else { "gone" }
+        }
+        Err(control_plane::Error::Conflict(_)) => "when the import that is running has ended: fairshare lake sweep",
+        Err(error) => return Err(error.into()),
+    };
+    object(format, &json!({ "schema": 1, "subject": person.id.0, "reachable": false, "files": files }))?;
+    Ok(())
 }
 
 /// The releases that counted a person as rows, the sums beside them.

@@ -76,9 +76,9 @@ async fn set_up(args: &Demo, data: &Path) -> anyhow::Result<Demonstration> {
     let today = SystemClock.now().date_naive();
     let town = town::build(&data.join("exports"), &TownOptions { people: args.subjects, seed: args.seed, today })?;
     let options = Options { platform: None, mapping: None, deletions: Deletions::Apply, today };
-    let imported = command::import::run(&town.sources, &options, &deployment, &TerminalProgress::default()).await?;
+    let imported = command::import::run(&town.sources, &options, false, &deployment, &TerminalProgress::default()).await?;
     let mut counts = Counts::default();
-    imported.staged.counts.iter().for_each(|c| counts.add(c));
+    imported.sources.iter().for_each(|s| counts.add(&s.counts));
     set_up_partners(&deployment).await?;
     record_choices(&deployment, &town).await?;
     deployment.control.audit_checkpoint().await?;

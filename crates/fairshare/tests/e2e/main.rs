@@ -3,5 +3,6 @@
 
 mod command;
 mod crash;
+mod erasure;
 mod main_job;
 mod samples;

@@ -40,7 +40,13 @@ fn the_clean_room_without_noise_gives_the_answers_of_plain_sql() {
     let oracle: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(folder.join("oracle_duckdb.json")).unwrap()).unwrap();
     let options = Options { platform: None, mapping: None, deletions: Deletions::Ignore, today: "2013-01-01".parse().unwrap() };
     let source = ingest::sources(&[folder], &options).unwrap().remove(0);
-    let batch = ingest::read(&source, &options, &Unwatched).unwrap();
+    let mut batches = Vec::new();
+    ingest::read(&source, &options, &Unwatched, &mut |batch| {
+        batches.push(batch);
+        std::ops::ControlFlow::Continue(())
+    })
+    .unwrap();
+    let batch = batches.pop().unwrap();
     assert_eq!((batch.subjects.len(), batch.rejected.len()), (1_700, 0));
     let ids: Vec<SubjectId> = (0..1_700).map(SubjectId).collect();
     let arrivals = [Arrival { batch, ids: ids.clone() }];
@@ -50,7 +56,7 @@ fn the_clean_room_without_noise_gives_the_answers_of_plain_sql() {
     let counts = staged.counts[0];
     assert_eq!((counts.posts, counts.replies, counts.likes, counts.follows, counts.other, counts.duplicates), (171_861, 232_033, 183_747, 2 * 17_994, 275_379, 0));
     let room = DataFusionCleanRoom::new(lake, Arc::new(ZeroNoise), 2).unwrap();
-    let snapshot = Snapshot { id: 1, at: Timestamp::UNIX_EPOCH, manifest: staged.manifest };
+    let snapshot = Snapshot { id: 1, cause: domain::lake::SnapshotCause::Import, at: Timestamp::UNIX_EPOCH, manifest: staged.manifest };
     let everybody: SubjectSet = ids.into_iter().collect();
     let key = BoundingKey::from_bytes([3; 16]);
     let ask = |sql: &str| -> (Plan, BTreeMap<Vec<u8>, Vec<i64>>) {

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use domain::port::Unwatched;
 use domain::subject::AgeBand;
 
-use crate::{Deletions, IngestError, NormalizedBatch, Options, read, sources};
+use crate::source::read_whole;
+use crate::{Deletions, IngestError, NormalizedBatch, Options, sources};
 
 fn options() -> Options {
     Options { platform: None, mapping: None, deletions: Deletions::Apply, today: "2026-11-24".parse().unwrap() }
@@ -16,7 +17,7 @@ fn import(csv: &[u8], mapping: &str) -> Result<NormalizedBatch, IngestError> {
     fs::write(&path, csv).unwrap();
     fs::write(folder.path().join("rows.mapping.toml"), mapping).unwrap();
     let options = options();
-    read(&sources(&[path], &options)?[0], &options, &Unwatched)
+    read_whole(&sources(&[path], &options)?[0], &options, &Unwatched)
 }
 
 const ACTS: &str = "schema = 1\ntable = \"activity\"\nplatform = \"csv\"\n[columns]\naccount = \"who\"\nnative_key = \"id\"\nkind = { constant = \"post\" }\nat = { column = \"at\", format = \"unix_seconds\" }\ndeleted = \"gone\"\n";
@@ -27,10 +28,10 @@ fn the_committed_sample_reads() {
     let folder = PathBuf::from("../../samples/exports/forum");
     let found = sources(&[folder], &options).unwrap();
     assert_eq!(found.len(), 2);
-    let activity = read(&found[0], &options, &Unwatched).unwrap();
+    let activity = read_whole(&found[0], &options, &Unwatched).unwrap();
     assert_eq!((activity.subjects.len(), activity.rejected.len()), (60, 2));
     assert!(activity.rejected[0].place.starts_with("line "));
-    let people = read(&found[1], &options, &Unwatched).unwrap();
+    let people = read_whole(&found[1], &options, &Unwatched).unwrap();
     assert_eq!(people.subjects[3].age, AgeBand::From13To15);
 }
 

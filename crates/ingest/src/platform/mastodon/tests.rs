@@ -6,7 +6,8 @@ use domain::record::{ActivityKind, Media, Visibility};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use crate::{Deletions, IngestError, Options, read, sources};
+use crate::source::read_whole;
+use crate::{Deletions, IngestError, Options, sources};
 
 fn options() -> Options {
     Options { platform: None, mapping: None, deletions: Deletions::Apply, today: "2026-11-24".parse().unwrap() }
@@ -35,7 +36,7 @@ fn sample_members() -> Vec<(&'static str, Vec<u8>)> {
 fn an_archive_gives_what_it_says_and_keeps_what_it_cannot_read() {
     let options = options();
     let found = sources(&[sample()], &options).unwrap();
-    let batch = read(&found[0], &options, &Unwatched).unwrap();
+    let batch = read_whole(&found[0], &options, &Unwatched).unwrap();
     let kinds: Vec<_> = batch.activities.iter().map(|a| a.kind).collect();
     assert_eq!(kinds, [ActivityKind::Post, ActivityKind::Reply, ActivityKind::Post, ActivityKind::Share, ActivityKind::Like, ActivityKind::Like]);
     assert_eq!((batch.deleted, batch.rejected.len()), (1, 4));
@@ -53,8 +54,8 @@ fn a_zip_and_its_folder_say_the_same() {
     let members: Vec<(&str, &[u8])> = members.iter().map(|(n, c)| (*n, c.as_slice())).collect();
     let zip = zipped(&members);
     let options = options();
-    let from_zip = read(&sources(&[zip.path().to_owned()], &options).unwrap()[0], &options, &Unwatched).unwrap();
-    let from_folder = read(&sources(&[sample()], &options).unwrap()[0], &options, &Unwatched).unwrap();
+    let from_zip = read_whole(&sources(&[zip.path().to_owned()], &options).unwrap()[0], &options, &Unwatched).unwrap();
+    let from_folder = read_whole(&sources(&[sample()], &options).unwrap()[0], &options, &Unwatched).unwrap();
     assert_eq!(from_zip.activities, from_folder.activities);
 }
 
@@ -64,17 +65,17 @@ fn harmful_archives_are_refused() {
     let bomb = vec![b' '; 300 << 20];
     let zip = zipped(&[("actor.json", &actor), ("outbox.json", &bomb)]);
     let options = options();
-    let outcome = read(&sources(&[zip.path().to_owned()], &options).unwrap()[0], &options, &Unwatched);
+    let outcome = read_whole(&sources(&[zip.path().to_owned()], &options).unwrap()[0], &options, &Unwatched);
     assert!(matches!(outcome, Err(IngestError::Unsafe { .. })), "{outcome:?}");
     let deep = format!("{{\"orderedItems\":[{}{}]}}", "[".repeat(100_000), "]".repeat(100_000));
     let zip = zipped(&[("actor.json", &actor), ("outbox.json", deep.as_bytes())]);
-    let outcome = read(&sources(&[zip.path().to_owned()], &options).unwrap()[0], &options, &Unwatched);
+    let outcome = read_whole(&sources(&[zip.path().to_owned()], &options).unwrap()[0], &options, &Unwatched);
     assert!(matches!(outcome, Err(IngestError::Malformed { .. })), "{outcome:?}");
     // Names are compared, never used: a path that leads out is just no member.
     let zip = zipped(&[("../outbox.json", b"{}"), ("/outbox.json", b"{}")]);
     assert!(matches!(sources(&[zip.path().to_owned()], &options), Err(IngestError::Unknown { .. })));
     let zip = zipped(&[("outbox.json", b"{\"orderedItems\":[]}")]);
-    let outcome = read(&sources(&[zip.path().to_owned()], &options).unwrap()[0], &options, &Unwatched);
+    let outcome = read_whole(&sources(&[zip.path().to_owned()], &options).unwrap()[0], &options, &Unwatched);
     assert!(matches!(outcome, Err(IngestError::Missing { .. })), "{outcome:?}");
 }
 
@@ -93,7 +94,7 @@ fn damaged_archives_never_panic() {
         }
         file.write_all(&bytes).unwrap();
         if let Ok(found) = sources(&[file.path().to_owned()], &options) {
-            let _ = read(&found[0], &options, &Unwatched);
+            let _ = read_whole(&found[0], &options, &Unwatched);
         }
     }
 }

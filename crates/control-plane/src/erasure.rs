@@ -1,0 +1,97 @@
+//! Erasing a person: unreachable at once, gone from every file soon after.
+//!
+//! ```text
+//! subject_erase     one transaction: nothing counts the person any more, accounts and facts go
+//! erasure_pending   whose rows are still in files of the lake
+//! erasure_finish    the snapshot without them becomes visible; the store forgets its old pages
+//! ```
+
+use domain::audit::EntryKind;
+use domain::lake::{Manifest, SnapshotCause};
+use domain::subject::SubjectStatus;
+use domain::{PartnerName, Purpose, Refusal, RefusalCode, SubjectId, SubjectSet};
+use sqlx::Row;
+
+use crate::audit::AuditWriter;
+use crate::consent::PermittedWriter;
+use crate::import::lines_of;
+use crate::snapshot::LakeLock;
+use crate::store::parse_word;
+use crate::{ControlPlane, Error, snapshot};
+
+impl ControlPlane {
+    /// Makes a person unreachable, and deletes what the store knows of them but their number. Tells
+    /// which imports named them.
+    ///
+    /// # Guarantee
+    /// No release that starts after this returns includes the person. Their accounts, names, country
+    /// and age are deleted with the salt that bound them to the log; what stays are digests that say
+    /// nothing without it, and choices and losses under a number that is never used again.
+    ///
+    /// # Errors
+    /// Not found; a refusal when the person was erased before.
+    pub async fn subject_erase(&self, subject: SubjectId) -> Result<Vec<i64>, Error> {
+        let mut tx = self.inner.store.begin().await?;
+        let (status, _) = crate::subject::facts(&mut tx, subject).await?;
+        if status == SubjectStatus::Erased {
+            return Err(Refusal::new(RefusalCode::State, format!("subject {subject} was erased before")).into());
+        }
+        let lines = lines_of(&mut tx, subject).await?;
+        for (import, digest) in &lines {
+            sqlx::query("INSERT INTO erased_line (import_id, digest) VALUES (?, ?)").bind(import).bind(digest.as_slice()).execute(&mut *tx).await?;
+        }
+        let mut permitted_sets = PermittedWriter::default();
+        for row in sqlx::query("SELECT partner, purpose FROM consent_state WHERE subject_id = ?").bind(subject.0).fetch_all(&mut *tx).await? {
+            let (partner, purpose): (PartnerName, Purpose) = (parse_word(row.try_get(0)?)?, parse_word(row.try_get(1)?)?);
+            permitted_sets.set(&mut tx, &partner, purpose, subject, false).await?;
+        }
+        permitted_sets.finish(&mut tx).await?;
+        for statement in [
+            "UPDATE subject SET status = 'erased', age_band = 'unknown', country = NULL, salt = NULL WHERE subject_id = ?",
+            "DELETE FROM account WHERE subject_id = ?",
+            "DELETE FROM subject_fact WHERE subject_id = ?",
+            "DELETE FROM source_path WHERE subject_id = ?",
+            "INSERT INTO erasure_pending (subject_id) VALUES (?)",
+        ] {
+            sqlx::query(statement).bind(subject.0).execute(&mut *tx).await?;
+        }
+        let inserted = sqlx::query("INSERT INTO erasure (subject_id, at) VALUES (?, ?)").bind(subject.0).bind(self.now_text()).execute(&mut *tx).await?;
+        let mut audit = AuditWriter::begin(&mut tx, &self.inner).await?;
+        audit.append(&mut tx, EntryKind::SubjectErased, "erasure", inserted.last_insert_rowid()).await?;
+        audit.finish(&mut tx).await?;
+        tx.commit().await?;
+        let mut imports: Vec<i64> = lines.into_iter().map(|(import, _)| import).collect();
+        imports.sort_unstable();
+        imports.dedup();
+        Ok(imports)
+    }
+
+    /// Erased people whose rows may still be in files of the lake.
+    ///
+    /// # Errors
+    /// A fault of the store.
+    pub async fn erasure_pending(&self) -> Result<SubjectSet, Error> {
+        let rows = sqlx::query("SELECT subject_id FROM erasure_pending").fetch_all(self.inner.store.reader()).await?;
+        rows.iter().map(|row| Ok(SubjectId(row.try_get(0)?))).collect()
+    }
+
+    /// Makes the snapshot without `people` visible, when there is one, and takes them off the list;
+    /// the caller has the lake's lock.
+    ///
+    /// # Errors
+    /// A fault of the store.
+    pub async fn erasure_finish(&self, _lock: &LakeLock, people: &SubjectSet, manifest: Option<&Manifest>) -> Result<(), Error> {
+        let mut tx = self.inner.store.begin().await?;
+        if let Some(manifest) = manifest {
+            let mut audit = AuditWriter::begin(&mut tx, &self.inner).await?;
+            snapshot::publish(&mut tx, &mut audit, SnapshotCause::Erasure, manifest, self.now()).await?;
+            audit.finish(&mut tx).await?;
+        }
+        for subject in people.iter() {
+            sqlx::query("DELETE FROM erasure_pending WHERE subject_id = ?").bind(subject.0).execute(&mut *tx).await?;
+        }
+        tx.commit().await?;
+        self.inner.store.forget().await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,182 @@
+//! Imports: ids for people, and the transaction that makes a lake snapshot visible.
+
+mod people;
+
+use domain::audit::EntryKind;
+use domain::lake::{Snapshot, SnapshotCause, Staged};
+use domain::record::{Counts, NormalizedBatch, SourceInfo};
+use domain::{Fault, Platform, SubjectId};
+use serde::Serialize;
+use sqlx::{Row, SqliteConnection};
+
+use crate::audit::AuditWriter;
+use crate::error::unreadable;
+use crate::snapshot::LakeLock;
+use crate::{ControlPlane, Error, snapshot};
+
+use people::People;
+pub(crate) use people::{lines_of, people_digest};
+
+/// An import that is under way. Dropping it leaves nothing behind.
+#[derive(Debug)]
+pub struct Import {
+    base: Option<Snapshot>,
+    first_subject: u32,
+    next_subject: u32,
+    first_source: u32,
+    people: People,
+    sources: Vec<Named>,
+    /// Held until the import ends, so that no other can give the same ids.
+    lock: LakeLock,
+}
+
+impl Import {
+    /// The right to change the lake, which the import has.
+    #[must_use]
+    pub const fn lock(&self) -> &LakeLock {
+        &self.lock
+    }
+
+    /// The snapshot that the import builds on.
+    #[must_use]
+    pub const fn base(&self) -> Option<&Snapshot> {
+        self.base.as_ref()
+    }
+
+    /// The number of its first source; the others follow.
+    #[must_use]
+    pub const fn first_source(&self) -> u32 {
+        self.first_source
+    }
+
+    /// Whether somebody is in it who was not known before.
+    #[must_use]
+    pub fn has_new_people(&self) -> bool {
+        self.people.has_accounts()
+    }
+}
+
+/// A source and the people it named so far.
+#[derive(Debug)]
+struct Named {
+    info: SourceInfo,
+    subjects: u64,
+    first: Option<SubjectId>,
+}
+
+impl Named {
+    /// Whose source it is, when it is one person's.
+    fn only(&self) -> Option<SubjectId> {
+        self.first.filter(|_| self.subjects == 1)
+    }
+}
+
+/// An import that is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ImportRecord {
+    /// Its number.
+    pub id: i64,
+    /// The snapshot that became visible; none when nothing was new.
+    pub snapshot: Option<i64>,
+}
+
+/// A source as the import's row keeps it.
+#[derive(Serialize)]
+struct SourceRow<'a> {
+    /// Rows of the lake carry this number.
+    number: u32,
+    platform: Platform,
+    sha256: &'a str,
+    parser: &'a str,
+    subjects: u64,
+    counts: &'a Counts,
+}
+
+impl<'a> SourceRow<'a> {
+    fn of(number: u32, source: &'a Named, counts: &'a Counts) -> Self {
+        let Named { info, subjects, .. } = source;
+        Self { number, platform: info.platform, sha256: &info.sha256, parser: &info.parser, subjects: *subjects, counts }
+    }
+}
+
+impl ControlPlane {
+    /// Begins an import; only one runs at a time in a deployment.
+    ///
+    /// # Errors
+    /// A conflict while something else changes the lake.
+    pub async fn import_begin(&self) -> Result<Import, Error> {
+        let lock = self.lake_lock()?;
+        let mut tx = self.inner.store.snapshot().await?;
+        let base = snapshot::head(&mut tx).await?;
+        let first_subject = counter(&mut tx, "subject").await?;
+        let first_source = counter(&mut tx, "source").await?;
+        Ok(Import { base, first_subject, next_subject: first_subject, first_source, people: People::default(), sources: Vec::new(), lock })
+    }
+
+    /// The ids of the people of a batch of source number `source`, in order: known accounts keep
+    /// theirs, new ones get the next. Nothing is written.
+    ///
+    /// # Errors
+    /// A fault when ids run out.
+    pub async fn import_assign(&self, import: &mut Import, source: u32, batch: &NormalizedBatch) -> Result<Vec<SubjectId>, Error> {
+        let place = usize::try_from(source).map_err(|e| Fault::new("numbering sources", e))?;
+        if import.sources.len() == place {
+            import.sources.push(Named { info: batch.source.clone(), subjects: 0, first: None });
+        }
+        let mut tx = self.inner.store.snapshot().await?;
+        let ids = import.people.assign(&mut tx, &mut import.next_subject, batch).await?;
+        let named = import.sources.get_mut(place).ok_or_else(|| Fault::broken("sources must come in order"))?;
+        named.subjects += ids.len() as u64;
+        named.first = named.first.or_else(|| ids.first().copied());
+        Ok(ids)
+    }
+
+    /// Makes an import visible: people, their attributes, the sources and the lake snapshot, with their
+    /// audit entry, in one transaction.
+    ///
+    /// # Guarantee
+    /// Before it returns nothing of the import can be seen, afterwards everything; a crash in between
+    /// leaves one or the other. A newly known age counts for every permission at once.
+    ///
+    /// # Errors
+    /// A fault of the store.
+    pub async fn import_commit(&self, import: Import, staged: &Staged) -> Result<ImportRecord, Error> {
+        let Import { base, first_subject, next_subject, first_source, people, sources, lock } = import;
+        let mut tx = self.inner.store.begin().await?;
+        let row = sqlx::query("SELECT coalesce(max(id), 0) + 1 FROM import").fetch_one(&mut *tx).await?;
+        let id: i64 = row.try_get(0)?;
+        let nothing = Counts::default();
+        let counts = staged.counts.iter().chain(std::iter::repeat(&nothing));
+        let rows: Vec<SourceRow<'_>> = (first_source..).zip(&sources).zip(counts).map(|((number, source), counts)| SourceRow::of(number, source, counts)).collect();
+        let rows = serde_json::to_string(&rows).map_err(|e| unreadable("sources", e))?;
+        let people = people.write(&mut tx, &self.inner, id, first_subject).await?;
+        let mut audit = AuditWriter::begin(&mut tx, &self.inner).await?;
+        let changed = base.as_ref().is_none_or(|b| b.manifest != staged.manifest);
+        let snapshot = if changed { Some(snapshot::publish(&mut tx, &mut audit, SnapshotCause::Import, &staged.manifest, self.now()).await?) } else { None };
+        sqlx::query("INSERT INTO import (id, sources, snapshot_id, people_sha256, at) VALUES (?, ?, ?, ?, ?)")
+            .bind(id)
+            .bind(rows)
+            .bind(snapshot)
+            .bind(people)
+            .bind(self.now_text())
+            .execute(&mut *tx)
+            .await?;
+        let next_source = u32::try_from(sources.len()).ok().and_then(|n| first_source.checked_add(n)).ok_or_else(|| Fault::broken("there are no source numbers left"))?;
+        for (name, value) in [("subject", next_subject), ("source", next_source)] {
+            sqlx::query("UPDATE counter SET value = ? WHERE name = ?").bind(value).bind(name).execute(&mut *tx).await?;
+        }
+        for (number, (source, only)) in (first_source..).zip(sources.iter().map(|s| (&s.info, s.only()))) {
+            sqlx::query("INSERT INTO source_path (number, path, subject_id) VALUES (?, ?, ?)").bind(number).bind(&source.path).bind(only.map(|s| s.0)).execute(&mut *tx).await?;
+        }
+        audit.append(&mut tx, EntryKind::ImportCommitted, "import", id).await?;
+        audit.finish(&mut tx).await?;
+        tx.commit().await?;
+        drop(lock);
+        Ok(ImportRecord { id, snapshot })
+    }
+}
+
+async fn counter(connection: &mut SqliteConnection, name: &str) -> Result<u32, Error> {
+    let row = sqlx::query("SELECT value FROM counter WHERE name = ?").bind(name).fetch_one(connection).await?;
+    Ok(u32::try_from(row.try_get::<i64, _>(0)?).map_err(|e| unreadable("a counter", e))?)
+}

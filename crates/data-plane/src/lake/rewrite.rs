@@ -1,0 +1,75 @@
+//! The same rows in fewer files, or fewer rows.
+
+use std::path::Path;
+
+use datafusion::arrow::array::{AsArray, BooleanArray, RecordBatch};
+use datafusion::arrow::compute::{concat_batches, filter_record_batch};
+use datafusion::arrow::datatypes::UInt32Type;
+use domain::catalog::TableName;
+use domain::lake::{LakeFile, Manifest};
+use domain::port::Progress;
+use domain::{Fault, SubjectId, SubjectSet};
+
+use super::{files, merge};
+use crate::schema::schema;
+
+/// The files of one table's bucket.
+pub(super) struct BucketFiles<'a> {
+    root: &'a Path,
+    table: TableName,
+    pub(super) number: u32,
+    pub(super) files: &'a [LakeFile],
+}
+
+/// Gives each bucket the files that `each` makes of it; none leaves it as it is.
+pub(super) fn rewrite(root: &Path, base: &Manifest, progress: &dyn Progress, each: impl Fn(&BucketFiles<'_>) -> Result<Option<Vec<LakeFile>>, Fault>) -> Result<Manifest, Fault> {
+    let mut manifest = base.clone();
+    let buckets = |files: &[LakeFile]| files.chunk_by(|a, b| a.bucket == b.bucket).count() as u64;
+    progress.begin("rewriting", "buckets", Some(base.tables.values().map(|files| buckets(files)).sum()));
+    for (&table, files) in &base.tables {
+        let mut all = Vec::with_capacity(files.len());
+        for files in files.chunk_by(|a, b| a.bucket == b.bucket) {
+            let number = files.first().map_or(0, |f| f.bucket);
+            all.extend(each(&BucketFiles { root, table, number, files })?.unwrap_or_else(|| files.to_vec()));
+            progress.advance(1);
+        }
+        manifest.tables.insert(table, all);
+    }
+    progress.finish();
+    files::sync_folder(root)?;
+    Ok(manifest)
+}
+
+impl BucketFiles<'_> {
+    /// All rows in one file.
+    pub(super) fn as_one(&self) -> Result<Vec<LakeFile>, Fault> {
+        self.write(&self.rows()?)
+    }
+
+    /// All rows but those of `people`, in one file; none when they have no rows here.
+    pub(super) fn without(&self, people: &SubjectSet) -> Result<Option<Vec<LakeFile>>, Fault> {
+        let rows = self.rows()?;
+        let owners = rows.column(0).as_primitive_opt::<UInt32Type>().ok_or_else(|| Fault::broken("an owner that is no id"))?;
+        let stays: BooleanArray = owners.values().iter().map(|s| Some(!people.contains(SubjectId(*s)))).collect();
+        if stays.true_count() == rows.num_rows() {
+            return Ok(None);
+        }
+        let rows = filter_record_batch(&rows, &stays).map_err(|e| Fault::new("leaving out rows of people", e))?;
+        self.write(&rows).map(Some)
+    }
+
+    fn rows(&self) -> Result<RecordBatch, Fault> {
+        let mut parts = Vec::new();
+        for file in self.files {
+            parts.extend(files::read(&self.root.join(&file.path), self.table)?);
+        }
+        concat_batches(&schema(self.table), &parts).map_err(|e| Fault::new("reading a bucket", e))
+    }
+
+    fn write(&self, rows: &RecordBatch) -> Result<Vec<LakeFile>, Fault> {
+        if rows.num_rows() == 0 {
+            return Ok(Vec::new());
+        }
+        Ok(vec![files::write(self.root, self.table, self.number, &merge::sort(self.table, rows)?)?])
+    }
+}
