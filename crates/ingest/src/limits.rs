@@ -22,3 +22,5 @@ pub(crate) const ARCHIVE_ENTRIES: usize = 100_000;
 pub(crate) const RATIO: u64 = 200;
 /// Unpacked bytes below which the ratio does not matter.
 pub(crate) const RATIO_FREE_BYTES: u64 = 10 << 20;
+/// Bytes of one line of JSON.
+pub(crate) const LINE_BYTES: u64 = 1 << 20;

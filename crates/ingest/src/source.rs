@@ -12,7 +12,7 @@ use domain::record::{NormalizedBatch, SourceInfo};
 use sha2::{Digest, Sha256};
 
 use crate::IngestError;
-use crate::platform::{csv, ldbc, mastodon};
+use crate::platform::{bluesky, csv, ldbc, mastodon, parquet};
 
 domain::words! {
     /// What to do with records that their owner had deleted.
@@ -92,7 +92,8 @@ fn recognize(path: &Path, options: &Options) -> Result<Option<Platform>, IngestE
     } else {
         match path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase).as_deref() {
             Some("zip") => mastodon::recognizes_archive(path)?.then_some(Platform::Mastodon),
-            Some("csv") if options.mapping.is_some() || csv::sibling_mapping(path).exists() => Some(Platform::Csv),
+            Some("csv" | "parquet") if options.mapping.is_some() || csv::sibling_mapping(path).exists() => Some(Platform::Csv),
+            Some("ndjson" | "jsonl" | "zst") => bluesky::recognizes(path)?.then_some(Platform::Bluesky),
             _ => None,
         }
     };
@@ -120,8 +121,10 @@ pub fn read(source: &Source, options: &Options, progress: &dyn Progress, sink: &
     match source.platform {
         Platform::Mastodon => whole(mastodon::read(path, info(path, Platform::Mastodon, "mastodon/1")?, progress)?, sink),
         Platform::Ldbc => whole(ldbc::read(path, info(path, Platform::Ldbc, "ldbc/1")?, options, progress)?, sink),
-        Platform::Csv => whole(csv::read(path, info(path, Platform::Csv, "csv/1")?, options, progress)?, sink),
-        platform @ (Platform::Bluesky | Platform::X | Platform::Instagram | Platform::Facebook | Platform::Tiktok | Platform::Youtube | Platform::Reddit | Platform::Linkedin) => {
+        Platform::Csv if is_parquet(path) => parquet::read(path, info(path, Platform::Csv, "parquet/1")?, options, progress, sink),
+        Platform::Csv => csv::read(path, info(path, Platform::Csv, "csv/1")?, options, progress, sink),
+        Platform::Bluesky => bluesky::read(path, info(path, Platform::Bluesky, "jetstream/1")?, options, progress, sink),
+        platform @ (Platform::X | Platform::Instagram | Platform::Facebook | Platform::Tiktok | Platform::Youtube | Platform::Reddit | Platform::Linkedin) => {
             Err(IngestError::Unsupported { platform })
         }
     }
@@ -139,6 +142,10 @@ pub(crate) fn read_whole(source: &Source, options: &Options, progress: &dyn Prog
         ControlFlow::Continue(())
     })?;
     all.ok_or_else(|| IngestError::malformed(&source.path, "no batch"))
+}
+
+fn is_parquet(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e.eq_ignore_ascii_case("parquet"))
 }
 
 fn info(path: &Path, platform: Platform, parser: &str) -> Result<SourceInfo, IngestError> {

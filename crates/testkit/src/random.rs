@@ -57,7 +57,7 @@ impl Generator {
             activities.extend((0..acts).map(|n| self.activity(owner, n)));
         }
         let source = SourceInfo { path: "random".into(), platform: Platform::Csv, sha256: String::new(), parser: "random/1".into() };
-        NormalizedBatch { source, subjects, activities, deleted: 0, rejected: Vec::new() }
+        NormalizedBatch { subjects, activities, ..NormalizedBatch::new(source) }
     }
 
     fn subject(&mut self, n: u32) -> SubjectRecord {

@@ -75,7 +75,7 @@ impl World {
             s
         });
         let source = SourceInfo { path: "people.csv".into(), platform: Platform::Csv, sha256: "00".into(), parser: "csv/1".into() };
-        let batch = NormalizedBatch { source, subjects: subjects.collect(), activities: Vec::new(), deleted: 0, rejected: Vec::new() };
+        let batch = NormalizedBatch { subjects: subjects.collect(), ..NormalizedBatch::new(source) };
         let mut import = self.control.import_begin().await.unwrap();
         let ids = self.control.import_assign(&mut import, 0, &batch).await.unwrap();
         let staged = Staged { manifest: Manifest { schema: 1, bucket_size: 1024, tables: [(TableName::Subject, Vec::new())].into() }, counts: vec![Counts::default()] };

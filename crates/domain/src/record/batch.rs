@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ActivityKind, ActivityRecord, SubjectRecord};
+use super::{AccountKey, ActivityKind, ActivityRecord, SubjectRecord};
 use crate::Platform;
 
 /// The source that a batch came from.
@@ -42,6 +42,8 @@ pub struct NormalizedBatch {
     pub activities: Vec<ActivityRecord>,
     /// Records that were marked as deleted by their owner, and therefore left out.
     pub deleted: u64,
+    /// Accounts that the platform says were deleted: if they are here, their people are to be erased.
+    pub departed: Vec<AccountKey>,
     /// What could not become a row.
     pub rejected: Vec<RejectedRecord>,
 }
@@ -50,15 +52,16 @@ impl NormalizedBatch {
     /// Nothing yet of `source`.
     #[must_use]
     pub const fn new(source: SourceInfo) -> Self {
-        Self { source, subjects: Vec::new(), activities: Vec::new(), deleted: 0, rejected: Vec::new() }
+        Self { source, subjects: Vec::new(), activities: Vec::new(), deleted: 0, departed: Vec::new(), rejected: Vec::new() }
     }
 
     /// Adds the next batch of the same source.
     pub fn extend(&mut self, next: Self) {
-        let Self { source: _, subjects, activities, deleted, rejected } = next;
+        let Self { source: _, subjects, activities, deleted, departed, rejected } = next;
         self.subjects.extend(subjects);
         self.activities.extend(activities);
         self.deleted += deleted;
+        self.departed.extend(departed);
         self.rejected.extend(rejected);
     }
 }

@@ -7,11 +7,11 @@ use std::process::ExitCode;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
 use anyhow::Context;
-use control_plane::{ControlPlane, Import};
+use control_plane::{ControlPlane, Error, Import};
 use domain::SubjectId;
 use domain::lake::Arrival;
 use domain::port::{Clock, Lake, LakeImport, Progress, Unwatched};
-use domain::record::{Counts, NormalizedBatch, RejectedRecord, SourceInfo};
+use domain::record::{AccountKey, Counts, NormalizedBatch, RejectedRecord, SourceInfo};
 use ingest::{Options, Source};
 use serde_json::{Value, json};
 
@@ -85,7 +85,7 @@ pub(crate) async fn run(paths: &[PathBuf], options: &Options, dry_run: bool, dep
         })
     })?;
     let staged = arriving.finish(progress)?;
-    let Read { mut sources, rejected, .. } = read;
+    let Read { mut sources, rejected, departed, .. } = read;
     sources.iter_mut().zip(&staged.counts).for_each(|(source, counts)| source.counts = *counts);
     if dry_run {
         lake::tidy(deployment, import.lock()).await?;
@@ -93,11 +93,32 @@ pub(crate) async fn run(paths: &[PathBuf], options: &Options, dry_run: bool, dep
     }
     let record = control.import_commit(import, &staged).await?;
     let rejects_file = write_rejects(&deployment.folder, record.id, &rejected)?;
+    for account in &departed {
+        erase_departed(account, deployment).await?;
+    }
     // Whoever was erased meanwhile could not be taken out of files that were being written.
     if !control.erasure_pending().await?.is_empty() {
         lake::forget(deployment, &control.lake_lock()?).await?;
     }
     Ok(Imported { sources, snapshot: record.snapshot, rejects_file })
+}
+
+/// Erases the person of an account that its platform says was deleted, unless they have others.
+async fn erase_departed(account: &AccountKey, deployment: &Deployment) -> anyhow::Result<()> {
+    match deployment.control.subject_find(&account.to_string()).await {
+        Ok(person) if person.accounts.len() == 1 => {
+            for import in deployment.control.subject_erase(person.id).await? {
+                delete_rejects(&deployment.folder, import)?;
+            }
+            Ok(())
+        }
+        Ok(person) => {
+            note(&format!("an account of subject {} was deleted on its platform; the person has others and stays", person.id));
+            Ok(())
+        }
+        Err(Error::NotFound { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Reads all sources in order, batch by batch.
@@ -129,6 +150,7 @@ struct Read {
     /// The ids of the people of the current source.
     ids: Vec<SubjectId>,
     rejected: Vec<RejectedRecord>,
+    departed: Vec<AccountKey>,
 }
 
 impl Read {
@@ -144,6 +166,7 @@ impl Read {
         }
         let room = REJECTED_MAX.saturating_sub(self.rejected.len());
         self.rejected.extend(batch.rejected.iter().take(room).cloned());
+        self.departed.extend(batch.departed.iter().cloned());
         let arrival = Arrival { ids: std::mem::take(&mut self.ids), batch };
         lake.append(source, &arrival)?;
         self.ids = arrival.ids;

@@ -12,7 +12,7 @@ use crate::{IngestError, normalize};
 
 domain::words! {
     /// What a row of the file is.
-    pub(super) enum MappedTable("table") {
+    pub(crate) enum MappedTable("table") {
         /// An act.
         Activity = "activity",
         /// A person.
@@ -64,15 +64,15 @@ struct Column {
 }
 
 /// A mapping that makes sense.
-pub(super) struct Mapping {
-    pub(super) table: MappedTable,
-    pub(super) platform: Platform,
+pub(crate) struct Mapping {
+    pub(crate) table: MappedTable,
+    pub(crate) platform: Platform,
     pub(super) delimiter: u8,
     columns: BTreeMap<String, WrittenColumn>,
 }
 
 /// A mapped column, bound to a place in the file.
-pub(super) struct Bound {
+pub(crate) struct Bound {
     from: From,
     values: BTreeMap<String, String>,
     format: Format,
@@ -92,7 +92,7 @@ enum Format {
 }
 
 impl Mapping {
-    pub(super) fn read(path: &Path) -> Result<Self, IngestError> {
+    pub(crate) fn read(path: &Path) -> Result<Self, IngestError> {
         let wrong = |why: String| IngestError::Mapping { path: path.to_owned(), why };
         let text = fs::read_to_string(path).map_err(|e| wrong(format!("it cannot be read: {e}; write NAME.mapping.toml beside NAME.csv or name it with --mapping")))?;
         let written: Written = toml::from_str(&text).map_err(|e| wrong(e.to_string()))?;
@@ -114,7 +114,7 @@ impl Mapping {
     }
 
     /// Finds each mapped column in the file's header.
-    pub(super) fn bind(&self, path: &Path, headers: &[String]) -> Result<BTreeMap<&str, Bound>, IngestError> {
+    pub(crate) fn bind(&self, path: &Path, headers: &[String]) -> Result<BTreeMap<&str, Bound>, IngestError> {
         let place = |name: &str| {
             headers
                 .iter()
@@ -145,6 +145,14 @@ impl Mapping {
 }
 
 impl Bound {
+    /// Its place among the columns of the file, unless it is a constant.
+    pub(crate) const fn place(&self) -> Option<usize> {
+        match self.from {
+            From::Place(place) => Some(place),
+            From::Constant(_) => None,
+        }
+    }
+
     /// The cell, in our words; `None` when it is empty.
     pub(super) fn cell<'a>(&'a self, cells: &[&'a str]) -> Option<&'a str> {
         let raw = match &self.from {

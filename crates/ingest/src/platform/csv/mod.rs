@@ -23,23 +23,27 @@
 //! `handle`, `country`, `region`, `age_band` or `birth_date`, `language`, `joined`, `followers`,
 //! `interests`. An empty cell is nothing known; a row that does not fit is rejected with its line.
 
-mod mapping;
-mod rows;
+pub(crate) mod mapping;
+pub(crate) mod rows;
 #[cfg(test)]
 mod tests;
 
 use std::fs::File;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use ::csv::ReaderBuilder;
 use domain::port::Progress;
-use domain::record::{NormalizedBatch, SourceInfo};
+use domain::record::SourceInfo;
 
 use crate::normalize::Rejects;
-use crate::source::Options;
+use crate::source::{Options, Sink};
 use crate::{IngestError, limits};
 use mapping::{MappedTable, Mapping};
 use rows::Rows;
+
+/// Rows in one batch.
+const BATCH: usize = 64 * 1024;
 
 /// The mapping that lies beside a CSV file.
 pub(crate) fn sibling_mapping(path: &Path) -> PathBuf {
@@ -47,7 +51,7 @@ pub(crate) fn sibling_mapping(path: &Path) -> PathBuf {
 }
 
 /// Reads one CSV file.
-pub(crate) fn read(path: &Path, mut source: SourceInfo, options: &Options, progress: &dyn Progress) -> Result<NormalizedBatch, IngestError> {
+pub(crate) fn read(path: &Path, mut source: SourceInfo, options: &Options, progress: &dyn Progress, sink: &mut Sink<'_>) -> Result<(), IngestError> {
     let mapping_path = options.mapping.clone().unwrap_or_else(|| sibling_mapping(path));
     let mapping = Mapping::read(&mapping_path)?;
     source.platform = mapping.platform;
@@ -75,17 +79,22 @@ pub(crate) fn read(path: &Path, mut source: SourceInfo, options: &Options, progr
         progress.advance(csv.position().byte().saturating_sub(done));
         done = csv.position().byte();
         let outcome = check(&record, headers.len()).and_then(|cells| match mapping.table {
-            MappedTable::Activity => rows.activity(&cells),
+            MappedTable::Activity => rows.activity(&cells, None),
             MappedTable::Subject => rows.subject(&cells),
         });
         if let Err(reason) = outcome {
             let text = record.iter().map(String::from_utf8_lossy).collect::<Vec<_>>().join(",");
             rejects.push(&file_name, format!("line {line}"), reason, &text);
         }
+        if rows.len() >= BATCH
+            && let ControlFlow::Break(()) = sink(rows.take(source.clone(), std::mem::take(&mut rejects)))
+        {
+            return Ok(());
+        }
     }
     progress.finish();
-    let (subjects, activities, deleted) = rows.into_parts();
-    Ok(NormalizedBatch { source, subjects, activities, deleted, rejected: rejects.into_records() })
+    let _ = sink(rows.take(source, rejects));
+    Ok(())
 }
 
 /// The cells of a row that has the right shape.

@@ -53,7 +53,7 @@ pub(crate) fn read(folder: &Path, source: SourceInfo, options: &Options, progres
     reader.edges("Forum_hasMember_Person", "PersonId", "ForumId", ActivityKind::Join, "join")?;
     progress.finish();
     let Reader { subjects, activities, deleted, rejects, .. } = reader;
-    Ok(NormalizedBatch { source, subjects, activities, deleted, rejected: rejects.into_records() })
+    Ok(NormalizedBatch { subjects, activities, deleted, rejected: rejects.into_records(), ..NormalizedBatch::new(source) })
 }
 
 /// Names that rows refer to by number.

@@ -48,7 +48,7 @@ pub(crate) fn read(path: &Path, source: SourceInfo, progress: &dyn Progress) -> 
         })?;
     }
     progress.finish();
-    Ok(NormalizedBatch { source, subjects: vec![subject], activities: reader.activities, deleted: reader.deleted, rejected: reader.rejects.into_records() })
+    Ok(NormalizedBatch { subjects: vec![subject], activities: reader.activities, deleted: reader.deleted, rejected: reader.rejects.into_records(), ..NormalizedBatch::new(source) })
 }
 
 fn missing(path: &Path, member: &str) -> IngestError {

@@ -1,0 +1,113 @@
+//! The shape of an event, as far as it is read. Texts are borrowed from the line where they can be.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+/// One line.
+#[derive(Deserialize)]
+pub(super) struct Event<'a> {
+    #[serde(borrow)]
+    pub(super) did: Cow<'a, str>,
+    pub(super) time_us: Option<i64>,
+    #[serde(borrow)]
+    pub(super) commit: Option<Commit<'a>>,
+    #[serde(borrow)]
+    pub(super) identity: Option<Identity<'a>>,
+    #[serde(borrow)]
+    pub(super) account: Option<Account<'a>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Identity<'a> {
+    #[serde(borrow)]
+    pub(super) handle: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Account<'a> {
+    pub(super) active: bool,
+    #[serde(borrow)]
+    status: Option<Cow<'a, str>>,
+}
+
+impl Account<'_> {
+    pub(super) fn is_deleted(&self) -> bool {
+        !self.active && self.status.as_deref() == Some("deleted")
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Operation {
+    Create,
+    Update,
+    Delete,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Commit<'a> {
+    pub(super) operation: Operation,
+    #[serde(borrow)]
+    pub(super) collection: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(super) rkey: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(super) record: Option<Record<'a>>,
+}
+
+/// The fields of all record types that are read: each type has some of them.
+#[derive(Deserialize)]
+pub(super) struct Record<'a> {
+    #[serde(borrow, rename = "createdAt", default)]
+    pub(super) created_at: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    pub(super) text: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    pub(super) langs: Option<Vec<Cow<'a, str>>>,
+    #[serde(borrow, default)]
+    pub(super) tags: Option<Vec<Cow<'a, str>>>,
+    #[serde(default)]
+    pub(super) reply: Option<IgnoredAny>,
+    #[serde(borrow, default)]
+    pub(super) facets: Option<Vec<Facet<'a>>>,
+    #[serde(borrow, default)]
+    pub(super) embed: Option<Embed<'a>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Facet<'a> {
+    #[serde(borrow, default)]
+    pub(super) features: Vec<Feature<'a>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Feature<'a> {
+    #[serde(borrow, default)]
+    pub(super) tag: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    pub(super) uri: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Embed<'a> {
+    #[serde(borrow, rename = "$type", default)]
+    pub(super) ty: Cow<'a, str>,
+    #[serde(borrow, default)]
+    pub(super) media: Option<Shown<'a>>,
+    #[serde(borrow, default)]
+    pub(super) external: Option<External<'a>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Shown<'a> {
+    #[serde(borrow, rename = "$type", default)]
+    pub(super) ty: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct External<'a> {
+    #[serde(borrow, default)]
+    pub(super) uri: Option<Cow<'a, str>>,
+}

@@ -1,0 +1,272 @@
+//! Bluesky: what the Jetstream service sends, one JSON event per line, plain or in a `.zst` file.
+//!
+//! A file is read twice. The first time finds the accounts that were deleted in it: nothing of theirs
+//! is taken in. The second time reads the events in their order; an act that is deleted later in the
+//! file, or in a later file, goes again. What an act points at belongs to somebody else and stays out.
+
+mod event;
+
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use domain::Platform;
+use domain::port::Progress;
+use domain::record::{AccountKey, ActivityKind, ActivityRecord, Media, NormalizedBatch, SourceInfo, SubjectRecord, Visibility};
+
+use crate::normalize::{self, Rejects};
+use crate::source::{Deletions, Options, Sink};
+use crate::{IngestError, limits};
+use event::{Commit, Event, Operation, Record};
+
+/// Acts in one batch.
+const BATCH: usize = 32 * 1024;
+
+/// Whether a file holds such events: its first line says.
+pub(crate) fn recognizes(path: &Path) -> Result<bool, IngestError> {
+    let mut lines = Lines::open(path)?;
+    let mut line = Vec::new();
+    lines.next(&mut line).map_err(IngestError::unreadable(path))?;
+    Ok(serde_json::from_slice::<Event<'_>>(&line).is_ok())
+}
+
+/// Reads one file.
+pub(crate) fn read(path: &Path, source: SourceInfo, options: &Options, progress: &dyn Progress, sink: &mut Sink<'_>) -> Result<(), IngestError> {
+    let bytes = std::fs::metadata(path).map_err(IngestError::unreadable(path))?.len();
+    let gone = if options.deletions == Deletions::Apply { deleted_accounts(path)? } else { HashSet::new() };
+    progress.begin(&source.path, "bytes", Some(bytes));
+    let mut reader = Reader { file: path.display().to_string(), options, gone, people: HashMap::new(), named: 0, batch: NormalizedBatch::new(source), rejects: Rejects::default() };
+    for did in reader.gone.iter().take(limits::REJECTED) {
+        reader.batch.departed.push(AccountKey { platform: Platform::Bluesky, native_id: did.clone() });
+    }
+    let mut lines = Lines::open(path)?;
+    let (mut line, mut number, mut told) = (Vec::new(), 0_u64, 0);
+    while lines.next(&mut line).map_err(IngestError::unreadable(path))? {
+        number += 1;
+        reader.line(&line, number);
+        if number.is_multiple_of(4_096) {
+            let read = lines.consumed();
+            progress.advance(read - told);
+            told = read;
+        }
+        if reader.batch.activities.len() >= BATCH
+            && let ControlFlow::Break(()) = sink(reader.take())
+        {
+            return Ok(());
+        }
+    }
+    progress.finish();
+    let _ = sink(reader.take());
+    Ok(())
+}
+
+/// Accounts whose last word in the file is that they were deleted.
+fn deleted_accounts(path: &Path) -> Result<HashSet<String>, IngestError> {
+    let mut lines = Lines::open(path)?;
+    let (mut line, mut gone) = (Vec::new(), HashSet::new());
+    let finder = memchr::memmem::Finder::new(b"\"account\"");
+    while lines.next(&mut line).map_err(IngestError::unreadable(path))? {
+        if finder.find(&line).is_none() {
+            continue;
+        }
+        if let Ok(Event { did, account: Some(account), .. }) = serde_json::from_slice::<Event<'_>>(&line) {
+            if account.is_deleted() {
+                gone.insert(did.into_owned());
+            } else if account.active {
+                gone.remove(did.as_ref());
+            }
+        }
+    }
+    Ok(gone)
+}
+
+/// Lines of a file, decompressed if need be.
+struct Lines {
+    reader: Box<dyn BufRead>,
+    file: File,
+}
+
+impl Lines {
+    fn open(path: &Path) -> Result<Self, IngestError> {
+        let file = File::open(path).map_err(IngestError::unreadable(path))?;
+        let again = file.try_clone().map_err(IngestError::unreadable(path))?;
+        let reader: Box<dyn BufRead> = if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("zst")) {
+            Box::new(BufReader::with_capacity(1 << 20, zstd::Decoder::new(again).map_err(IngestError::unreadable(path))?))
+        } else {
+            Box::new(BufReader::with_capacity(1 << 20, again))
+        };
+        Ok(Self { reader, file })
+    }
+
+    /// The next line, without its end; longer ones are cut, and then no JSON.
+    fn next(&mut self, line: &mut Vec<u8>) -> std::io::Result<bool> {
+        line.clear();
+        let read = self.reader.by_ref().take(limits::LINE_BYTES).read_until(b'\n', line)?;
+        if u64::try_from(read).unwrap_or(u64::MAX) >= limits::LINE_BYTES && line.last() != Some(&b'\n') {
+            self.reader.skip_until(b'\n')?;
+        }
+        Ok(read > 0)
+    }
+
+    /// Bytes of the file that were read.
+    fn consumed(&mut self) -> u64 {
+        use std::io::Seek;
+        // The clone shares its place with the file that is read.
+        self.file.stream_position().unwrap_or(0)
+    }
+}
+
+struct Reader<'a> {
+    file: String,
+    options: &'a Options,
+    gone: HashSet<String>,
+    /// Account → place among the people of the source.
+    people: HashMap<String, u32>,
+    /// People named in batches that were handed over.
+    named: u32,
+    batch: NormalizedBatch,
+    rejects: Rejects,
+}
+
+impl Reader<'_> {
+    fn take(&mut self) -> NormalizedBatch {
+        let next = NormalizedBatch::new(self.batch.source.clone());
+        let mut batch = std::mem::replace(&mut self.batch, next);
+        self.named += u32::try_from(batch.subjects.len()).unwrap_or(u32::MAX);
+        batch.rejected = std::mem::take(&mut self.rejects).into_records();
+        batch
+    }
+
+    fn line(&mut self, line: &[u8], number: u64) {
+        if line.iter().all(u8::is_ascii_whitespace) {
+            return;
+        }
+        let outcome = match serde_json::from_slice::<Event<'_>>(line) {
+            Ok(event) => self.event(event),
+            Err(e) => Err(format!("not a Jetstream event: {e}")),
+        };
+        if let Err(reason) = outcome {
+            self.rejects.push(&self.file, format!("line {number}"), reason, &String::from_utf8_lossy(line));
+        }
+    }
+
+    fn event(&mut self, event: Event<'_>) -> Result<(), String> {
+        let Event { did, time_us, commit, identity, account } = event;
+        if self.gone.contains(did.as_ref()) {
+            self.batch.deleted += u64::from(commit.is_some());
+            return Ok(());
+        }
+        if let Some(identity) = identity {
+            self.describe(&did, |subject| subject.handle = identity.handle.as_deref().and_then(normalize::short))?;
+        }
+        match commit {
+            Some(commit) => self.commit(&did, time_us, &commit),
+            None if account.is_some() => Ok(()),
+            None => Ok(()),
+        }
+    }
+
+    /// Tells something about a person: with their record in this batch, or in a new one.
+    fn describe(&mut self, did: &str, tell: impl FnOnce(&mut SubjectRecord)) -> Result<(), String> {
+        let place = self.owner(did)?;
+        let here = place.checked_sub(self.named).and_then(|here| usize::try_from(here).ok());
+        match here.and_then(|here| self.batch.subjects.get_mut(here)) {
+            Some(subject) => tell(subject),
+            None => {
+                let mut subject = SubjectRecord::new(AccountKey { platform: Platform::Bluesky, native_id: did.to_owned() });
+                tell(&mut subject);
+                self.batch.subjects.push(subject);
+            }
+        }
+        Ok(())
+    }
+
+    fn owner(&mut self, did: &str) -> Result<u32, String> {
+        if let Some(&place) = self.people.get(did) {
+            return Ok(place);
+        }
+        let account = normalize::native_key(did).filter(|d| d.starts_with("did:")).ok_or("the account is not a DID")?;
+        let here = u32::try_from(self.batch.subjects.len()).map_err(|_| "too many people")?;
+        let place = self.named.checked_add(here).ok_or("too many people")?;
+        self.batch.subjects.push(SubjectRecord::new(AccountKey { platform: Platform::Bluesky, native_id: account }));
+        self.people.insert(did.to_owned(), place);
+        Ok(place)
+    }
+
+    fn commit(&mut self, did: &str, time_us: Option<i64>, commit: &Commit<'_>) -> Result<(), String> {
+        let Some(kind) = kind_of(commit) else {
+            return match (commit.collection.as_ref(), &commit.record) {
+                ("app.bsky.actor.profile", Some(record)) => {
+                    let joined = record.created_at.as_deref().and_then(normalize::rfc3339);
+                    self.describe(did, |subject| subject.joined = joined.or(subject.joined))
+                }
+                // Settings, lists and blocks say nothing that a table here holds.
+                (collection, _) if collection.starts_with("app.bsky.") => Ok(()),
+                (collection, _) => Err(format!("records of {collection} are not read")),
+            };
+        };
+        let key = normalize::native_key(&format!("{}/{}", commit.collection, commit.rkey)).ok_or("no record key")?;
+        let owner = self.owner(did)?;
+        if commit.operation != Operation::Create {
+            // An update takes the place of what was there.
+            let mut removal = ActivityRecord::new(owner, key.clone(), kind, None);
+            removal.removed = true;
+            match (commit.operation, self.options.deletions) {
+                (Operation::Delete, Deletions::Ignore) => return Ok(()),
+                (Operation::Delete, Deletions::Apply) => {
+                    self.batch.activities.push(removal);
+                    return Ok(());
+                }
+                (Operation::Update | Operation::Create, _) => self.batch.activities.push(removal),
+            }
+        }
+        let record = commit.record.as_ref().ok_or("a record that was created is missing")?;
+        let at = record.created_at.as_deref().and_then(normalize::rfc3339).or_else(|| time_us.and_then(chrono::DateTime::from_timestamp_micros).and_then(normalize::plausible));
+        let mut act = ActivityRecord::new(owner, key, kind, at);
+        act.visibility = Visibility::Public;
+        if matches!(kind, ActivityKind::Post | ActivityKind::Reply) {
+            fill_in(&mut act, record);
+        }
+        self.batch.activities.push(act);
+        Ok(())
+    }
+}
+
+fn kind_of(commit: &Commit<'_>) -> Option<ActivityKind> {
+    Some(match commit.collection.as_ref() {
+        "app.bsky.feed.post" if commit.record.as_ref().is_some_and(|r| r.reply.is_some()) => ActivityKind::Reply,
+        "app.bsky.feed.post" => ActivityKind::Post,
+        "app.bsky.feed.like" => ActivityKind::Like,
+        "app.bsky.feed.repost" => ActivityKind::Share,
+        "app.bsky.graph.follow" => ActivityKind::Follow,
+        _ => return None,
+    })
+}
+
+fn fill_in(act: &mut ActivityRecord, record: &Record<'_>) {
+    act.text = record.text.as_deref().and_then(normalize::text);
+    act.word_count = normalize::word_count(act.text.as_deref());
+    act.language = record.langs.as_ref().and_then(|langs| langs.first()).and_then(|l| normalize::short(l));
+    let features = || record.facets.iter().flatten().flat_map(|facet| facet.features.iter());
+    act.link_domain = features().filter_map(|f| f.uri.as_deref()).find_map(normalize::host);
+    act.tags = normalize::tags(features().filter_map(|f| f.tag.as_deref()).chain(record.tags.iter().flatten().map(AsRef::as_ref)));
+    if let Some(embed) = &record.embed {
+        let shown = |ty: &str| {
+            if ty.contains("images") {
+                Some(Media::Image)
+            } else if ty.contains("video") {
+                Some(Media::Video)
+            } else {
+                None
+            }
+        };
+        let media = embed.media.as_ref().and_then(|m| shown(&m.ty));
+        act.media = shown(&embed.ty).or(media).unwrap_or(Media::None);
+        act.link_domain = act.link_domain.take().or_else(|| embed.external.as_ref().and_then(|e| e.uri.as_deref()).and_then(normalize::host));
+    }
+}
+
+#[cfg(test)]
+mod tests;

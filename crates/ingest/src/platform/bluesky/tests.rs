@@ -1,0 +1,101 @@
+//! Jetstream events: order, deletions, and what others say about people.
+
+use std::io::Write;
+
+use chrono::NaiveDate;
+use domain::port::Unwatched;
+
+use super::*;
+use crate::source::{Source, read_whole};
+
+fn options(deletions: Deletions) -> Options {
+    Options { platform: None, mapping: None, deletions, today: NaiveDate::from_ymd_opt(2026, 1, 1).unwrap() }
+}
+
+fn commit(did: &str, operation: &str, collection: &str, rkey: &str, record: &str) -> String {
+    let record = if record.is_empty() { String::new() } else { format!(",\"record\":{record}") };
+    format!(
+        "{{\"did\":\"did:plc:{did}\",\"time_us\":1700000000000000,\"kind\":\"commit\",\"commit\":{{\"rev\":\"r\",\"operation\":\"{operation}\",\"collection\":\"{collection}\",\"rkey\":\"{rkey}\"{record}}}}}"
+    )
+}
+
+fn batch(lines: &[String], deletions: Deletions) -> NormalizedBatch {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.ndjson");
+    std::fs::write(&path, lines.join("\n")).unwrap();
+    read_whole(&Source { path, platform: Platform::Bluesky }, &options(deletions), &Unwatched).unwrap()
+}
+
+const POST: &str = r##"{"$type":"app.bsky.feed.post","createdAt":"2024-01-02T03:04:05.678Z","langs":["de"],"text":"Hallo \"Welt\"","facets":[{"index":{"byteStart":0,"byteEnd":1},"features":[{"$type":"app.bsky.richtext.facet#tag","tag":"Rust"},{"$type":"app.bsky.richtext.facet#link","uri":"https://Example.org/a"}]}],"embed":{"$type":"app.bsky.embed.images","images":[]}}"##;
+
+#[test]
+fn posts_replies_likes_and_follows_become_acts_of_their_actor_only() {
+    let reply = POST.replace("\"text\"", "\"reply\":{\"root\":{\"uri\":\"at://did:plc:other/app.bsky.feed.post/1\"}},\"text\"");
+    let like = r#"{"createdAt":"2024-01-02T03:04:05Z","subject":{"uri":"at://did:plc:other/app.bsky.feed.post/1","cid":"x"}}"#;
+    let follow = r#"{"createdAt":"not a time","subject":"did:plc:other"}"#;
+    let batch = batch(
+        &[
+            commit("a", "create", "app.bsky.feed.post", "1", POST),
+            commit("a", "create", "app.bsky.feed.post", "2", &reply),
+            commit("b", "create", "app.bsky.feed.like", "3", like),
+            commit("b", "create", "app.bsky.graph.follow", "4", follow),
+            commit("b", "create", "app.bsky.graph.block", "5", follow),
+        ],
+        Deletions::Apply,
+    );
+    let kinds: Vec<_> = batch.activities.iter().map(|a| (a.owner, a.kind)).collect();
+    assert_eq!(kinds, [(0, ActivityKind::Post), (0, ActivityKind::Reply), (1, ActivityKind::Like), (1, ActivityKind::Follow)]);
+    let post = &batch.activities[0];
+    assert_eq!((post.text.as_deref(), post.word_count, post.language.as_deref()), (Some("Hallo \"Welt\""), Some(2), Some("de")));
+    assert_eq!((post.tags.as_slice(), post.link_domain.as_deref(), post.media), (&["rust".to_owned()][..], Some("example.org"), Media::Image));
+    assert_eq!(post.at.unwrap().to_rfc3339(), "2024-01-02T03:04:05.678+00:00");
+    assert_eq!(batch.activities[3].at.unwrap().timestamp_micros(), 1_700_000_000_000_000, "the stream's time where the record has none");
+    assert!(!format!("{batch:?}").contains("other"), "somebody else's account or record is kept");
+}
+
+#[test]
+fn an_update_replaces_and_a_deletion_removes() {
+    let lines = [
+        commit("a", "create", "app.bsky.feed.post", "1", POST),
+        commit("a", "update", "app.bsky.feed.post", "1", &POST.replace("Hallo", "Moin")),
+        commit("a", "delete", "app.bsky.feed.post", "1", ""),
+    ];
+    let removed: Vec<_> = batch(&lines, Deletions::Apply).activities.iter().map(|a| a.removed).collect();
+    assert_eq!(removed, [false, true, false, true]);
+    let ignored = batch(&lines, Deletions::Ignore);
+    assert_eq!(ignored.activities.iter().map(|a| a.removed).collect::<Vec<_>>(), [false, true, false]);
+}
+
+#[test]
+fn nothing_of_a_deleted_account_is_taken_in_wherever_its_end_comes() {
+    let end = |did: &str, active: bool| {
+        format!("{{\"did\":\"did:plc:{did}\",\"time_us\":1,\"kind\":\"account\",\"account\":{{\"active\":{active},\"did\":\"did:plc:{did}\",\"seq\":1,\"status\":\"deleted\"}}}}")
+    };
+    let lines = [commit("a", "create", "app.bsky.feed.post", "1", POST), commit("b", "create", "app.bsky.feed.post", "1", POST), end("a", false), end("b", false), end("b", true)];
+    let batch = batch(&lines, Deletions::Apply);
+    assert_eq!((batch.subjects.len(), batch.activities.len(), batch.deleted), (1, 1, 1));
+    assert_eq!(batch.departed.iter().map(|a| a.native_id.as_str()).collect::<Vec<_>>(), ["did:plc:a"]);
+}
+
+#[test]
+fn what_cannot_be_read_is_kept_with_its_line() {
+    let lines = [commit("a", "create", "app.bsky.feed.post", "1", POST), "{".to_owned(), commit("a", "create", "fm.teal.play", "1", "{}"), String::new(), "x".repeat(2 << 20)];
+    let batch = batch(&lines, Deletions::Apply);
+    assert_eq!(batch.rejected.iter().map(|r| r.place.as_str()).collect::<Vec<_>>(), ["line 2", "line 3", "line 5"]);
+}
+
+#[test]
+fn compressed_files_and_many_batches_read_alike() {
+    let lines: Vec<String> =
+        (0..BATCH * 2 + 5).map(|n| commit(&format!("p{}", n % 700), "create", "app.bsky.feed.like", &n.to_string(), "{\"createdAt\":\"2024-01-02T03:04:05Z\"}")).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.ndjson.zst");
+    let mut file = zstd::Encoder::new(File::create(&path).unwrap(), 1).unwrap();
+    file.write_all(lines.join("\n").as_bytes()).unwrap();
+    file.finish().unwrap();
+    assert!(recognizes(&path).unwrap());
+    let plain = batch(&lines, Deletions::Apply);
+    let packed = read_whole(&Source { path, platform: Platform::Bluesky }, &options(Deletions::Apply), &Unwatched).unwrap();
+    assert_eq!((&packed.subjects, &packed.activities), (&plain.subjects, &plain.activities));
+    assert_eq!((plain.subjects.len(), plain.activities.len()), (700, BATCH * 2 + 5));
+}

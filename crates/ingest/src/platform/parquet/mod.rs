@@ -1,0 +1,156 @@
+//! Parquet files of any shape, with a mapping as for CSV files: `NAME.mapping.toml` beside
+//! `NAME.parquet`.
+
+use std::fs::File;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::TimestampMicrosecondType;
+use arrow_array::{Array, ArrayRef, StringArray, TimestampMicrosecondArray};
+use arrow_cast::{CastOptions, cast_with_options};
+use arrow_schema::{DataType, TimeUnit};
+use chrono::DateTime;
+use domain::Timestamp;
+use domain::port::Progress;
+use domain::record::{NormalizedBatch, SourceInfo};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+use super::csv::mapping::{MappedTable, Mapping};
+use super::csv::rows::Rows;
+use super::csv::sibling_mapping;
+use crate::IngestError;
+use crate::normalize::{self, Rejects};
+use crate::source::{Options, Sink};
+
+/// Rows in one batch.
+const BATCH: usize = 64 * 1024;
+
+/// Reads one file.
+pub(crate) fn read(path: &Path, mut source: SourceInfo, options: &Options, progress: &dyn Progress, sink: &mut Sink<'_>) -> Result<(), IngestError> {
+    let mapping_path = options.mapping.clone().unwrap_or_else(|| sibling_mapping(path));
+    let mapping = Mapping::read(&mapping_path)?;
+    source.platform = mapping.platform;
+    let file = File::open(path).map_err(IngestError::unreadable(path))?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| IngestError::malformed(path, e))?;
+    let headers: Vec<String> = builder.schema().fields().iter().map(|f| f.name().clone()).collect();
+    let wanted = mapping.bind(&mapping_path, &headers)?;
+    // Only what is mapped is read; places are then those among the columns that are.
+    let mut places: Vec<usize> = wanted.values().filter_map(|bound| bound.place()).collect();
+    places.sort_unstable();
+    places.dedup();
+    let kept: Vec<String> = places.iter().filter_map(|place| headers.get(*place).cloned()).collect();
+    let rows_total = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
+    let mask = ProjectionMask::roots(builder.parquet_schema(), places);
+    let reader = builder.with_projection(mask).with_batch_size(BATCH).build().map_err(|e| IngestError::malformed(path, e))?;
+    let columns = mapping.bind(&mapping_path, &kept)?;
+    let time = columns.get("at").and_then(|bound| bound.place());
+    let mut rows = Rows::new(&mapping, columns, options);
+    let file_name = path.display().to_string();
+    progress.begin(&file_name, "rows", Some(rows_total));
+    let mut number = 0_u64;
+    for batch in reader {
+        let batch = batch.map_err(|e| IngestError::malformed(path, e))?;
+        let columns = batch.columns().iter().map(Column::of).collect::<Result<Vec<_>, _>>().map_err(|e| IngestError::malformed(path, e))?;
+        let mut rejects = Rejects::default();
+        let mut cells = Vec::with_capacity(columns.len());
+        for row in 0..batch.num_rows() {
+            number += 1;
+            cells.clear();
+            cells.extend(columns.iter().map(|c| c.text(row)));
+            let at = time.and_then(|place| columns.get(place)).and_then(|c| c.instant(row));
+            let outcome = match mapping.table {
+                MappedTable::Activity => rows.activity(&cells, at),
+                MappedTable::Subject => rows.subject(&cells),
+            };
+            if let Err(reason) = outcome {
+                rejects.push(&file_name, format!("row {number}"), reason, &cells.join(","));
+            }
+        }
+        progress.advance(batch.num_rows() as u64);
+        if let ControlFlow::Break(()) = sink(rows.take(source.clone(), rejects)) {
+            return Ok(());
+        }
+    }
+    progress.finish();
+    let _ = sink(NormalizedBatch::new(source));
+    Ok(())
+}
+
+/// A column whose cells are read as text; instants are kept as such.
+enum Column {
+    Text(StringArray),
+    Instant(TimestampMicrosecondArray),
+}
+
+impl Column {
+    fn of(array: &ArrayRef) -> Result<Self, arrow_schema::ArrowError> {
+        // What cannot be cast becomes empty.
+        let options = CastOptions { safe: true, ..CastOptions::default() };
+        if matches!(array.data_type(), DataType::Timestamp(..)) {
+            let micros = cast_with_options(array, &DataType::Timestamp(TimeUnit::Microsecond, None), &options)?;
+            return Ok(Self::Instant(micros.as_primitive::<TimestampMicrosecondType>().clone()));
+        }
+        Ok(Self::Text(cast_with_options(array, &DataType::Utf8, &options)?.as_string::<i32>().clone()))
+    }
+
+    /// The cell as text; empty when it is null, or an instant.
+    fn text(&self, row: usize) -> &str {
+        match self {
+            Self::Text(array) if array.is_valid(row) => array.value(row),
+            Self::Text(_) | Self::Instant(_) => "",
+        }
+    }
+
+    /// The cell as an instant, when the column holds instants.
+    fn instant(&self, row: usize) -> Option<Timestamp> {
+        match self {
+            Self::Instant(array) if array.is_valid(row) => DateTime::from_timestamp_micros(array.value(row)).and_then(normalize::plausible),
+            Self::Instant(_) | Self::Text(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::{Int64Array, RecordBatch, TimestampMillisecondArray};
+    use chrono::NaiveDate;
+    use domain::Platform;
+    use domain::port::Unwatched;
+    use domain::record::ActivityKind;
+    use parquet::arrow::ArrowWriter;
+
+    use super::*;
+    use crate::source::{Deletions, Source, read_whole, sources};
+
+    #[test]
+    fn columns_of_any_type_are_mapped_and_bad_rows_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("acts.parquet");
+        let column = |array: ArrayRef| array;
+        let batch = RecordBatch::try_from_iter([
+            ("unused", column(Arc::new(Int64Array::from(vec![9, 9, 9])))),
+            ("who", column(Arc::new(Int64Array::from(vec![7, 8, 7])))),
+            ("key", column(Arc::new(StringArray::from(vec!["a", "b", "c"])))),
+            ("what", column(Arc::new(StringArray::from(vec!["P", "L", "?"])))),
+            ("when", column(Arc::new(TimestampMillisecondArray::from(vec![Some(1_700_000_000_000), None, Some(0)])))),
+            ("words", column(Arc::new(Int64Array::from(vec![Some(5), None, None])))),
+        ])
+        .unwrap();
+        let mut writer = ArrowWriter::try_new(File::create(&path).unwrap(), batch.schema(), None).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        let mapping = "schema = 1\ntable = \"activity\"\nplatform = \"x\"\n[columns]\naccount = \"who\"\nnative_key = \"key\"\nat = \"when\"\nword_count = \"words\"\nkind = { column = \"what\", values = { P = \"post\", L = \"like\" } }\n";
+        std::fs::write(folder.path().join("acts.mapping.toml"), mapping).unwrap();
+        let options = Options { platform: None, mapping: None, deletions: Deletions::Apply, today: NaiveDate::default() };
+        assert_eq!(sources(std::slice::from_ref(&path), &options).unwrap(), [Source { path: path.clone(), platform: Platform::Csv }]);
+        let batch = read_whole(&Source { path, platform: Platform::Csv }, &options, &Unwatched).unwrap();
+        let acts: Vec<_> = batch.activities.iter().map(|a| (a.owner, a.kind, a.at.map(|t| t.timestamp()), a.word_count)).collect();
+        assert_eq!(acts, [(0, ActivityKind::Post, Some(1_700_000_000), Some(5)), (1, ActivityKind::Like, None, None)]);
+        assert_eq!(batch.subjects.iter().map(|s| s.account.to_string()).collect::<Vec<_>>(), ["x:7", "x:8"]);
+        assert_eq!(batch.rejected[0].place, "row 3");
+    }
+}
