@@ -19,6 +19,6 @@ pub use entry::{Salt, commitment, entry_leaf, leaf_hash, row_digest};
 pub use hash::{Hash, HashError};
 pub use note::{NoteError, Signer, Verifier};
 pub use proof::{ConsistencyProof, InclusionProof, ProofError, consistency_proof, inclusion_proof, verify_consistency, verify_inclusion};
-pub use tile::{Tile, entries_path, hash_tiles, tile_path, tiles_for};
+pub use tile::{Tile, WIDTH as TILE_WIDTH, entries_path, hash_tiles, tile_path, tile_root, tiles_for};
 pub use tree::{Frontier, FrontierError, empty_root, node_hash, root_of};
 pub use verify::{BadEntry, Claimed, verify_entries};

@@ -4,7 +4,7 @@ use crate::Hash;
 use crate::tree::root_of;
 
 /// Hashes in a full tile.
-const WIDTH: u64 = 256;
+pub const WIDTH: u64 = 256;
 
 /// One tile: `width` hashes of level 8·`level`, from hash `index`·256 on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,4 +68,12 @@ pub fn hash_tiles(tile: &Tile, leaves: &[Hash]) -> Option<Vec<u8>> {
     let end = begin.checked_add(usize::try_from(tile.width).ok()?.checked_mul(span)?)?;
     let below = leaves.get(begin..end)?;
     Some(below.chunks(span).flat_map(|chunk| *root_of(chunk).as_bytes()).collect())
+}
+
+/// The hash that stands for a full tile in the tile above it; `None` when it is not full.
+#[must_use]
+pub fn tile_root(content: &[u8]) -> Option<Hash> {
+    let (hashes, rest) = content.as_chunks::<32>();
+    let hashes: Vec<Hash> = hashes.iter().map(|h| Hash::from_bytes(*h)).collect();
+    (rest.is_empty() && hashes.len() as u64 == WIDTH).then(|| root_of(&hashes))
 }

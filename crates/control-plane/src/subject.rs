@@ -85,6 +85,6 @@ pub(crate) async fn facts(connection: &mut SqliteConnection, id: SubjectId) -> R
     Ok((parse_word(row.try_get(0)?)?, parse_word(row.try_get(1)?)?))
 }
 
-fn not_found(id: SubjectId) -> Error {
+pub(crate) fn not_found(id: SubjectId) -> Error {
     Error::NotFound { what: "subject", name: id.to_string() }
 }

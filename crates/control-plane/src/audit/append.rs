@@ -1,5 +1,7 @@
 //! Entries are written in the transaction of the row that they vouch for.
 
+use std::ops::RangeInclusive;
+
 use audit_log::{Frontier, Salt, entry_leaf, row_digest};
 use domain::Fault;
 use domain::audit::{EntryBody, EntryKind, RowRef};
@@ -8,7 +10,10 @@ use sqlx::{Row, SqliteConnection};
 use crate::Error;
 use crate::error::unreadable;
 use crate::plane::Inner;
-use crate::store::{row_text, to_i64};
+use crate::store::{json_rows, row_texts};
+
+/// Bytes of an entry's salt.
+const SALT: usize = 32;
 
 /// Version of [`EntryBody`].
 const SCHEMA: u32 = 1;
@@ -31,23 +36,34 @@ impl<'a> AuditWriter<'a> {
 
     /// Vouches for a recorded row that this transaction has just written; tells the entry's index.
     pub(crate) async fn append(&mut self, tx: &mut SqliteConnection, kind: EntryKind, table: &'static str, id: i64) -> Result<u64, Error> {
-        let row = row_text(tx, table, id).await?.ok_or_else(|| Fault::broken("an entry about a row that was not written"))?;
-        let mut salt = [0; 32];
-        self.inner.entropy.fill(&mut salt)?;
-        let salt = Salt::from_bytes(salt);
-        let row = RowRef { table: table.to_owned(), id, digest: row_digest(&salt, row.as_bytes()).to_string() };
-        let body = serde_json::to_string(&EntryBody { schema: SCHEMA, kind, at: self.inner.clock.now(), row }).map_err(|e| Fault::new("writing an audit entry", e))?;
-        let leaf = entry_leaf(&salt, body.as_bytes());
-        let index = self.frontier.size();
-        sqlx::query("INSERT INTO audit_entry (id, salt, body, leaf) VALUES (?, ?, ?, ?)")
-            .bind(to_i64(index)?)
-            .bind(salt.as_bytes().as_slice())
-            .bind(body)
-            .bind(leaf.as_bytes().as_slice())
+        self.append_all(tx, kind, table, id..=id).await
+    }
+
+    /// Vouches for recorded rows that this transaction has just written, one entry each; tells the
+    /// index of the first.
+    pub(crate) async fn append_all(&mut self, tx: &mut SqliteConnection, kind: EntryKind, table: &'static str, ids: RangeInclusive<i64>) -> Result<u64, Error> {
+        let first = self.frontier.size();
+        let rows = row_texts(tx, table, ids.clone()).await?;
+        if !rows.iter().map(|(id, _)| *id).eq(ids) {
+            return Err(Fault::broken("an entry about a row that was not written").into());
+        }
+        let mut salts = vec![0; rows.len() * SALT];
+        self.inner.entropy.fill(&mut salts)?;
+        let (salts, _) = salts.as_chunks::<SALT>();
+        let mut entries = Vec::with_capacity(rows.len());
+        for ((id, row), salt) in rows.into_iter().zip(salts) {
+            let salt = Salt::from_bytes(*salt);
+            let row = RowRef { table: table.to_owned(), id, digest: row_digest(&salt, row.as_bytes()).to_string() };
+            let body = serde_json::to_string(&EntryBody { schema: SCHEMA, kind, at: self.inner.clock.now(), row }).map_err(|e| Fault::new("writing an audit entry", e))?;
+            let leaf = entry_leaf(&salt, body.as_bytes());
+            entries.push((self.frontier.size(), hex::encode(salt.as_bytes()), body, leaf.to_string()));
+            self.frontier.push(leaf);
+        }
+        sqlx::query("INSERT INTO audit_entry (id, salt, body, leaf) SELECT value ->> 0, unhex(value ->> 1), value ->> 2, unhex(value ->> 3) FROM json_each(?)")
+            .bind(json_rows(&entries)?)
             .execute(tx)
             .await?;
-        self.frontier.push(leaf);
-        Ok(index)
+        Ok(first)
     }
 
     /// Keeps the tree. Must be called before the transaction is committed.

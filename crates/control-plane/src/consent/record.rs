@@ -1,18 +1,19 @@
 //! Recording choices, and reading them back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use domain::audit::EntryKind;
 use domain::consent::{ConsentAction, ConsentEvent, ConsentKey, ConsentMethod, ConsentState, Facts, permitted};
 use domain::notice::{Notice, NoticeRef};
-use domain::{Refusal, RefusalCode, SubjectId};
+use domain::subject::{AgeBand, SubjectStatus};
+use domain::{Fault, Refusal, RefusalCode, SubjectId};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::PermittedWriter;
 use crate::audit::AuditWriter;
-use crate::store::{from_i64, parse_time, parse_word, to_i64};
-use crate::subject::facts;
+use crate::store::{from_i64, json_rows, parse_time, parse_word, time_text, to_i64};
+use crate::subject::not_found;
 use crate::{ControlPlane, Error};
 
 /// A choice that a person made.
@@ -49,51 +50,33 @@ impl ControlPlane {
     /// Not found for an unknown person or notice; a refusal for a yes that the notice did not ask for.
     pub async fn consent_record(&self, choices: &[Choice]) -> Result<Vec<Receipt>, Error> {
         let at = self.now();
-        let at_text = self.now_text();
         let mut tx = self.inner.store.begin().await?;
-        let mut seq = Self::consent_seq(&mut tx).await?;
-        let mut notices: BTreeMap<NoticeRef, Notice> = BTreeMap::new();
+        let before = Self::consent_seq(&mut tx).await?;
+        let mut known = Known::read(&mut tx, choices).await?;
         let mut permitted_sets = PermittedWriter::default();
-        let mut audit = AuditWriter::begin(&mut tx, &self.inner).await?;
-        let mut receipts = Vec::with_capacity(choices.len());
-        for Choice { key, action, notice, method } in choices {
-            if !notices.contains_key(notice) {
-                notices.insert(notice.clone(), crate::notice::find(&mut tx, &notice.name, Some(notice.version)).await?);
-            }
-            if let Some(shown) = notices.get(notice) {
-                check(*action, key, shown)?;
-            }
-            let (status, age) = facts(&mut tx, key.subject).await?;
-            seq += 1;
-            sqlx::query("INSERT INTO consent_event (id, subject_id, partner, purpose, action, notice, notice_version, method, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
-                .bind(to_i64(seq)?)
-                .bind(key.subject.0)
-                .bind(key.partner.as_str())
-                .bind(key.purpose.as_str())
-                .bind(action.as_str())
-                .bind(notice.name.as_str())
-                .bind(notice.version)
-                .bind(method.as_str())
-                .bind(&at_text)
-                .execute(&mut *tx)
-                .await?;
-            let consent = state(&mut tx, key).await?.after(*action);
-            sqlx::query("INSERT INTO consent_state (subject_id, partner, purpose, state, seq) VALUES (?, ?, ?, ?, ?) ON CONFLICT (subject_id, partner, purpose) DO UPDATE SET state = excluded.state, seq = excluded.seq")
-                .bind(key.subject.0)
-                .bind(key.partner.as_str())
-                .bind(key.purpose.as_str())
-                .bind(consent.as_str())
-                .bind(to_i64(seq)?)
-                .execute(&mut *tx)
-                .await?;
+        let (mut events, mut receipts) = (Vec::with_capacity(choices.len()), Vec::with_capacity(choices.len()));
+        for (seq, Choice { key, action, notice, method }) in (before + 1..).zip(choices) {
+            check(*action, key, known.notice(notice)?)?;
+            let (status, age) = known.facts(key.subject)?;
+            let consent = known.choose(key, *action, seq);
             permitted_sets.set(&mut tx, &key.partner, key.purpose, key.subject, permitted(Facts { status, age, consent }, key.purpose)).await?;
-            let entry = audit.append(&mut tx, EntryKind::ConsentRecorded, "consent_event", to_i64(seq)?).await?;
-            receipts.push(Receipt { event: ConsentEvent { seq, key: key.clone(), action: *action, notice: notice.clone(), method: *method, at }, entry });
+            events.push((seq, key.subject, &key.partner, key.purpose, action, &notice.name, notice.version, method));
+            receipts.push(Receipt { event: ConsentEvent { seq, key: key.clone(), action: *action, notice: notice.clone(), method: *method, at }, entry: 0 });
         }
-        sqlx::query("UPDATE counter SET value = ? WHERE name = 'consent'").bind(to_i64(seq)?).execute(&mut *tx).await?;
+        let Some(last) = receipts.last().map(|r| r.event.seq) else { return Ok(receipts) };
+        sqlx::query("INSERT INTO consent_event (id, subject_id, partner, purpose, action, notice, notice_version, method, at) SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, ?2 FROM json_each(?1)")
+            .bind(json_rows(&events)?)
+            .bind(time_text(at))
+            .execute(&mut *tx)
+            .await?;
+        known.write(&mut tx).await?;
+        sqlx::query("UPDATE counter SET value = ? WHERE name = 'consent'").bind(to_i64(last)?).execute(&mut *tx).await?;
         permitted_sets.finish(&mut tx).await?;
+        let mut audit = AuditWriter::begin(&mut tx, &self.inner).await?;
+        let entry = audit.append_all(&mut tx, EntryKind::ConsentRecorded, "consent_event", to_i64(before + 1)?..=to_i64(last)?).await?;
         audit.finish(&mut tx).await?;
         tx.commit().await?;
+        receipts.iter_mut().zip(entry..).for_each(|(receipt, entry)| receipt.entry = entry);
         Ok(receipts)
     }
 
@@ -115,6 +98,70 @@ impl ControlPlane {
             .fetch_all(self.inner.store.reader())
             .await?;
         rows.iter().map(event).collect()
+    }
+}
+
+/// What some choices need to know, read at once.
+struct Known {
+    notices: BTreeMap<NoticeRef, Notice>,
+    facts: HashMap<SubjectId, (SubjectStatus, AgeBand)>,
+    states: BTreeMap<ConsentKey, ConsentState>,
+    /// States that changed, with the number of the last choice.
+    changed: BTreeMap<ConsentKey, (ConsentState, u64)>,
+}
+
+impl Known {
+    async fn read(tx: &mut SqliteConnection, choices: &[Choice]) -> Result<Self, Error> {
+        let mut known = Self { notices: BTreeMap::new(), facts: HashMap::new(), states: BTreeMap::new(), changed: BTreeMap::new() };
+        for Choice { notice, .. } in choices {
+            if !known.notices.contains_key(notice) {
+                known.notices.insert(notice.clone(), crate::notice::find(tx, &notice.name, Some(notice.version)).await?);
+            }
+        }
+        let people: BTreeSet<SubjectId> = choices.iter().map(|c| c.key.subject).collect();
+        let rows = sqlx::query("SELECT s.subject_id, s.status, s.age_band FROM json_each(?) j CROSS JOIN subject s ON s.subject_id = j.value")
+            .bind(json_rows(&people)?)
+            .fetch_all(&mut *tx)
+            .await?;
+        for row in rows {
+            known.facts.insert(SubjectId(row.try_get(0)?), (parse_word(row.try_get(1)?)?, parse_word(row.try_get(2)?)?));
+        }
+        let keys: BTreeSet<_> = choices.iter().map(|c| (c.key.subject, &c.key.partner, c.key.purpose)).collect();
+        let rows = sqlx::query("SELECT s.subject_id, s.partner, s.purpose, s.state FROM json_each(?) j CROSS JOIN consent_state s ON s.subject_id = j.value ->> 0 AND s.partner = j.value ->> 1 AND s.purpose = j.value ->> 2")
+            .bind(json_rows(&keys)?)
+            .fetch_all(tx)
+            .await?;
+        for row in rows {
+            let key = ConsentKey { subject: SubjectId(row.try_get(0)?), partner: parse_word(row.try_get(1)?)?, purpose: parse_word(row.try_get(2)?)? };
+            known.states.insert(key, parse_word(row.try_get(3)?)?);
+        }
+        Ok(known)
+    }
+
+    fn notice(&self, notice: &NoticeRef) -> Result<&Notice, Fault> {
+        self.notices.get(notice).ok_or_else(|| Fault::broken("a notice that was not read"))
+    }
+
+    fn facts(&self, subject: SubjectId) -> Result<(SubjectStatus, AgeBand), Error> {
+        self.facts.get(&subject).copied().ok_or_else(|| not_found(subject))
+    }
+
+    /// The state after a choice.
+    fn choose(&mut self, key: &ConsentKey, action: ConsentAction, seq: u64) -> ConsentState {
+        let before = self.changed.get(key).map(|(state, _)| *state).or_else(|| self.states.get(key).copied()).unwrap_or(ConsentState::Unknown);
+        let after = before.after(action);
+        self.changed.insert(key.clone(), (after, seq));
+        after
+    }
+
+    async fn write(&self, tx: &mut SqliteConnection) -> Result<(), Error> {
+        let rows: Vec<_> = self.changed.iter().map(|(key, (state, seq))| (key.subject, &key.partner, key.purpose, state, seq)).collect();
+        // `WHERE true` tells the parser that ON CONFLICT is not a join's ON.
+        sqlx::query("INSERT INTO consent_state (subject_id, partner, purpose, state, seq) SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?) WHERE true ON CONFLICT (subject_id, partner, purpose) DO UPDATE SET state = excluded.state, seq = excluded.seq")
+            .bind(json_rows(&rows)?)
+            .execute(tx)
+            .await?;
+        Ok(())
     }
 }
 

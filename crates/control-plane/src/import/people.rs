@@ -14,9 +14,8 @@ use sqlx::{Row, SqliteConnection};
 
 use crate::Error;
 use crate::consent::PermittedWriter;
-use crate::error::unreadable;
 use crate::plane::Inner;
-use crate::store::parse_word;
+use crate::store::{json_rows, parse_word};
 
 /// Lines that one statement carries.
 const LINES: usize = 5_000;
@@ -73,7 +72,7 @@ impl People {
             let wanted: Vec<_> = keys.iter().map(|key| (key.platform, &key.native_id)).collect();
             let found =
                 sqlx::query("SELECT a.platform, a.native_id, a.subject_id FROM json_each(?) j CROSS JOIN account a ON a.platform = j.value ->> 0 AND a.native_id = j.value ->> 1")
-                    .bind(json(&wanted)?)
+                    .bind(json_rows(&wanted)?)
                     .fetch_all(&mut *connection)
                     .await?;
             for row in found {
@@ -107,7 +106,7 @@ impl People {
             sqlx::query(
                 "INSERT INTO subject (subject_id, status, age_band, country, salt) SELECT value ->> 0, 'active', value ->> 1, value ->> 2, unhex(value ->> 3) FROM json_each(?)",
             )
-            .bind(json(&rows)?)
+            .bind(json_rows(&rows)?)
             .execute(&mut *tx)
             .await?;
         }
@@ -116,7 +115,7 @@ impl People {
             sqlx::query(
                 "INSERT INTO account (platform, native_id, handle, subject_id, import_id) SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, ?2 FROM json_each(?1)",
             )
-            .bind(json(&rows)?)
+            .bind(json_rows(&rows)?)
             .bind(import)
             .execute(&mut *tx)
             .await?;
@@ -126,7 +125,7 @@ impl People {
         }
         for lines in facts.chunks(LINES) {
             let rows: Vec<_> = lines.iter().filter_map(|id| people.of.get(id).map(|p| (id, p.age, &p.country))).collect();
-            let rows = json(&rows)?;
+            let rows = json_rows(&rows)?;
             sqlx::query("INSERT INTO subject_fact (import_id, subject_id, age_band, country) SELECT ?2, value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1)")
                 .bind(&rows)
                 .bind(import)
@@ -175,7 +174,7 @@ impl Known {
     async fn read(&mut self, tx: &mut SqliteConnection, people: &[SubjectId]) -> Result<(), Error> {
         for ids in people.chunks(LINES) {
             let rows = sqlx::query("SELECT s.subject_id, s.age_band, s.country, s.salt FROM json_each(?) j CROSS JOIN subject s ON s.subject_id = j.value")
-                .bind(json(&ids)?)
+                .bind(json_rows(&ids)?)
                 .fetch_all(&mut *tx)
                 .await?;
             for row in rows {
@@ -220,10 +219,6 @@ async fn recompute(tx: &mut SqliteConnection, permitted_sets: &mut PermittedWrit
         permitted_sets.set(tx, &partner, purpose, subject, permitted(facts, purpose)).await?;
     }
     Ok(())
-}
-
-fn json(rows: &impl serde::Serialize) -> Result<String, Fault> {
-    serde_json::to_string(rows).map_err(|e| unreadable("lines about people", e))
 }
 
 fn account_text(platform: &str, native_id: &str, handle: Option<&str>, subject: SubjectId) -> String {

@@ -12,7 +12,7 @@ use sqlx::{Sqlite, Transaction};
 
 use crate::error::{store_fault, unreadable};
 
-pub(crate) use row_text::{RECORDED, row_text};
+pub(crate) use row_text::{RECORDED, row_text, row_texts};
 
 /// Connections for readers.
 const READERS: u32 = 4;
@@ -96,4 +96,10 @@ pub(crate) fn parse_time(text: &str) -> Result<Timestamp, Fault> {
 /// A word or name that was kept as text.
 pub(crate) fn parse_word<T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>>(text: &str) -> Result<T, Fault> {
     text.parse().map_err(|e: T::Err| unreadable("a word", e))
+}
+
+/// Rows for one statement, to be read with `json_each`: a statement for many rows costs little more
+/// than one for one row.
+pub(crate) fn json_rows(rows: &impl serde::Serialize) -> Result<String, Fault> {
+    serde_json::to_string(rows).map_err(|e| unreadable("rows", e))
 }

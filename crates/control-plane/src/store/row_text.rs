@@ -1,5 +1,7 @@
 //! A recorded row as one canonical text: what its audit entry vouches for.
 
+use std::ops::RangeInclusive;
+
 use domain::Fault;
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
@@ -25,10 +27,15 @@ pub(crate) const RECORDED: &[(&str, &[&str])] = &[
 ///
 /// SQLite's `quote` is injective on values of every type, so that different rows have different texts.
 pub(crate) async fn row_text(connection: &mut SqliteConnection, table: &str, id: i64) -> Result<Option<String>, Fault> {
-    let Some((table, columns)) = RECORDED.iter().find(|(name, _)| *name == table) else { return Ok(None) };
+    Ok(row_texts(connection, table, id..=id).await?.pop().map(|(_, text)| text))
+}
+
+/// The rows of a range of ids, in order.
+pub(crate) async fn row_texts(connection: &mut SqliteConnection, table: &str, ids: RangeInclusive<i64>) -> Result<Vec<(i64, String)>, Fault> {
+    let Some((table, columns)) = RECORDED.iter().find(|(name, _)| *name == table) else { return Ok(Vec::new()) };
     let quoted: Vec<String> = columns.iter().map(|c| format!("quote({c})")).collect();
     // Names come from the list above, never from outside.
-    let sql = format!("SELECT {} FROM {table} WHERE id = ?", quoted.join(" || ',' || "));
-    let row = sqlx::query(AssertSqlSafe(sql)).bind(id).fetch_optional(connection).await.map_err(store_fault)?;
-    row.map(|row| row.try_get(0).map_err(store_fault)).transpose()
+    let sql = format!("SELECT id, {} FROM {table} WHERE id BETWEEN ? AND ? ORDER BY id", quoted.join(" || ',' || "));
+    let rows = sqlx::query(AssertSqlSafe(sql)).bind(ids.start()).bind(ids.end()).fetch_all(connection).await.map_err(store_fault)?;
+    rows.iter().map(|row| Ok((row.try_get(0).map_err(store_fault)?, row.try_get(1).map_err(store_fault)?))).collect()
 }

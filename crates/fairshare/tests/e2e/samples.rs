@@ -134,10 +134,10 @@ fn a_jetstream_file_imports_with_its_deletions_applied() {
     let d = Deployment::new();
     let said = d.ok(&["import", events.to_str().unwrap()]);
     for kind in ["posts", "replies", "likes", "follows"] {
-        assert_eq!(said["totals"][kind].as_u64().unwrap() as usize, expected(kind), "{kind}");
+        assert_eq!(said["totals"][kind], expected(kind), "{kind}");
     }
-    assert_eq!((&said["totals"]["rejected"], said["sources"][0]["subjects"].as_u64().unwrap() as usize), (&json!(0), 50 - gone.len()));
-    assert_eq!(d.ok(&["lake", "show"])["tables"][0]["rows"].as_u64().unwrap() as usize, left.len());
+    assert_eq!((&said["totals"]["rejected"], &said["sources"][0]["subjects"]), (&json!(0), &json!(50 - gone.len())));
+    assert_eq!(d.ok(&["lake", "show"])["tables"][0]["rows"], left.len());
     let again = d.ok(&["import", events.to_str().unwrap()]);
     assert_eq!(again["snapshot"], serde_json::Value::Null, "a second import changed something");
     assert_eq!(d.ok(&["audit", "verify"])["verified"], true);
