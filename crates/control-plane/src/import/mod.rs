@@ -20,6 +20,7 @@ pub(crate) use people::{lines_of, people_digest};
 /// An import that is under way. Dropping it leaves nothing behind.
 #[derive(Debug)]
 pub struct Import {
+    id: i64,
     base: Option<Snapshot>,
     first_subject: u32,
     next_subject: u32,
@@ -35,6 +36,12 @@ impl Import {
     #[must_use]
     pub const fn lock(&self) -> &LakeLock {
         &self.lock
+    }
+
+    /// The number that the import will have.
+    #[must_use]
+    pub const fn id(&self) -> i64 {
+        self.id
     }
 
     /// The snapshot that the import builds on.
@@ -108,9 +115,11 @@ impl ControlPlane {
         let lock = self.lake_lock()?;
         let mut tx = self.inner.store.snapshot().await?;
         let base = snapshot::head(&mut tx).await?;
+        // Nobody else can take it while the lock is held.
+        let id = sqlx::query("SELECT coalesce(max(id), 0) + 1 FROM import").fetch_one(&mut *tx).await?.try_get(0)?;
         let first_subject = counter(&mut tx, "subject").await?;
         let first_source = counter(&mut tx, "source").await?;
-        Ok(Import { base, first_subject, next_subject: first_subject, first_source, people: People::default(), sources: Vec::new(), lock })
+        Ok(Import { id, base, first_subject, next_subject: first_subject, first_source, people: People::default(), sources: Vec::new(), lock })
     }
 
     /// The ids of the people of a batch of source number `source`, in order: known accounts keep
@@ -141,10 +150,8 @@ impl ControlPlane {
     /// # Errors
     /// A fault of the store.
     pub async fn import_commit(&self, import: Import, staged: &Staged) -> Result<ImportRecord, Error> {
-        let Import { base, first_subject, next_subject, first_source, people, sources, lock } = import;
+        let Import { id, base, first_subject, next_subject, first_source, people, sources, lock } = import;
         let mut tx = self.inner.store.begin().await?;
-        let row = sqlx::query("SELECT coalesce(max(id), 0) + 1 FROM import").fetch_one(&mut *tx).await?;
-        let id: i64 = row.try_get(0)?;
         let nothing = Counts::default();
         let counts = staged.counts.iter().chain(std::iter::repeat(&nothing));
         let rows: Vec<SourceRow<'_>> = (first_source..).zip(&sources).zip(counts).map(|((number, source), counts)| SourceRow::of(number, source, counts)).collect();

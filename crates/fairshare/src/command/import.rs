@@ -91,8 +91,9 @@ pub(crate) async fn run(paths: &[PathBuf], options: &Options, dry_run: bool, dep
         lake::tidy(deployment, import.lock()).await?;
         return Ok(Imported { sources, snapshot: None, rejects_file: None });
     }
+    // First, so that a full disk cannot lose them.
+    let rejects_file = write_rejects(&deployment.folder, import.id(), &rejected)?;
     let record = control.import_commit(import, &staged).await?;
-    let rejects_file = write_rejects(&deployment.folder, record.id, &rejected)?;
     for account in &departed {
         erase_departed(account, deployment).await?;
     }

@@ -17,6 +17,7 @@ mod table;
 
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::CommandFactory;
 use control_plane::Settings;
 use dp::Cost;
@@ -106,7 +107,8 @@ async fn on_deployment(command: Command, deployment: &Deployment, format: Format
         }
     };
     if writes {
-        deployment.control.audit_checkpoint().await?;
+        let published = deployment.control.audit_checkpoint().await;
+        published.context("what you asked for is done and recorded, but its signed checkpoint could not be published; try `fairshare audit checkpoint`")?;
     }
     Ok(code)
 }

@@ -10,8 +10,9 @@ use testkit::{Generator, env_seed};
 
 use crate::command::{Deployment, repository};
 
-/// Kills per run.
-const KILLS: u32 = 50;
+/// Kills per run: of choices and releases, and of everything that changes the lake.
+const KILLS: u32 = 110;
+const LAKE_KILLS: u32 = 90;
 
 /// A shell that runs commands one after the other until it is killed with everything it started.
 fn start(d: &Deployment, script: &str) -> Child {
@@ -40,7 +41,7 @@ fn kill(child: &mut Child) -> Vec<Value> {
 
 #[test]
 #[expect(clippy::disallowed_methods, reason = "the moment of a kill is a moment in real time")]
-fn fifty_kills_lose_no_acknowledged_choice_and_unspend_nothing() {
+fn kills_lose_no_acknowledged_choice_and_unspend_nothing() {
     let seed = env_seed(99);
     eprintln!("seed {seed}");
     let mut rng = Generator::new(seed).0;
@@ -62,7 +63,7 @@ fn fifty_kills_lose_no_acknowledged_choice_and_unspend_nothing() {
             )
         };
         let mut child = start(&d, &script);
-        std::thread::sleep(Duration::from_millis(rng.random_range(5..400)));
+        std::thread::sleep(Duration::from_millis(rng.random_range(5..300)));
         let acknowledged = kill(&mut child);
         if round % 2 == 0 {
             choices.extend(acknowledged)
@@ -122,5 +123,122 @@ fn a_killed_import_leaves_nothing_visible_and_runs_again() {
             + last["totals"]["replies"].as_u64().unwrap(),
         294
     );
+    assert_eq!(d.ok(&["audit", "verify"])["verified"], true);
+}
+
+/// Imports, compactions and erasures in turn, each killed somewhere. The lake is whole after every one:
+/// each file is the one that its snapshot names, nobody's acknowledged erasure is undone, and whoever
+/// was not erased has all their rows.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the moment of a kill is a moment in real time")]
+fn kills_leave_a_good_lake() {
+    let seed = env_seed(97);
+    eprintln!("seed {seed}");
+    let mut rng = Generator::new(seed).0;
+    let d = Deployment::new().with_partner("9");
+    d.ok(&["import", &repository("samples/exports/forum")]);
+    let sources = tempfile::tempdir().unwrap();
+    let mapping = "schema = 1\ntable = \"activity\"\nplatform = \"csv\"\n[columns]\naccount = \"account\"\nnative_key = \"native_key\"\nkind = \"kind\"\n";
+    // What was acknowledged: rows of each import, erased people.
+    let (mut erased, mut next_erased, mut imports) = (std::collections::BTreeSet::new(), 0, 0);
+    for round in 0..LAKE_KILLS {
+        let script = match round % 3 {
+            0 => {
+                imports += 1;
+                let file = sources.path().join(format!("acts{imports}.csv"));
+                let rows: String = (0..40).map(|n| format!("late{},r{imports}-{n},post\n", n % 7)).collect();
+                std::fs::write(&file, format!("account,native_key,kind\n{rows}")).unwrap();
+                std::fs::write(file.with_extension("mapping.toml"), mapping).unwrap();
+                format!("$BIN --data $DATA --format json import '{}' | tr -d '\\n'; echo", file.display())
+            }
+            1 => "$BIN --data $DATA --format json lake compact | tr -d '\\n'; echo".to_owned(),
+            _ => {
+                next_erased += 1;
+                format!("$BIN --data $DATA --format json subject erase {} | tr -d '\\n'; echo", next_erased - 1)
+            }
+        };
+        let mut child = start(&d, &script);
+        std::thread::sleep(Duration::from_millis(rng.random_range(2..250)));
+        for said in kill(&mut child) {
+            if let Some(subject) = said["subject"].as_u64() {
+                erased.insert(subject);
+            }
+        }
+        if round % 6 == 5 {
+            assert_eq!(d.ok(&["audit", "verify"])["verified"], true, "round {round}");
+        }
+    }
+    eprintln!("{} erasures were acknowledged", erased.len());
+    assert!(!erased.is_empty() && erased.len() < 30, "the kills came too early or too late to test anything");
+    for subject in &erased {
+        assert_eq!(d.ok(&["subject", "show", &subject.to_string()])["status"], "erased");
+    }
+    // Everything again: what was there is a duplicate, what was lost with a kill arrives now.
+    for import in 1..=imports {
+        d.ok(&["import", sources.path().join(format!("acts{import}.csv")).to_str().unwrap()]);
+    }
+    d.ok(&["lake", "sweep"]);
+    let shown = d.ok(&["lake", "show"]);
+    let everybody = d.ok(&["subject", "list", "--limit", "1000"]);
+    let active = everybody["subjects"].as_array().unwrap().iter().filter(|s| s["status"] == "active").count();
+    assert_eq!(shown["tables"][2]["rows"], active, "people in the lake");
+    assert_eq!(d.ok(&["audit", "verify"])["verified"], true);
+}
+
+/// A process that cannot write any further than so far: at every length of a file the command fails
+/// with a sentence, and what was there before is still there.
+#[test]
+fn a_full_disk_is_said_and_loses_nothing() {
+    let d = Deployment::new();
+    d.ok(&["import", &repository("samples/exports/mastodon/ada")]);
+    let (mut failed, mut blocks) = (0, 1_u32);
+    loop {
+        // Blocks of 512 bytes per file; the signal is ignored, so that the write itself fails.
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; $BIN --data $DATA --format json import '{}'", repository("samples/exports/forum"));
+        let output = Command::new("bash").arg("-c").arg(script).env("BIN", env!("CARGO_BIN_EXE_fairshare")).env("DATA", d.path()).output().unwrap();
+        assert_eq!(d.ok(&["audit", "verify"])["verified"], true, "{blocks} blocks");
+        if output.status.success() {
+            break;
+        }
+        failed += 1;
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("error:") && !said.contains("panicked") && !said.contains("internal fault"), "{blocks} blocks: {said}");
+        // All or nothing; where only the checkpoint could not be published, the message says so.
+        let rows = d.ok(&["lake", "show"])["tables"][0]["rows"].as_u64().unwrap();
+        assert!(rows == 6 || rows == 300 && said.contains("recorded"), "{blocks} blocks: {rows} rows, {said}");
+        blocks += 1 + blocks / 6;
+    }
+    assert!(failed > 5, "the disk was never full");
+    assert_eq!(d.ok(&["subject", "list"])["subjects"].as_array().unwrap().len(), 50);
+}
+
+/// Two processes work on one deployment: both are right, neither waits for ever.
+#[test]
+fn two_processes_share_a_deployment() {
+    let d = Deployment::new().with_partner("9");
+    d.ok(&["import", &repository("samples/exports/forum")]);
+    let choices = (0..25).map(|s| {
+        vec!["consent", "record", "--partner", "acme", "--purpose", "aggregate_statistics", "--action", "give", "--notice", "acme", "--subject"]
+            .into_iter()
+            .map(str::to_owned)
+            .chain([s.to_string()])
+            .collect::<Vec<_>>()
+    });
+    let asks = (0..12).map(|n| {
+        ["query", "--partner", "acme", "--purpose", "aggregate_statistics", "--rho", "0.01", &format!("SELECT count(*) AS n FROM activity WHERE word_count > {n}")]
+            .map(str::to_owned)
+            .to_vec()
+    });
+    let run = |commands: Vec<Vec<String>>| {
+        commands.iter().for_each(|c| {
+            d.ok(&c.iter().map(String::as_str).collect::<Vec<_>>());
+        })
+    };
+    let (choices, asks): (Vec<_>, Vec<_>) = (choices.collect(), asks.collect());
+    std::thread::scope(|scope| {
+        scope.spawn(|| run(choices));
+        scope.spawn(|| run(asks));
+    });
+    assert_eq!(d.ok(&["release", "list"])["releases"].as_array().unwrap().len(), 12);
     assert_eq!(d.ok(&["audit", "verify"])["verified"], true);
 }

@@ -160,7 +160,7 @@ impl Bound {
             From::Constant(constant) => constant,
         };
         let raw = raw.trim();
-        let ours = self.values.get(raw).map_or(raw, String::as_str);
+        let ours = if self.values.is_empty() { raw } else { self.values.get(raw).map_or(raw, String::as_str) };
         (!ours.is_empty()).then_some(ours)
     }
 

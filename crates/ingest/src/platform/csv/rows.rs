@@ -12,9 +12,64 @@ use super::mapping::{Bound, Mapping};
 use crate::normalize::{self, Rejects};
 use crate::source::{Deletions, Options};
 
+domain::words! {
+    /// What a column can be mapped to.
+    enum Field("column") {
+        /// As the mapping names it.
+        Account = "account",
+        /// As the mapping names it.
+        NativeKey = "native_key",
+        /// As the mapping names it.
+        Kind = "kind",
+        /// As the mapping names it.
+        At = "at",
+        /// As the mapping names it.
+        Text = "text",
+        /// As the mapping names it.
+        Language = "language",
+        /// As the mapping names it.
+        WordCount = "word_count",
+        /// As the mapping names it.
+        Media = "media",
+        /// As the mapping names it.
+        Visibility = "visibility",
+        /// As the mapping names it.
+        LinkDomain = "link_domain",
+        /// As the mapping names it.
+        Container = "container",
+        /// As the mapping names it.
+        LikesReceived = "likes_received",
+        /// As the mapping names it.
+        RepliesReceived = "replies_received",
+        /// As the mapping names it.
+        SharesReceived = "shares_received",
+        /// As the mapping names it.
+        Tags = "tags",
+        /// As the mapping names it.
+        Deleted = "deleted",
+        /// As the mapping names it.
+        Handle = "handle",
+        /// As the mapping names it.
+        Country = "country",
+        /// As the mapping names it.
+        Region = "region",
+        /// As the mapping names it.
+        AgeBand = "age_band",
+        /// As the mapping names it.
+        BirthDate = "birth_date",
+        /// As the mapping names it.
+        Joined = "joined",
+        /// As the mapping names it.
+        Followers = "followers",
+        /// As the mapping names it.
+        Interests = "interests",
+    }
+}
+
 /// What was read so far.
-pub(crate) struct Rows<'a> {
-    columns: BTreeMap<&'a str, Bound>,
+pub(crate) struct Rows {
+    /// The mapped columns, in the order of [`Field::ALL`].
+    columns: Vec<Option<Bound>>,
     platform: Platform,
     deletions: Deletions,
     today: NaiveDate,
@@ -26,10 +81,10 @@ pub(crate) struct Rows<'a> {
     deleted: u64,
 }
 
-impl<'a> Rows<'a> {
-    pub(crate) fn new(mapping: &Mapping, columns: BTreeMap<&'a str, Bound>, options: &Options) -> Self {
+impl Rows {
+    pub(crate) fn new(mapping: &Mapping, mut columns: BTreeMap<&str, Bound>, options: &Options) -> Self {
         Self {
-            columns,
+            columns: Field::ALL.iter().map(|field| columns.remove(field.as_str())).collect(),
             platform: mapping.platform,
             deletions: options.deletions,
             today: options.today,
@@ -54,25 +109,29 @@ impl<'a> Rows<'a> {
         self.activities.len()
     }
 
-    fn cell<'b>(&'b self, name: &str, cells: &[&'b str]) -> Option<&'b str> {
-        self.columns.get(name).and_then(|c| c.cell(cells))
+    fn column(&self, field: Field) -> Option<&Bound> {
+        self.columns.get(field as usize).and_then(Option::as_ref)
     }
 
-    fn parsed<T: FromStr<Err: std::fmt::Display>>(&self, name: &str, cells: &[&str]) -> Result<Option<T>, String> {
-        self.cell(name, cells).map(|c| c.parse().map_err(|e| format!("`{c}` as {name}: {e}"))).transpose()
+    fn cell<'b>(&'b self, field: Field, cells: &[&'b str]) -> Option<&'b str> {
+        self.column(field).and_then(|c| c.cell(cells))
     }
 
-    fn time(&self, name: &str, cells: &[&str]) -> Result<Option<domain::Timestamp>, String> {
-        self.columns.get(name).map_or(Ok(None), |c| c.time(cells))
+    fn parsed<T: FromStr<Err: std::fmt::Display>>(&self, field: Field, cells: &[&str]) -> Result<Option<T>, String> {
+        self.cell(field, cells).map(|c| c.parse().map_err(|e| format!("`{c}` as {field}: {e}"))).transpose()
     }
 
-    fn tags(&self, name: &str, cells: &[&str]) -> Vec<String> {
-        self.columns.get(name).map(|c| normalize::tags(c.list(cells))).unwrap_or_default()
+    fn time(&self, field: Field, cells: &[&str]) -> Result<Option<domain::Timestamp>, String> {
+        self.column(field).map_or(Ok(None), |c| c.time(cells))
+    }
+
+    fn tags(&self, field: Field, cells: &[&str]) -> Vec<String> {
+        self.column(field).map(|c| normalize::tags(c.list(cells))).unwrap_or_default()
     }
 
     /// The account's place among the people, new when it was not seen before.
     fn owner(&mut self, cells: &[&str]) -> Result<u32, String> {
-        let account = self.cell("account", cells).ok_or("no account")?;
+        let account = self.cell(Field::Account, cells).ok_or("no account")?;
         if let Some(&owner) = self.owners.get(account) {
             return Ok(owner);
         }
@@ -85,22 +144,22 @@ impl<'a> Rows<'a> {
 
     /// Takes an act in; `at` is its time when that is known already.
     pub(crate) fn activity(&mut self, cells: &[&str], at: Option<Timestamp>) -> Result<(), String> {
-        let key = self.cell("native_key", cells).and_then(normalize::native_key).ok_or("no native_key")?;
-        let kind = self.parsed("kind", cells)?.ok_or("no kind")?;
-        let at = if at.is_some() { at } else { self.time("at", cells)? };
+        let key = self.cell(Field::NativeKey, cells).and_then(normalize::native_key).ok_or("no native_key")?;
+        let kind = self.parsed(Field::Kind, cells)?.ok_or("no kind")?;
+        let at = if at.is_some() { at } else { self.time(Field::At, cells)? };
         let mut record = ActivityRecord::new(0, key, kind, at);
-        record.text = self.cell("text", cells).and_then(normalize::text);
-        record.word_count = self.parsed("word_count", cells)?.or_else(|| normalize::word_count(record.text.as_deref()));
-        record.language = self.cell("language", cells).and_then(normalize::short);
-        record.media = self.parsed("media", cells)?.unwrap_or(Media::None);
-        record.visibility = self.parsed("visibility", cells)?.unwrap_or(Visibility::Unknown);
-        record.link_domain = self.cell("link_domain", cells).and_then(normalize::short);
-        record.container = self.cell("container", cells).and_then(normalize::short);
-        record.likes_received = self.parsed("likes_received", cells)?;
-        record.replies_received = self.parsed("replies_received", cells)?;
-        record.shares_received = self.parsed("shares_received", cells)?;
-        record.tags = self.tags("tags", cells);
-        let deleted = self.cell("deleted", cells).is_some_and(|c| ["true", "1", "yes", "t", "y"].contains(&c.to_ascii_lowercase().as_str()));
+        record.text = self.cell(Field::Text, cells).and_then(normalize::text);
+        record.word_count = self.parsed(Field::WordCount, cells)?.or_else(|| normalize::word_count(record.text.as_deref()));
+        record.language = self.cell(Field::Language, cells).and_then(normalize::short);
+        record.media = self.parsed(Field::Media, cells)?.unwrap_or(Media::None);
+        record.visibility = self.parsed(Field::Visibility, cells)?.unwrap_or(Visibility::Unknown);
+        record.link_domain = self.cell(Field::LinkDomain, cells).and_then(normalize::short);
+        record.container = self.cell(Field::Container, cells).and_then(normalize::short);
+        record.likes_received = self.parsed(Field::LikesReceived, cells)?;
+        record.replies_received = self.parsed(Field::RepliesReceived, cells)?;
+        record.shares_received = self.parsed(Field::SharesReceived, cells)?;
+        record.tags = self.tags(Field::Tags, cells);
+        let deleted = self.cell(Field::Deleted, cells).is_some_and(|c| ["true", "1", "yes", "t", "y"].contains(&c.to_ascii_lowercase().as_str()));
         record.owner = self.owner(cells)?;
         if deleted && self.deletions == Deletions::Apply {
             self.deleted += 1;
@@ -112,18 +171,18 @@ impl<'a> Rows<'a> {
 
     /// Takes a person in.
     pub(crate) fn subject(&mut self, cells: &[&str]) -> Result<(), String> {
-        let born: Option<NaiveDate> = self.parsed("birth_date", cells)?;
-        let age = self.parsed("age_band", cells)?.or_else(|| born.map(|born| AgeBand::of(born, self.today))).unwrap_or(AgeBand::Unknown);
-        let (joined, followers) = (self.time("joined", cells)?, self.parsed("followers", cells)?);
-        let interests = self.tags("interests", cells).into_iter().map(|topic| Interest { topic, origin: InterestOrigin::Declared }).collect();
-        let [handle, country, region, language] = ["handle", "country", "region", "language"].map(|name| self.cell(name, cells).and_then(normalize::short));
+        let born: Option<NaiveDate> = self.parsed(Field::BirthDate, cells)?;
+        let age = self.parsed(Field::AgeBand, cells)?.or_else(|| born.map(|born| AgeBand::of(born, self.today))).unwrap_or(AgeBand::Unknown);
+        let (joined, followers) = (self.time(Field::Joined, cells)?, self.parsed(Field::Followers, cells)?);
+        let interests = self.tags(Field::Interests, cells).into_iter().map(|topic| Interest { topic, origin: InterestOrigin::Declared }).collect();
+        let [handle, country, region, language] = [Field::Handle, Field::Country, Field::Region, Field::Language].map(|field| self.cell(field, cells).and_then(normalize::short));
         let owner = self.owner(cells)?;
         let account = |key: &AccountKey| SubjectRecord { account: key.clone(), handle, country, region, age, language, joined, followers, interests };
         match owner.checked_sub(self.named).and_then(|here| usize::try_from(here).ok()).and_then(|i| self.subjects.get_mut(i)) {
             Some(subject) => *subject = account(&subject.account),
             // Taken already: what comes later corrects it.
             None => {
-                let native_id = self.cell("account", cells).and_then(normalize::native_key).ok_or("no account")?;
+                let native_id = self.cell(Field::Account, cells).and_then(normalize::native_key).ok_or("no account")?;
                 self.subjects.push(account(&AccountKey { platform: self.platform, native_id }));
             }
         }
