@@ -24,6 +24,8 @@ impl ControlPlane {
     /// # Errors
     /// A conflict while somebody else has it.
     pub fn lake_lock(&self) -> Result<LakeLock, Error> {
+        // A store that is behind would take newer files for garbage.
+        self.inner.store.check_unlocked()?;
         let fault = |e: std::io::Error| Fault::new("locking the lake", e);
         let lock = File::create(self.inner.dir.join("lake.lock")).map_err(fault)?;
         match lock.try_lock() {

@@ -75,6 +75,9 @@ pub(crate) enum Command {
     /// The tamper-evident log.
     #[command(subcommand)]
     Audit(Audit),
+    /// Copies of a deployment.
+    #[command(subcommand)]
+    Backup(Backup),
     /// Serve health checks and the public log over HTTP.
     Serve(Serve),
     /// Print completions for a shell.
@@ -414,6 +417,15 @@ pub(crate) enum Audit {
     Prove {
         /// Its index, from 0.
         entry: u64,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Backup {
+    /// Copy store, lake, keys and log into a new folder, while the deployment is in use.
+    Create {
+        /// The folder; must not be there.
+        folder: PathBuf,
     },
 }
 

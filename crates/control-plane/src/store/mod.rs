@@ -4,12 +4,14 @@ mod migrate;
 mod row_text;
 
 use std::path::Path;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use domain::{Fault, Timestamp};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Sqlite, Transaction};
 
+use crate::Error;
 use crate::error::{store_fault, unreadable};
 
 pub(crate) use row_text::{RECORDED, row_text, row_texts};
@@ -28,6 +30,8 @@ const BUSY: Duration = Duration::from_secs(30);
 pub(crate) struct Store {
     writer: SqlitePool,
     reader: SqlitePool,
+    /// Why nothing may be written, if so.
+    locked: OnceLock<String>,
 }
 
 impl Store {
@@ -44,12 +48,30 @@ impl Store {
         let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(store_fault)?;
         migrate::migrate(&writer).await?;
         let reader = SqlitePoolOptions::new().max_connections(READERS).connect_with(options).await.map_err(store_fault)?;
-        Ok(Self { writer, reader })
+        Ok(Self { writer, reader, locked: OnceLock::new() })
     }
 
-    /// Begins a write.
-    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Sqlite>, Fault> {
-        self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(store_fault)
+    /// Begins a write; a conflict when the store is locked.
+    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Sqlite>, Error> {
+        self.check_unlocked()?;
+        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(store_fault)?)
+    }
+
+    /// Lets nothing be written any more.
+    pub(crate) fn lock(&self, why: String) {
+        // The first reason is as good as the second.
+        let _ = self.locked.set(why);
+    }
+
+    /// A conflict when the store is locked.
+    pub(crate) fn check_unlocked(&self) -> Result<(), Error> {
+        self.locked.get().map_or(Ok(()), |why| Err(Error::Conflict(why.clone())))
+    }
+
+    /// Writes a copy of the store as it is now, whole and without deleted bytes.
+    pub(crate) async fn copy_to(&self, path: &str) -> Result<(), Fault> {
+        sqlx::query("VACUUM INTO ?").bind(path).execute(&self.reader).await.map_err(store_fault)?;
+        Ok(())
     }
 
     /// Begins a read of one consistent state.

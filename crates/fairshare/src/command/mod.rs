@@ -2,6 +2,7 @@
 
 mod agreement;
 mod audit;
+mod backup;
 mod budget;
 mod consent;
 mod decide;
@@ -89,6 +90,7 @@ async fn on_deployment(command: Command, deployment: &Deployment, format: Format
                 Command::Decide(args) => decide::decide(args, deployment, format).await?,
                 Command::Budget(args) => budget::budget(args, deployment, format).await?,
                 Command::Release(args) => release::release(args, deployment, format).await?,
+                Command::Backup(args) => backup::backup(args, deployment, format).await?,
                 Command::Audit(args) => audit::audit(args, deployment, format).await?,
                 Command::Serve(args) => serve(args.listen, deployment).await?,
                 Command::Init(_)

@@ -242,3 +242,44 @@ fn two_processes_share_a_deployment() {
     assert_eq!(d.ok(&["release", "list"])["releases"].as_array().unwrap().len(), 12);
     assert_eq!(d.ok(&["audit", "verify"])["verified"], true);
 }
+
+/// A backup that is put back into a deployment whose log went on is locked: nothing is answered, spent
+/// or chosen with it, and the published log stays as it is.
+#[test]
+fn a_restored_backup_that_is_behind_its_log_is_locked() {
+    let d = Deployment::new().with_partner("9");
+    d.ok(&["import", &repository("samples/exports/forum")]);
+    d.everybody_gives(50, "aggregate_statistics");
+    d.query(&["--rho", "0.1"], "SELECT count(*) AS n FROM activity");
+    let backup = tempfile::tempdir().unwrap();
+    let folder = backup.path().join("copy");
+    d.ok(&["backup", "create", folder.to_str().unwrap()]);
+    // A copy by itself is whole and usable.
+    let copied = Command::new(env!("CARGO_BIN_EXE_fairshare")).arg("--data").arg(&folder).args(["--json", "audit", "verify"]).output().unwrap();
+    assert!(copied.status.success(), "{}", String::from_utf8_lossy(&copied.stderr));
+    // Life goes on: a withdrawal and a release.
+    d.ok(&["consent", "record", "--subject", "3", "--partner", "acme", "--purpose", "aggregate_statistics", "--action", "withdraw", "--notice", "acme"]);
+    d.query(&["--rho", "0.2"], "SELECT sum(word_count) AS n FROM activity");
+    let checkpoint = std::fs::read(d.path().join("log/checkpoint")).unwrap();
+    for name in ["control.sqlite-wal", "control.sqlite-shm"] {
+        let _ = std::fs::remove_file(d.path().join(name));
+    }
+    std::fs::copy(folder.join("control.sqlite"), d.path().join("control.sqlite")).unwrap();
+    let files = || std::fs::read_dir(d.path().join("lake/activity")).unwrap().count();
+    let before = files();
+    for command in [
+        vec!["lake", "sweep"],
+        vec!["query", "--partner", "acme", "--purpose", "aggregate_statistics", "SELECT count(*) AS n FROM activity"],
+        vec!["consent", "record", "--subject", "3", "--partner", "acme", "--purpose", "aggregate_statistics", "--action", "give", "--notice", "acme"],
+        vec!["import", &repository("samples/exports/forum")],
+        vec!["subject", "erase", "4"],
+        vec!["audit", "checkpoint"],
+    ] {
+        assert!(d.fails(7, &command).contains("locked"), "{command:?}");
+    }
+    assert_eq!(std::fs::read(d.path().join("log/checkpoint")).unwrap(), checkpoint);
+    assert_eq!(files(), before);
+    assert_eq!(d.run(&["audit", "verify"]).status.code(), Some(6));
+    // What can be read still can.
+    d.ok(&["budget", "show"]);
+}

@@ -1,0 +1,56 @@
+//! `fairshare backup`: copies of a deployment.
+
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use serde_json::json;
+
+use crate::cli::Backup;
+use crate::deployment::Deployment;
+use crate::output::{Format, object};
+
+pub(crate) async fn backup(args: Backup, deployment: &Deployment, format: Format) -> anyhow::Result<ExitCode> {
+    let Backup::Create { folder } = args;
+    if folder.exists() {
+        bail!("{} is there already; name a new folder", folder.display());
+    }
+    fs::create_dir_all(&folder).with_context(|| format!("making the folder {}", folder.display()))?;
+    // Nothing changes the lake while it is copied; choices and releases go on.
+    let _lock = deployment.control.lake_lock()?;
+    // The store first: the log that is copied after it may know more, never less.
+    deployment.control.backup_store(&folder.join("control.sqlite")).await?;
+    let mut bytes = fs::metadata(folder.join("control.sqlite"))?.len();
+    let head = deployment.control.snapshot_head().await?;
+    for file in head.iter().flat_map(|head| head.manifest.tables.values().flatten()) {
+        bytes += copy(&deployment.folder.join("lake").join(&file.path), &folder.join("lake").join(&file.path))?;
+    }
+    for part in ["keys", "rejects"] {
+        bytes += copy_all(&deployment.folder.join(part), &folder.join(part))?;
+    }
+    object(format, &json!({ "schema": 1, "folder": folder, "bytes": bytes, "snapshot": head.map(|h| h.id) }))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn copy(from: &Path, to: &Path) -> anyhow::Result<u64> {
+    let doing = || format!("copying {} to {}", from.display(), to.display());
+    if let Some(folder) = to.parent() {
+        fs::create_dir_all(folder).with_context(doing)?;
+    }
+    let bytes = fs::copy(from, to).with_context(doing)?;
+    fs::File::open(to).and_then(|file| file.sync_all()).with_context(doing)?;
+    Ok(bytes)
+}
+
+fn copy_all(from: &Path, to: &Path) -> anyhow::Result<u64> {
+    if !from.is_dir() {
+        return Ok(0);
+    }
+    let mut bytes = 0;
+    for entry in fs::read_dir(from).with_context(|| format!("reading {}", from.display()))? {
+        let entry = entry?;
+        bytes += copy(&entry.path(), &to.join(entry.file_name()))?;
+    }
+    Ok(bytes)
+}
