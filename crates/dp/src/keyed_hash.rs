@@ -6,7 +6,7 @@
 
 use std::hash::Hasher;
 
-use siphasher::sip128::{Hasher128, SipHasher24};
+use siphasher::sip::SipHasher24;
 
 /// The secret of one window. Has no way to be printed.
 #[derive(Clone)]
@@ -31,8 +31,7 @@ impl BoundingKey {
         let mut hasher = SipHasher24::new_with_key(&self.0);
         hasher.write(b"group");
         hasher.write(group);
-        let hash = hasher.finish128();
-        GroupTag(hash.h1, hash.h2)
+        GroupTag(hasher.finish())
     }
 
     /// The rank of a person's group: the smallest ranks survive.
@@ -42,15 +41,12 @@ impl BoundingKey {
     /// one person's rows, so that sensitivity bounds hold with certainty.
     #[must_use]
     pub fn rank(&self, subject: u32, group: GroupTag) -> u64 {
-        let mut hasher = SipHasher24::new_with_key(&self.0);
-        hasher.write_u32(subject);
-        hasher.write_u64(group.0);
-        hasher.write_u64(group.1);
-        hasher.finish()
+        let mut input = [0; 12];
+        input.iter_mut().zip(subject.to_le_bytes().into_iter().chain(group.0.to_le_bytes())).for_each(|(to, from)| *to = from);
+        SipHasher24::new_with_key(&self.0).hash(&input)
     }
 }
 
-/// A group under one key: 128 bits, so that no two groups of a question are taken for one another;
-/// even then only the draw would suffer, never a bound.
+/// A group under one key. Two groups with one tag are drawn alike; no bound depends on that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct GroupTag(u64, u64);
+pub struct GroupTag(u64);

@@ -8,6 +8,7 @@
 use std::ops::Range;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
+use datafusion::arrow::buffer::{NullBuffer, ScalarBuffer};
 use datafusion::arrow::datatypes::{Float64Type, UInt32Type};
 use domain::catalog::Table;
 use domain::question::{Aggregate, Plan, Value, encode_key};
@@ -62,13 +63,14 @@ pub(super) struct Grouped {
     matches: Option<Vec<bool>>,
     /// Empty without `GROUP BY`: all rows are in group 0.
     groups: Vec<u32>,
-    sums: Vec<Option<Summed>>,
+    /// Summed columns with the place of their aggregate.
+    sums: Vec<(usize, Summed)>,
 }
 
-/// A summed column of a batch.
+/// A summed column of a batch, in grid units.
 enum Summed {
-    Counts(ArrayRef),
-    Floats(ArrayRef),
+    Counts { values: ScalarBuffer<u32>, known: Option<NullBuffer>, denominator: i128 },
+    Floats { values: ScalarBuffer<f64>, known: Option<NullBuffer>, aggregate: Aggregate },
 }
 
 /// The current person.
@@ -76,12 +78,14 @@ enum Summed {
 struct Person {
     subject: Option<SubjectId>,
     rows: u32,
-    /// The groups touched, in the order of their first row, and how many rows each has.
-    touched: Vec<(u32, u64)>,
-    /// Sums of the aggregates' columns, `aggregates` per touched group; `None` while only nulls were seen.
-    sums: Vec<Option<i128>>,
-    /// For each group, its place in `touched` + 1; 0 when not touched.
-    places: Vec<u32>,
+    /// The groups touched, in the order of their first row.
+    touched: Vec<u32>,
+    /// For each group, this person's rows in it; 0 when not touched.
+    counts: Vec<u64>,
+    /// Sums of the aggregates' columns, `aggregates` per group.
+    sums: Vec<Sum>,
+    /// Rows of a run that match.
+    matching: Vec<usize>,
 }
 
 fn broken() -> Fault {
@@ -133,7 +137,8 @@ impl<'a> Bounded<'a> {
         self.groups.codes.push(codes);
         self.groups.values.resize(self.groups.values.len() + self.plan.aggregates.len(), 0);
         self.groups.counted.push(false);
-        self.person.places.push(0);
+        self.person.counts.push(0);
+        self.person.sums.resize(self.groups.values.len(), Sum::default());
         Ok(number)
     }
 
@@ -180,55 +185,75 @@ impl<'a> Bounded<'a> {
         }
         self.participants.insert(subject);
         let width = self.plan.aggregates.len();
-        for &(group, _) in &self.person.touched {
-            *self.person.places.get_mut(index(group)).ok_or_else(broken)? = 0;
-        }
-        let mut kept: Vec<usize> = (0..self.person.touched.len()).collect();
+        let touched = std::mem::take(&mut self.person.touched);
         let groups_max = usize::try_from(self.plan.bounds.groups()).unwrap_or(usize::MAX);
-        if kept.len() > groups_max {
+        if touched.len() > groups_max {
             // Which groups survive is drawn by a keyed hash of person and group, ties by the key.
-            let group = |place: &usize| self.person.touched.get(*place).map_or(0, |t| index(t.0));
-            let rank = |place: &usize| self.groups.tags.get(group(place)).map(|tag| self.key.rank(subject.0, *tag));
-            let encoded = |place: &usize| self.groups.encoded.get(group(place));
-            let mut ranked: Vec<(Option<u64>, usize)> = kept.iter().map(|place| (rank(place), *place)).collect();
+            let rank = |group: &u32| self.groups.tags.get(index(*group)).map(|tag| self.key.rank(subject.0, *tag));
+            let encoded = |group: &u32| self.groups.encoded.get(index(*group));
+            let mut ranked: Vec<(Option<u64>, u32)> = touched.iter().map(|group| (rank(group), *group)).collect();
             ranked.select_nth_unstable_by(groups_max - 1, |a, b| a.0.cmp(&b.0).then_with(|| encoded(&a.1).cmp(&encoded(&b.1))));
-            ranked.truncate(groups_max);
-            kept = ranked.into_iter().map(|(_, place)| place).collect();
-        }
-        for place in kept {
-            let &(group, rows) = self.person.touched.get(place).ok_or_else(broken)?;
-            let group = index(group);
-            *self.groups.counted.get_mut(group).ok_or_else(broken)? = true;
-            let values = self.groups.values.get_mut(group * width..(group + 1) * width).ok_or_else(broken)?;
-            let sums = self.person.sums.get(place * width..(place + 1) * width).ok_or_else(broken)?;
-            for ((aggregate, value), sum) in self.plan.aggregates.iter().zip(values).zip(sums) {
-                *value += aggregate.contribution(&self.plan.bounds, rows, *sum);
+            for (_, group) in ranked.iter().take(groups_max) {
+                self.add_group(*group, width)?;
+            }
+        } else {
+            for group in &touched {
+                self.add_group(*group, width)?;
             }
         }
+        for group in &touched {
+            let group = index(*group);
+            *self.person.counts.get_mut(group).ok_or_else(broken)? = 0;
+            self.person.sums.get_mut(group * width..(group + 1) * width).ok_or_else(broken)?.fill(Sum::default());
+        }
+        self.person.touched = touched;
         self.person.touched.clear();
-        self.person.sums.clear();
         Ok(())
     }
 
-    fn add_row(&mut self, batch: &Grouped, row: usize) -> Result<(), Fault> {
-        let width = self.summed.len();
-        let group = if batch.groups.is_empty() { 0 } else { *batch.groups.get(row).ok_or_else(broken)? };
-        let place = self.person.places.get_mut(index(group)).ok_or_else(broken)?;
-        if *place == 0 {
-            self.person.touched.push((group, 0));
-            self.person.sums.resize(self.person.sums.len() + width, None);
-            *place = u32::try_from(self.person.touched.len()).map_err(|_| broken())?;
-        }
-        let place = index(*place) - 1;
-        self.person.touched.get_mut(place).ok_or_else(broken)?.1 += 1;
-        for (at, (aggregate, summed)) in self.plan.aggregates.iter().zip(&batch.sums).enumerate() {
-            let Some(x) = summed.as_ref().and_then(|s| s.grid_value(row, aggregate)) else { continue };
-            let sum = self.person.sums.get_mut(place * width + at).ok_or_else(broken)?;
-            // At most ROWS_AT_SCAN values below 2^63: far from the ends of i128.
-            *sum = Some(sum.unwrap_or(0) + x);
+    /// Adds what the current person has in one group.
+    fn add_group(&mut self, group: u32, width: usize) -> Result<(), Fault> {
+        let group = index(group);
+        let rows = *self.person.counts.get(group).ok_or_else(broken)?;
+        *self.groups.counted.get_mut(group).ok_or_else(broken)? = true;
+        let values = self.groups.values.get_mut(group * width..(group + 1) * width).ok_or_else(broken)?;
+        let sums = self.person.sums.get(group * width..(group + 1) * width).ok_or_else(broken)?;
+        for ((aggregate, value), sum) in self.plan.aggregates.iter().zip(values).zip(sums) {
+            *value += aggregate.contribution(&self.plan.bounds, rows, sum.known.then_some(sum.value));
         }
         Ok(())
     }
+
+    /// Counts rows of the current person, column by column.
+    fn add_rows(&mut self, batch: &Grouped, rows: impl Iterator<Item = usize> + Clone) -> Result<(), Fault> {
+        let width = self.summed.len();
+        let group_of = |row: usize| if batch.groups.is_empty() { 0 } else { batch.groups.get(row).map_or(usize::MAX, |g| index(*g)) };
+        for row in rows.clone() {
+            let group = group_of(row);
+            let count = self.person.counts.get_mut(group).ok_or_else(broken)?;
+            if *count == 0 {
+                self.person.touched.push(u32::try_from(group).map_err(|_| broken())?);
+            }
+            *count += 1;
+        }
+        for (place, summed) in &batch.sums {
+            for row in rows.clone() {
+                let Some(x) = summed.grid_value(row) else { continue };
+                let sum = self.person.sums.get_mut(group_of(row) * width + place).ok_or_else(broken)?;
+                // At most ROWS_AT_SCAN values below 2^63: far from the ends of i128.
+                sum.value += x;
+                sum.known = true;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A sum that knows whether anything but nulls went into it.
+#[derive(Clone, Copy, Default)]
+struct Sum {
+    value: i128,
+    known: bool,
 }
 
 fn index(number: u32) -> usize {
@@ -245,7 +270,9 @@ impl Visitor for Bounded<'_> {
     fn batch(&mut self, columns: &[ArrayRef], rows: usize) -> Result<Grouped, Fault> {
         let matches = self.mask.as_mut().map(|mask| mask.matches(columns, rows)).transpose()?;
         let groups = if self.plan.keys.is_empty() { Vec::new() } else { self.groups_of(columns)? };
-        let sums = self.summed.iter().map(|column| column.map(|c| Summed::of(c.array(columns)?)).transpose()).collect::<Result<_, _>>()?;
+        let summed = self.summed.iter().zip(&self.plan.aggregates).enumerate();
+        let sums = summed.filter_map(|(place, (column, aggregate))| Some((place, (*column)?, aggregate)));
+        let sums = sums.map(|(place, column, aggregate)| Ok((place, Summed::of(column.array(columns)?, aggregate)?))).collect::<Result<_, Fault>>()?;
         Ok(Grouped { matches, groups, sums })
     }
 
@@ -254,39 +281,53 @@ impl Visitor for Bounded<'_> {
             self.finish_person()?;
             self.person.subject = Some(subject);
         }
-        for row in rows {
-            if batch.matches.as_ref().is_some_and(|m| m.get(row) != Some(&true)) {
-                continue;
+        // The lake's order of a person's rows is a function of those rows, so that "the first" means the
+        // same whatever else the lake holds.
+        let room = index(self.plan.bounds.rows_at_scan().saturating_sub(self.person.rows));
+        let taken = match &batch.matches {
+            None => {
+                let rows = rows.take(room);
+                let taken = rows.len();
+                self.add_rows(batch, rows)?;
+                taken
             }
-            // The lake's order of a person's rows is a function of those rows, so that "the first"
-            // means the same whatever else the lake holds.
-            if self.person.rows >= self.plan.bounds.rows_at_scan() {
-                break;
+            Some(matches) => {
+                let mut matching = std::mem::take(&mut self.person.matching);
+                matching.clear();
+                matching.extend(rows.filter(|row| matches.get(*row) == Some(&true)).take(room));
+                self.add_rows(batch, matching.iter().copied())?;
+                let taken = matching.len();
+                self.person.matching = matching;
+                taken
             }
-            self.person.rows += 1;
-            self.add_row(batch, row)?;
-        }
+        };
+        self.person.rows = self.person.rows.saturating_add(u32::try_from(taken).unwrap_or(u32::MAX));
         Ok(())
     }
 }
 
 impl Summed {
-    fn of(array: &ArrayRef) -> Result<Self, Fault> {
-        if array.as_primitive_opt::<UInt32Type>().is_some() {
-            Ok(Self::Counts(array.clone()))
-        } else if array.as_primitive_opt::<Float64Type>().is_some() {
-            Ok(Self::Floats(array.clone()))
+    fn of(array: &ArrayRef, aggregate: &Aggregate) -> Result<Self, Fault> {
+        let known = array.nulls().cloned();
+        if let Some(array) = array.as_primitive_opt::<UInt32Type>() {
+            Ok(Self::Counts { values: array.values().clone(), known, denominator: i128::from(aggregate.denominator()) })
+        } else if let Some(array) = array.as_primitive_opt::<Float64Type>() {
+            Ok(Self::Floats { values: array.values().clone(), known, aggregate: aggregate.clone() })
         } else {
             Err(Fault::broken("a sum over something that is no number"))
         }
     }
 
     /// One value in grid units; `None` for null.
-    fn grid_value(&self, row: usize, aggregate: &Aggregate) -> Option<i128> {
+    #[inline]
+    fn grid_value(&self, row: usize) -> Option<i128> {
+        let (Self::Counts { known, .. } | Self::Floats { known, .. }) = self;
+        if known.as_ref().is_some_and(|known| known.is_null(row)) {
+            return None;
+        }
         match self {
-            Self::Counts(array) if array.is_valid(row) => Some(i128::from(array.as_primitive::<UInt32Type>().value(row)) * i128::from(aggregate.denominator())),
-            Self::Floats(array) if array.is_valid(row) => aggregate.grid_value(&Value::Float(array.as_primitive::<Float64Type>().value(row))),
-            Self::Counts(_) | Self::Floats(_) => None,
+            Self::Counts { values, denominator, .. } => values.get(row).map(|x| i128::from(*x) * denominator),
+            Self::Floats { values, aggregate, .. } => values.get(row).and_then(|x| aggregate.grid_value(&Value::Float(*x))),
         }
     }
 }

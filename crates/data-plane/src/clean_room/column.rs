@@ -137,22 +137,30 @@ impl Coder {
     }
 
     fn of_bytes(&mut self, array: &UInt8Array, value: impl Fn(u8) -> Result<Value, Fault>) -> Result<Vec<u32>, Fault> {
-        let mut codes = Vec::with_capacity(array.len());
-        for (row, &byte) in array.values().iter().enumerate() {
-            if array.is_null(row) {
-                codes.push(self.number_of_null()?);
-                continue;
+        // Which bytes occur is found first, so that the second pass is a table alone.
+        let mut occurs = [false; 256];
+        match array.nulls() {
+            None => array.values().iter().for_each(|byte| occurs.get_mut(usize::from(*byte)).into_iter().for_each(|o| *o = true)),
+            Some(nulls) => {
+                array.values().iter().zip(nulls).filter(|(_, known)| *known).for_each(|(byte, _)| occurs.get_mut(usize::from(*byte)).into_iter().for_each(|o| *o = true));
             }
-            let mut code = self.bytes.get(usize::from(byte)).copied().unwrap_or(NEW);
-            if code == NEW {
-                code = self.number(value(byte)?)?;
-                if let Some(known) = self.bytes.get_mut(usize::from(byte)) {
-                    *known = code;
-                }
-            }
-            codes.push(code);
         }
-        Ok(codes)
+        for (byte, _) in (0..=u8::MAX).zip(occurs).filter(|(_, occurs)| *occurs) {
+            if self.bytes.get(usize::from(byte)) == Some(&NEW) {
+                let code = self.number(value(byte)?)?;
+                self.bytes.get_mut(usize::from(byte)).into_iter().for_each(|known| *known = code);
+            }
+        }
+        let code = |byte: u8| self.bytes.get(usize::from(byte)).copied().unwrap_or(NEW);
+        match array.nulls() {
+            None => Ok(array.values().iter().map(|byte| code(*byte)).collect()),
+            Some(nulls) => {
+                let nulls = nulls.clone();
+                let null = self.number_of_null()?;
+                let code = |byte: u8| self.bytes.get(usize::from(byte)).copied().unwrap_or(NEW);
+                Ok(array.values().iter().zip(&nulls).map(|(byte, known)| if known { code(*byte) } else { null }).collect())
+            }
+        }
     }
 
     fn of_numbers(&mut self, numbers: impl ExactSizeIterator<Item = Option<i64>>, value: impl Fn(i64) -> Result<Value, Fault>) -> Result<Vec<u32>, Fault> {
@@ -201,10 +209,12 @@ impl Coder {
         }
         let null = if array.null_count() > 0 { self.number_of_null()? } else { NEW };
         let numbers = self.dictionary.as_ref().map_or(&[] as &[u32], |(_, numbers)| numbers);
-        let code = |key: i32| usize::try_from(key).ok().and_then(|k| numbers.get(k)).copied().ok_or_else(broken);
-        match array.nulls() {
-            None => array.keys().values().iter().map(|&key| code(key)).collect(),
-            Some(_) => array.keys().iter().map(|key| key.map_or(Ok(null), code)).collect(),
-        }
+        // A key beyond the dictionary cannot be; it would have no number, and the row no group.
+        let code = |key: &i32| usize::try_from(*key).ok().and_then(|k| numbers.get(k)).copied().unwrap_or(NEW);
+        let keys = array.keys();
+        Ok(match keys.nulls() {
+            None => keys.values().iter().map(code).collect(),
+            Some(nulls) => keys.values().iter().zip(nulls).map(|(key, known)| if known { code(key) } else { null }).collect(),
+        })
     }
 }

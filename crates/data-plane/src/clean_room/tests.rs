@@ -18,9 +18,9 @@ use testkit::{Generator, Reference, ReferenceAnswer, ZeroNoise, env_seed, rows};
 use super::*;
 
 /// Triples of data, question and removed person that one run checks.
-const TRIPLES: u64 = 520;
+const TRIPLES: u64 = 2_000;
 /// Questions and people that share one data set.
-const PER_DATA: u64 = 4;
+const PER_DATA: u64 = 10;
 
 /// A lake with one snapshot, laid out at random.
 struct World {
@@ -35,7 +35,7 @@ impl World {
     fn lay_out(arrivals: &[Arrival], rng: &mut ChaCha20Rng) -> Self {
         let folder = tempfile::tempdir().unwrap();
         // Buckets of few people, so that there are many files.
-        let lake = ParquetLake::with_bucket_size(folder.path(), rng.random_range(1..300));
+        let lake = ParquetLake::with_bucket_size(folder.path(), rng.random_range(30..400));
         let imports = rng.random_range(1..4_usize);
         let mut manifest = None;
         for part in 0..imports {

@@ -20,7 +20,7 @@ use super::append::arriving;
 pub(super) const FOLDER: &str = "arriving";
 
 /// Bytes of rows that are kept in memory before they become a run on disk.
-const MEMORY: usize = 64 << 20;
+const MEMORY: usize = 32 << 20;
 
 /// The rows of one table.
 struct Arriving {

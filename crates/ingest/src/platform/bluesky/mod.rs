@@ -22,7 +22,7 @@ use crate::{IngestError, limits};
 use event::{Commit, Event, Operation, Record};
 
 /// Acts in one batch.
-const BATCH: usize = 32 * 1024;
+const BATCH: usize = 16 * 1024;
 
 /// Whether a file holds such events: its first line says.
 pub(crate) fn recognizes(path: &Path) -> Result<bool, IngestError> {

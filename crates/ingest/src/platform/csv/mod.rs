@@ -43,7 +43,7 @@ use mapping::{MappedTable, Mapping};
 use rows::Rows;
 
 /// Rows in one batch.
-const BATCH: usize = 64 * 1024;
+const BATCH: usize = 16 * 1024;
 
 /// The mapping that lies beside a CSV file.
 pub(crate) fn sibling_mapping(path: &Path) -> PathBuf {

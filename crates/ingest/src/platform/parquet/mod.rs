@@ -25,7 +25,7 @@ use crate::normalize::{self, Rejects};
 use crate::source::{Options, Sink};
 
 /// Rows in one batch.
-const BATCH: usize = 64 * 1024;
+const BATCH: usize = 16 * 1024;
 
 /// Reads one file.
 pub(crate) fn read(path: &Path, mut source: SourceInfo, options: &Options, progress: &dyn Progress, sink: &mut Sink<'_>) -> Result<(), IngestError> {
