@@ -93,8 +93,12 @@ pub(crate) async fn find(connection: &mut SqliteConnection, name: &NoticeName, v
     .bind(version)
     .fetch_optional(connection)
     .await?;
-    let called = || version.map_or_else(|| name.to_string(), |v| format!("{name} v{v}"));
-    notice(&row.ok_or_else(|| Error::NotFound { what: "notice", name: called() })?)
+    notice(&row.ok_or_else(|| not_found(name, version))?)
+}
+
+/// That there is no such notice.
+pub(crate) fn not_found(name: &NoticeName, version: Option<u32>) -> Error {
+    Error::NotFound { what: "notice", name: version.map_or_else(|| name.to_string(), |v| format!("{name} v{v}")) }
 }
 
 fn notice(row: &SqliteRow) -> Result<Notice, Error> {

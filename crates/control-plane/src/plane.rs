@@ -13,6 +13,7 @@ use sqlx::Row;
 use crate::Error;
 use crate::accounting::Seal;
 use crate::audit::AuditWriter;
+use crate::consent::Group;
 use crate::store::{Store, from_i64, time_text, to_i64};
 
 /// Keys of a deployment. Has no way to be printed.
@@ -51,6 +52,7 @@ pub(crate) struct Inner {
     pub(crate) signer: Signer,
     pub(crate) bounding: [u8; 32],
     pub(crate) seal: Seal,
+    pub(crate) group: Group,
 }
 
 const STORE_FILE: &str = "control.sqlite";
@@ -68,7 +70,19 @@ impl ControlPlane {
         }
         let signer = signer(&settings.origin, &secrets)?;
         let seal = Seal::new(&secrets.participants);
-        let plane = Self { inner: Arc::new(Inner { dir: dir.to_owned(), store, clock, entropy, origin: settings.origin.clone(), signer, bounding: secrets.bounding, seal }) };
+        let plane = Self {
+            inner: Arc::new(Inner {
+                dir: dir.to_owned(),
+                store,
+                clock,
+                entropy,
+                origin: settings.origin.clone(),
+                signer,
+                bounding: secrets.bounding,
+                seal,
+                group: Group::default(),
+            }),
+        };
         let mut tx = plane.inner.store.begin().await?;
         sqlx::query("INSERT INTO deployment (id, origin, rho_cap, delta_cap, subject_rho_cap, subject_delta_cap, at) VALUES (1, ?, ?, ?, ?, ?, ?)")
             .bind(&settings.origin)
@@ -102,7 +116,7 @@ impl ControlPlane {
         let origin: String = origin.ok_or_else(none)?.try_get(0)?;
         let signer = signer(&origin, &secrets)?;
         let seal = Seal::new(&secrets.participants);
-        let plane = Self { inner: Arc::new(Inner { dir: dir.to_owned(), store, clock, entropy, origin, signer, bounding: secrets.bounding, seal }) };
+        let plane = Self { inner: Arc::new(Inner { dir: dir.to_owned(), store, clock, entropy, origin, signer, bounding: secrets.bounding, seal, group: Group::default() }) };
         if let Some(why) = plane.behind_its_log().await? {
             plane.inner.store.lock(why);
         } else {

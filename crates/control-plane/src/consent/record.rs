@@ -6,7 +6,7 @@ use domain::audit::EntryKind;
 use domain::consent::{ConsentAction, ConsentEvent, ConsentKey, ConsentMethod, ConsentState, Facts, permitted};
 use domain::notice::{Notice, NoticeRef};
 use domain::subject::{AgeBand, SubjectStatus};
-use domain::{Fault, Refusal, RefusalCode, SubjectId};
+use domain::{Refusal, RefusalCode, SubjectId};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
@@ -39,45 +39,50 @@ pub struct Receipt {
 }
 
 impl ControlPlane {
-    /// Records choices, all or none.
-    ///
-    /// # Guarantee
-    /// When it returns, the choices are durable, and every release that starts afterwards honours them:
-    /// the ledger, the state and the permitted bitmaps change in one transaction, and a release reads
-    /// the bitmaps in the transaction that pays for it. A withdrawal is never refused for its content.
+    /// Writes requests in one transaction, each all or none; gives what became of each.
     ///
     /// # Errors
-    /// Not found for an unknown person or notice; a refusal for a yes that the notice did not ask for.
-    pub async fn consent_record(&self, choices: &[Choice]) -> Result<Vec<Receipt>, Error> {
+    /// When nothing was written.
+    pub(super) async fn write_choices(&self, requests: &[&[Choice]]) -> Result<Vec<Result<Vec<Receipt>, Error>>, Error> {
         let at = self.now();
         let mut tx = self.inner.store.begin().await?;
         let before = Self::consent_seq(&mut tx).await?;
-        let mut known = Known::read(&mut tx, choices).await?;
+        let mut known = Known::read(&mut tx, requests).await?;
         let mut permitted_sets = PermittedWriter::default();
-        let (mut events, mut receipts) = (Vec::with_capacity(choices.len()), Vec::with_capacity(choices.len()));
-        for (seq, Choice { key, action, notice, method }) in (before + 1..).zip(choices) {
-            check(*action, key, known.notice(notice)?)?;
-            let (status, age) = known.facts(key.subject)?;
-            let consent = known.choose(key, *action, seq);
-            permitted_sets.set(&mut tx, &key.partner, key.purpose, key.subject, permitted(Facts { status, age, consent }, key.purpose)).await?;
-            events.push((seq, key.subject, &key.partner, key.purpose, action, &notice.name, notice.version, method));
-            receipts.push(Receipt { event: ConsentEvent { seq, key: key.clone(), action: *action, notice: notice.clone(), method: *method, at }, entry: 0 });
+        let (mut events, mut written, mut seq) = (Vec::new(), Vec::with_capacity(requests.len()), before);
+        for request in requests {
+            if let Err(error) = known.check(request) {
+                written.push(Err(error));
+                continue;
+            }
+            let mut receipts = Vec::with_capacity(request.len());
+            for Choice { key, action, notice, method } in *request {
+                seq += 1;
+                let (status, age) = known.facts(key.subject)?;
+                let consent = known.choose(key, *action, seq);
+                permitted_sets.set(&mut tx, &key.partner, key.purpose, key.subject, permitted(Facts { status, age, consent }, key.purpose)).await?;
+                events.push((seq, key.subject, &key.partner, key.purpose, action, &notice.name, notice.version, method));
+                receipts.push(Receipt { event: ConsentEvent { seq, key: key.clone(), action: *action, notice: notice.clone(), method: *method, at }, entry: 0 });
+            }
+            written.push(Ok(receipts));
         }
-        let Some(last) = receipts.last().map(|r| r.event.seq) else { return Ok(receipts) };
+        if events.is_empty() {
+            return Ok(written);
+        }
         sqlx::query("INSERT INTO consent_event (id, subject_id, partner, purpose, action, notice, notice_version, method, at) SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, ?2 FROM json_each(?1)")
             .bind(json_rows(&events)?)
             .bind(time_text(at))
             .execute(&mut *tx)
             .await?;
         known.write(&mut tx).await?;
-        sqlx::query("UPDATE counter SET value = ? WHERE name = 'consent'").bind(to_i64(last)?).execute(&mut *tx).await?;
+        sqlx::query("UPDATE counter SET value = ? WHERE name = 'consent'").bind(to_i64(seq)?).execute(&mut *tx).await?;
         permitted_sets.finish(&mut tx).await?;
         let mut audit = AuditWriter::begin(&mut tx, &self.inner).await?;
-        let entry = audit.append_all(&mut tx, EntryKind::ConsentRecorded, "consent_event", to_i64(before + 1)?..=to_i64(last)?).await?;
+        let entry = audit.append_all(&mut tx, EntryKind::ConsentRecorded, "consent_event", to_i64(before + 1)?..=to_i64(seq)?).await?;
         audit.finish(&mut tx).await?;
         tx.commit().await?;
-        receipts.iter_mut().zip(entry..).for_each(|(receipt, entry)| receipt.entry = entry);
-        Ok(receipts)
+        written.iter_mut().flatten().flatten().zip(entry..).for_each(|(receipt, entry)| receipt.entry = entry);
+        Ok(written)
     }
 
     /// What the ledger says now.
@@ -111,14 +116,22 @@ struct Known {
 }
 
 impl Known {
-    async fn read(tx: &mut SqliteConnection, choices: &[Choice]) -> Result<Self, Error> {
+    async fn read(tx: &mut SqliteConnection, requests: &[&[Choice]]) -> Result<Self, Error> {
         let mut known = Self { notices: BTreeMap::new(), facts: HashMap::new(), states: BTreeMap::new(), changed: BTreeMap::new() };
-        for Choice { notice, .. } in choices {
+        let choices = || requests.iter().flat_map(|request| request.iter());
+        for Choice { notice, .. } in choices() {
             if !known.notices.contains_key(notice) {
-                known.notices.insert(notice.clone(), crate::notice::find(tx, &notice.name, Some(notice.version)).await?);
+                match crate::notice::find(tx, &notice.name, Some(notice.version)).await {
+                    Ok(found) => {
+                        known.notices.insert(notice.clone(), found);
+                    }
+                    // Said to whoever names it, in `check`.
+                    Err(Error::NotFound { .. }) => {}
+                    Err(error) => return Err(error),
+                }
             }
         }
-        let people: BTreeSet<SubjectId> = choices.iter().map(|c| c.key.subject).collect();
+        let people: BTreeSet<SubjectId> = choices().map(|c| c.key.subject).collect();
         let rows = sqlx::query("SELECT s.subject_id, s.status, s.age_band FROM json_each(?) j CROSS JOIN subject s ON s.subject_id = j.value")
             .bind(json_rows(&people)?)
             .fetch_all(&mut *tx)
@@ -126,7 +139,7 @@ impl Known {
         for row in rows {
             known.facts.insert(SubjectId(row.try_get(0)?), (parse_word(row.try_get(1)?)?, parse_word(row.try_get(2)?)?));
         }
-        let keys: BTreeSet<_> = choices.iter().map(|c| (c.key.subject, &c.key.partner, c.key.purpose)).collect();
+        let keys: BTreeSet<_> = choices().map(|c| (c.key.subject, &c.key.partner, c.key.purpose)).collect();
         let rows = sqlx::query("SELECT s.subject_id, s.partner, s.purpose, s.state FROM json_each(?) j CROSS JOIN consent_state s ON s.subject_id = j.value ->> 0 AND s.partner = j.value ->> 1 AND s.purpose = j.value ->> 2")
             .bind(json_rows(&keys)?)
             .fetch_all(tx)
@@ -138,8 +151,14 @@ impl Known {
         Ok(known)
     }
 
-    fn notice(&self, notice: &NoticeRef) -> Result<&Notice, Fault> {
-        self.notices.get(notice).ok_or_else(|| Fault::broken("a notice that was not read"))
+    /// Whether all of a request can be recorded.
+    fn check(&self, request: &[Choice]) -> Result<(), Error> {
+        for Choice { key, action, notice, .. } in request {
+            let found = self.notices.get(notice).ok_or_else(|| crate::notice::not_found(&notice.name, Some(notice.version)))?;
+            check(*action, key, found)?;
+            self.facts(key.subject)?;
+        }
+        Ok(())
     }
 
     fn facts(&self, subject: SubjectId) -> Result<(SubjectStatus, AgeBand), Error> {

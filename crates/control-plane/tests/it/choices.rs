@@ -114,3 +114,32 @@ async fn there_is_one_deployment_per_folder() {
     let none = ControlPlane::open(empty.path(), secrets(), world.clock.clone(), Arc::new(SeededEntropy::new(3))).await;
     assert!(matches!(none, Err(Error::NotFound { what: "deployment", .. })));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn choices_at_one_time_share_a_commit_and_a_refused_one_spoils_none() {
+    let world = World::new().await;
+    let people: Vec<u32> = (0..PEOPLE).collect();
+    let tasks: Vec<_> = people
+        .iter()
+        .map(|&person| {
+            let control = world.control.clone();
+            // Every fifth names a notice that is not there.
+            let mut wanted = choice(person, Purpose::AggregateStatistics, ConsentAction::Give);
+            wanted.notice.version = if person % 5 == 0 { 9 } else { 1 };
+            tokio::spawn(async move { control.consent_record(&[wanted]).await })
+        })
+        .collect();
+    let mut seqs = Vec::new();
+    for (person, task) in people.iter().zip(tasks) {
+        match task.await.unwrap() {
+            Ok(receipts) if person % 5 != 0 => seqs.push((receipts[0].event.seq, receipts[0].entry, receipts[0].event.key.subject.0, *person)),
+            Err(Error::NotFound { what: "notice", .. }) if person % 5 == 0 => {}
+            other => panic!("{person}: {other:?}"),
+        }
+    }
+    seqs.sort_unstable();
+    assert!(seqs.iter().all(|(_, _, said, person)| said == person), "a receipt for somebody else");
+    assert_eq!(seqs.iter().map(|s| s.0).collect::<Vec<_>>(), (1..=PEOPLE as u64 * 4 / 5).collect::<Vec<_>>(), "sequence numbers without gaps");
+    assert!(seqs.windows(2).all(|w| w[0].1 + 1 == w[1].1), "one entry each, in order");
+    assert!(world.control.audit_verify(None).await.unwrap().verified);
+}

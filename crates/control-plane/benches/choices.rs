@@ -1,0 +1,170 @@
+//! Acknowledged choices per second, beside bare SQLite with the same settings, batch sizes and disk.
+//!
+//! `cargo bench -p control-plane --bench choices`. Bare SQLite inserts the ledger's row and nothing
+//! else: no state, no bitmap, no entry of the log. Rounds alternate, so that a noisy machine is
+//! noisy for both; the table gives the best round of each, and its CPU time where the system tells.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use control_plane::{Choice, ControlPlane, NewNotice, Secrets, Settings};
+use domain::agreement::PartnerAct;
+use domain::consent::{ConsentAction, ConsentKey, ConsentMethod};
+use domain::lake::{Manifest, Staged};
+use domain::notice::NoticeRef;
+use domain::record::{AccountKey, Counts, NormalizedBatch, SourceInfo, SubjectRecord};
+use domain::subject::AgeBand;
+use domain::{Platform, Purpose, SubjectId};
+use dp::{Cost, Delta};
+use sqlx::SqlitePool;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use testkit::{ManualClock, SeededEntropy};
+
+const PEOPLE: u32 = 100_000;
+const ROUNDS: usize = 3;
+
+fn main() {
+    // `cargo test --benches` runs this too; it has nothing to test.
+    if !std::env::args().any(|a| a == "--bench") {
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads");
+    runtime.block_on(compare());
+}
+
+async fn compare() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let control = deployment(&folder.path().join("deployment")).await;
+    let bare = bare(&folder.path().join("bare.sqlite")).await;
+    println!("| what | bare SQLite, rows/s | acknowledged choices/s | ratio | CPU µs per choice, bare | ours |");
+    println!("| --- | ---: | ---: | ---: | ---: | ---: |");
+    for (name, writers, batch, requests) in
+        [("one writer, one at a time", 1, 1, 3_000), ("16 writers, group commit", 16, 1, 30_000), ("batches of 16", 1, 16, 3_000), ("batches of 1,000", 1, 1_000, 100)]
+    {
+        let (mut best_bare, mut best_ours) = (Speed::default(), Speed::default());
+        for _ in 0..ROUNDS {
+            // Sixteen writers of bare SQLite would wait for one another: it gets the batches that a
+            // perfect group commit would make of them.
+            best_bare = best_bare.better(run_bare(&bare, writers * batch, requests / writers).await);
+            best_ours = best_ours.better(run_ours(&control, writers, batch, requests).await);
+        }
+        println!(
+            "| {name} | {:.0} | {:.0} | {:.2} | {:.1} | {:.1} |",
+            best_bare.per_second,
+            best_ours.per_second,
+            best_ours.per_second / best_bare.per_second,
+            best_bare.cpu_micros,
+            best_ours.cpu_micros
+        );
+    }
+    control.close().await;
+}
+
+#[derive(Default, Clone, Copy)]
+struct Speed {
+    per_second: f64,
+    cpu_micros: f64,
+}
+
+impl Speed {
+    fn of(rows: usize, wall: Duration, cpu: Duration) -> Self {
+        let rows = rows as f64;
+        Self { per_second: rows / wall.as_secs_f64(), cpu_micros: cpu.as_secs_f64() * 1e6 / rows }
+    }
+
+    fn better(self, other: Self) -> Self {
+        if other.per_second > self.per_second { other } else { self }
+    }
+}
+
+/// CPU time of this process so far, where `/proc` tells it.
+fn cpu() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at).and_then(|f| f.parse::<u64>().ok()).unwrap_or(0);
+    // utime and stime, in hundredths of a second.
+    Duration::from_millis((ticks(11) + ticks(12)) * 10)
+}
+
+async fn run_bare(pool: &SqlitePool, batch: usize, commits: usize) -> Speed {
+    let (start, before) = (Instant::now(), cpu());
+    for n in 0..commits {
+        let mut tx = pool.begin_with("BEGIN IMMEDIATE").await.expect("a transaction");
+        for m in 0..batch {
+            sqlx::query("INSERT INTO consent_event (subject_id, partner, purpose, action, notice, notice_version, method, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
+                .bind(i64::try_from((n * batch + m) % PEOPLE as usize).expect("small"))
+                .bind("acme")
+                .bind("aggregate_statistics")
+                .bind("give")
+                .bind("acme")
+                .bind(1)
+                .bind("page")
+                .bind("2026-11-24T10:00:00.000000Z")
+                .execute(&mut *tx)
+                .await
+                .expect("a row");
+        }
+        tx.commit().await.expect("a commit");
+    }
+    Speed::of(batch * commits, start.elapsed(), cpu().saturating_sub(before))
+}
+
+async fn run_ours(control: &ControlPlane, writers: usize, batch: usize, requests: usize) -> Speed {
+    let (start, before) = (Instant::now(), cpu());
+    let each = requests / writers;
+    let tasks = (0..writers).map(|writer| {
+        let control = control.clone();
+        tokio::spawn(async move {
+            for n in 0..each {
+                let first = (writer * each + n) * batch;
+                let choices: Vec<Choice> = (first..first + batch).map(|person| choice(u32::try_from(person).expect("small").wrapping_mul(7_919) % PEOPLE)).collect();
+                control.consent_record(&choices).await.expect("acknowledged");
+            }
+        })
+    });
+    for task in tasks.collect::<Vec<_>>() {
+        task.await.expect("a writer");
+    }
+    Speed::of(each * writers * batch, start.elapsed(), cpu().saturating_sub(before))
+}
+
+fn choice(person: u32) -> Choice {
+    let key = ConsentKey { subject: SubjectId(person), partner: "acme".parse().expect("a name"), purpose: Purpose::AggregateStatistics };
+    Choice { key, action: ConsentAction::Give, notice: NoticeRef { name: "acme".parse().expect("a name"), version: 1 }, method: ConsentMethod::Page }
+}
+
+async fn bare(path: &Path) -> SqlitePool {
+    let options = SqliteConnectOptions::new().filename(path).create_if_missing(true).journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
+    let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.expect("a store");
+    let table = "CREATE TABLE consent_event (id INTEGER PRIMARY KEY, subject_id INTEGER NOT NULL, partner TEXT NOT NULL, purpose TEXT NOT NULL, action TEXT NOT NULL, notice TEXT NOT NULL, notice_version INTEGER NOT NULL, method TEXT NOT NULL, at TEXT NOT NULL) STRICT";
+    sqlx::query(table).execute(&pool).await.expect("a table");
+    pool
+}
+
+async fn deployment(folder: &Path) -> ControlPlane {
+    std::fs::create_dir_all(folder).expect("a folder");
+    let cost = Cost { rho: "100".parse().expect("a price"), delta: Delta::LIFETIME };
+    let settings = Settings { origin: "bench.example/log".into(), lifetime: cost, subject_cap: cost };
+    let secrets = Secrets { log_seed: [1; 32], bounding: [2; 32], participants: [3; 32] };
+    let clock = Arc::new(ManualClock::at("2026-11-24T10:00:00Z"));
+    let control = ControlPlane::create(folder, settings, secrets, clock, Arc::new(SeededEntropy::new(1))).await.expect("a deployment");
+    let source = SourceInfo { path: "people.csv".into(), platform: Platform::Csv, sha256: "00".into(), parser: "csv/1".into() };
+    let subjects = (0..PEOPLE).map(|n| {
+        let mut subject = SubjectRecord::new(AccountKey { platform: Platform::Csv, native_id: format!("p{n}") });
+        subject.age = AgeBand::From25To34;
+        subject
+    });
+    let batch = NormalizedBatch { subjects: subjects.collect(), ..NormalizedBatch::new(source) };
+    let mut import = control.import_begin().await.expect("an import");
+    control.import_assign(&mut import, 0, &batch).await.expect("ids");
+    let staged = Staged { manifest: Manifest { schema: 1, bucket_size: 8_192, tables: std::collections::BTreeMap::new() }, counts: vec![Counts::default()] };
+    control.import_commit(import, &staged).await.expect("a commit");
+    let partner = "acme".parse().expect("a name");
+    control.partner_add(&partner, "A legal person", cost).await.expect("a partner");
+    control.partner_act(&partner, PartnerAct::Approve).await.expect("an approval");
+    let notice =
+        NewNotice { name: "acme".parse().expect("a name"), language: "en".into(), purposes: vec![Purpose::AggregateStatistics], partners: vec![partner], text: "May we?".into() };
+    control.notice_publish(notice).await.expect("a notice");
+    control
+}
