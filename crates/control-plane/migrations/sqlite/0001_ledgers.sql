@@ -117,7 +117,7 @@ CREATE TABLE consent_state (          -- P
     PRIMARY KEY (subject_id, partner, purpose)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE permitted_chunk (        -- P: whom a partner may count for a purpose, 65,536 people a row
+CREATE TABLE permitted_chunk (        -- P: whom a partner may count for a purpose, 4,096 people a row
     partner TEXT NOT NULL,
     purpose TEXT NOT NULL,
     chunk   INTEGER NOT NULL,

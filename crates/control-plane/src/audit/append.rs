@@ -18,10 +18,12 @@ const SALT: usize = 32;
 /// Version of [`EntryBody`].
 const SCHEMA: u32 = 1;
 
-/// Appends entries within one transaction; the tree is read once and written once.
+/// Appends entries within one transaction; the tree is read once, and everything is written at once.
 pub(crate) struct AuditWriter<'a> {
     inner: &'a Inner,
     frontier: Frontier,
+    /// Index, salt, body and leaf of what was appended so far.
+    entries: Vec<(u64, String, String, String)>,
 }
 
 impl<'a> AuditWriter<'a> {
@@ -31,7 +33,7 @@ impl<'a> AuditWriter<'a> {
             Some(row) => Frontier::from_bytes(row.try_get(0)?).map_err(|e| unreadable("the audit tree", e))?,
             None => Frontier::default(),
         };
-        Ok(Self { inner, frontier })
+        Ok(Self { inner, frontier, entries: Vec::new() })
     }
 
     /// Vouches for a recorded row that this transaction has just written; tells the entry's index.
@@ -42,36 +44,36 @@ impl<'a> AuditWriter<'a> {
     /// Vouches for recorded rows that this transaction has just written, one entry each; tells the
     /// index of the first.
     pub(crate) async fn append_all(&mut self, tx: &mut SqliteConnection, kind: EntryKind, table: &'static str, ids: RangeInclusive<i64>) -> Result<u64, Error> {
-        let first = self.frontier.size();
         let rows = row_texts(tx, table, ids.clone()).await?;
+        self.append_texts(kind, table, ids, &rows)
+    }
+
+    /// The same for rows whose texts were read by the statement that wrote them.
+    pub(crate) fn append_texts(&mut self, kind: EntryKind, table: &'static str, ids: RangeInclusive<i64>, rows: &[(i64, String)]) -> Result<u64, Error> {
+        let first = self.frontier.size();
         if !rows.iter().map(|(id, _)| *id).eq(ids) {
             return Err(Fault::broken("an entry about a row that was not written").into());
         }
         let mut salts = vec![0; rows.len() * SALT];
         self.inner.entropy.fill(&mut salts)?;
         let (salts, _) = salts.as_chunks::<SALT>();
-        let mut entries = Vec::with_capacity(rows.len());
-        for ((id, row), salt) in rows.into_iter().zip(salts) {
+        let at = self.inner.clock.now();
+        for ((id, row), salt) in rows.iter().zip(salts) {
             let salt = Salt::from_bytes(*salt);
-            let row = RowRef { table: table.to_owned(), id, digest: row_digest(&salt, row.as_bytes()).to_string() };
-            let body = serde_json::to_string(&EntryBody { schema: SCHEMA, kind, at: self.inner.clock.now(), row }).map_err(|e| Fault::new("writing an audit entry", e))?;
+            let row = RowRef { table: table.to_owned(), id: *id, digest: row_digest(&salt, row.as_bytes()).to_string() };
+            let body = serde_json::to_string(&EntryBody { schema: SCHEMA, kind, at, row }).map_err(|e| Fault::new("writing an audit entry", e))?;
             let leaf = entry_leaf(&salt, body.as_bytes());
-            entries.push((self.frontier.size(), hex::encode(salt.as_bytes()), body, leaf.to_string()));
+            self.entries.push((self.frontier.size(), hex::encode(salt.as_bytes()), body, leaf.to_string()));
             self.frontier.push(leaf);
         }
-        sqlx::query("INSERT INTO audit_entry (id, salt, body, leaf) SELECT value ->> 0, unhex(value ->> 1), value ->> 2, unhex(value ->> 3) FROM json_each(?)")
-            .bind(json_rows(&entries)?)
-            .execute(tx)
-            .await?;
         Ok(first)
     }
 
-    /// Keeps the tree. Must be called before the transaction is committed.
+    /// Writes the entries and the tree. Must be called before the transaction is committed.
     pub(crate) async fn finish(self, tx: &mut SqliteConnection) -> Result<(), Error> {
-        sqlx::query("INSERT INTO audit_tree (id, frontier) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET frontier = excluded.frontier")
-            .bind(self.frontier.to_bytes())
-            .execute(tx)
-            .await?;
+        let write = "INSERT INTO audit_entry (id, salt, body, leaf) SELECT value ->> 0, unhex(value ->> 1), value ->> 2, unhex(value ->> 3) FROM json_each(?); \
+                     INSERT INTO audit_tree (id, frontier) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET frontier = excluded.frontier";
+        sqlx::query(write).bind(json_rows(&self.entries)?).bind(self.frontier.to_bytes()).execute(tx).await?;
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
-//! Whom a partner may count for a purpose: bitmaps of dense ids, 65,536 people a row, so that one
-//! choice rewrites at most 8 KB.
+//! Whom a partner may count for a purpose: bitmaps of dense ids, 4,096 people a row, so that one
+//! choice rewrites at most 512 bytes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{Fault, PartnerName, Purpose, SubjectId, SubjectSet};
 use roaring::RoaringBitmap;
@@ -9,9 +9,10 @@ use sqlx::{Row, SqliteConnection};
 
 use crate::Error;
 use crate::error::unreadable;
+use crate::store::{json_rows, parse_word};
 
 /// People per row.
-const CHUNK: u32 = 1 << 16;
+const CHUNK: u32 = 1 << 12;
 
 /// Everybody who may be counted, as of what `connection` sees.
 pub(crate) async fn permitted_set(connection: &mut SqliteConnection, partner: &PartnerName, purpose: Purpose) -> Result<SubjectSet, Error> {
@@ -42,24 +43,30 @@ pub(crate) struct PermittedWriter {
 }
 
 impl PermittedWriter {
+    /// Reads the rows of people that will be changed, all at once.
+    pub(crate) async fn read(&mut self, tx: &mut SqliteConnection, people: impl Iterator<Item = (&PartnerName, Purpose, SubjectId)>) -> Result<(), Error> {
+        let wanted: BTreeSet<_> = people.map(|(partner, purpose, subject)| (partner, purpose, subject.0 / CHUNK)).collect();
+        let wanted: Vec<_> = wanted.into_iter().filter(|(partner, purpose, chunk)| !self.chunks.contains_key(&((*partner).clone(), *purpose, *chunk))).collect();
+        let rows = "SELECT p.partner, p.purpose, p.chunk, p.bits FROM json_each(?) j CROSS JOIN permitted_chunk p ON p.partner = j.value ->> 0 AND p.purpose = j.value ->> 1 AND p.chunk = j.value ->> 2";
+        let rows = sqlx::query(rows).bind(json_rows(&wanted)?).fetch_all(tx).await?;
+        for (partner, purpose, chunk) in wanted {
+            self.chunks.insert((partner.clone(), purpose, chunk), RoaringBitmap::new());
+        }
+        for row in rows {
+            let bits = RoaringBitmap::deserialize_from(row.try_get::<&[u8], _>(3)?).map_err(|e| unreadable("a permitted set", e))?;
+            self.chunks.insert((parse_word(row.try_get(0)?)?, parse_word(row.try_get(1)?)?, row.try_get(2)?), bits);
+        }
+        Ok(())
+    }
+
     /// Puts a person in or takes them out.
     pub(crate) async fn set(&mut self, tx: &mut SqliteConnection, partner: &PartnerName, purpose: Purpose, subject: SubjectId, permitted: bool) -> Result<(), Error> {
-        let (chunk, low) = (subject.0 / CHUNK, subject.0 % CHUNK);
-        let key = (partner.clone(), purpose, chunk);
+        let key = (partner.clone(), purpose, subject.0 / CHUNK);
         if !self.chunks.contains_key(&key) {
-            let row = sqlx::query("SELECT bits FROM permitted_chunk WHERE partner = ? AND purpose = ? AND chunk = ?")
-                .bind(partner.as_str())
-                .bind(purpose.as_str())
-                .bind(chunk)
-                .fetch_optional(tx)
-                .await?;
-            let bits = match row {
-                Some(row) => RoaringBitmap::deserialize_from(row.try_get::<Vec<u8>, _>(0)?.as_slice()).map_err(|e| unreadable("a permitted set", e))?,
-                None => RoaringBitmap::new(),
-            };
-            self.chunks.insert(key.clone(), bits);
+            self.read(tx, std::iter::once((partner, purpose, subject))).await?;
         }
         if let Some(bits) = self.chunks.get_mut(&key) {
+            let low = subject.0 % CHUNK;
             if permitted {
                 bits.insert(low)
             } else {
@@ -71,17 +78,21 @@ impl PermittedWriter {
 
     /// Writes what changed. Must be called before the transaction is committed.
     pub(crate) async fn finish(self, tx: &mut SqliteConnection) -> Result<(), Error> {
-        for ((partner, purpose, chunk), bits) in self.chunks {
-            let mut bytes = Vec::with_capacity(bits.serialized_size());
-            bits.serialize_into(&mut bytes).map_err(|e| Fault::new("writing a permitted set", e))?;
-            sqlx::query("INSERT INTO permitted_chunk (partner, purpose, chunk, bits) VALUES (?, ?, ?, ?) ON CONFLICT (partner, purpose, chunk) DO UPDATE SET bits = excluded.bits")
-                .bind(partner.as_str())
-                .bind(purpose.as_str())
-                .bind(chunk)
-                .bind(bytes)
-                .execute(&mut *tx)
-                .await?;
-        }
+        sqlx::query(WRITE_CHUNKS).bind(self.rows()?).execute(tx).await?;
         Ok(())
     }
+
+    /// What changed, as the argument of [`WRITE_CHUNKS`].
+    pub(crate) fn rows(&self) -> Result<String, Error> {
+        let mut rows = Vec::with_capacity(self.chunks.len());
+        for ((partner, purpose, chunk), bits) in &self.chunks {
+            let mut bytes = Vec::with_capacity(bits.serialized_size());
+            bits.serialize_into(&mut bytes).map_err(|e| Fault::new("writing a permitted set", e))?;
+            rows.push((partner, purpose, chunk, hex::encode(bytes)));
+        }
+        Ok(json_rows(&rows)?)
+    }
 }
+
+/// Writes rows of permitted people. `WHERE true` tells the parser that ON CONFLICT is not a join's ON.
+pub(crate) const WRITE_CHUNKS: &str = "INSERT INTO permitted_chunk (partner, purpose, chunk, bits) SELECT value ->> 0, value ->> 1, value ->> 2, unhex(value ->> 3) FROM json_each(?1) WHERE true ON CONFLICT (partner, purpose, chunk) DO UPDATE SET bits = excluded.bits";

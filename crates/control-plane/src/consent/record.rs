@@ -1,18 +1,21 @@
 //! Recording choices, and reading them back.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::LazyLock;
 
 use domain::audit::EntryKind;
 use domain::consent::{ConsentAction, ConsentEvent, ConsentKey, ConsentMethod, ConsentState, Facts, permitted};
 use domain::notice::{Notice, NoticeRef};
 use domain::subject::{AgeBand, SubjectStatus};
-use domain::{Refusal, RefusalCode, SubjectId};
+use domain::{PartnerName, Purpose, Refusal, RefusalCode, SubjectId};
+use serde::de::DeserializeOwned;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
+use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 use super::PermittedWriter;
 use crate::audit::AuditWriter;
-use crate::store::{from_i64, json_rows, parse_time, parse_word, time_text, to_i64};
+use crate::error::unreadable;
+use crate::store::{from_i64, json_rows, parse_row_texts, parse_time, parse_word, row_texts_sql, time_text, to_i64};
 use crate::subject::not_found;
 use crate::{ControlPlane, Error};
 
@@ -46,10 +49,12 @@ impl ControlPlane {
     pub(super) async fn write_choices(&self, requests: &[&[Choice]]) -> Result<Vec<Result<Vec<Receipt>, Error>>, Error> {
         let at = self.now();
         let mut tx = self.inner.store.begin().await?;
-        let before = Self::consent_seq(&mut tx).await?;
         let mut known = Known::read(&mut tx, requests).await?;
         let mut permitted_sets = PermittedWriter::default();
-        let (mut events, mut written, mut seq) = (Vec::new(), Vec::with_capacity(requests.len()), before);
+        let keys = requests.iter().flat_map(|request| request.iter()).map(|c| (&c.key.partner, c.key.purpose, c.key.subject));
+        permitted_sets.read(&mut tx, keys).await?;
+        let (before, mut seq) = (known.seq, known.seq);
+        let (mut events, mut written) = (Vec::new(), Vec::with_capacity(requests.len()));
         for request in requests {
             if let Err(error) = known.check(request) {
                 written.push(Err(error));
@@ -69,16 +74,18 @@ impl ControlPlane {
         if events.is_empty() {
             return Ok(written);
         }
-        sqlx::query("INSERT INTO consent_event (id, subject_id, partner, purpose, action, notice, notice_version, method, at) SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, ?2 FROM json_each(?1)")
-            .bind(json_rows(&events)?)
-            .bind(time_text(at))
-            .execute(&mut *tx)
-            .await?;
-        known.write(&mut tx).await?;
-        sqlx::query("UPDATE counter SET value = ? WHERE name = 'consent'").bind(to_i64(seq)?).execute(&mut *tx).await?;
-        permitted_sets.finish(&mut tx).await?;
         let mut audit = AuditWriter::begin(&mut tx, &self.inner).await?;
-        let entry = audit.append_all(&mut tx, EntryKind::ConsentRecorded, "consent_event", to_i64(before + 1)?..=to_i64(seq)?).await?;
+        let row = sqlx::query(AssertSqlSafe(WRITE.as_str()))
+            .bind(time_text(at))
+            .bind(json_rows(&events)?)
+            .bind(known.changed_rows()?)
+            .bind(to_i64(seq)?)
+            .bind(to_i64(before)?)
+            .bind(to_i64(seq)?)
+            .fetch_one(&mut *tx)
+            .await?;
+        let entry = audit.append_texts(EntryKind::ConsentRecorded, "consent_event", to_i64(before + 1)?..=to_i64(seq)?, &parse_row_texts(&row)?)?;
+        permitted_sets.finish(&mut tx).await?;
         audit.finish(&mut tx).await?;
         tx.commit().await?;
         written.iter_mut().flatten().flatten().zip(entry..).for_each(|(receipt, entry)| receipt.entry = entry);
@@ -106,8 +113,26 @@ impl ControlPlane {
     }
 }
 
+/// What some choices need to know: the sequence number, facts and states, as one row.
+const READ: &str = "SELECT (SELECT value FROM counter WHERE name = 'consent'), \
+    (SELECT json_group_array(json_array(s.subject_id, s.status, s.age_band)) FROM json_each(?1) j CROSS JOIN subject s ON s.subject_id = j.value), \
+    (SELECT json_group_array(json_array(s.subject_id, s.partner, s.purpose, s.state)) FROM json_each(?2) j CROSS JOIN consent_state s ON s.subject_id = j.value ->> 0 AND s.partner = j.value ->> 1 AND s.purpose = j.value ->> 2)";
+
+/// Writes events, states and the sequence number, and gives the texts of the events back: one call for
+/// everything, since each is a journey to another thread; arguments in the order of the statements. `WHERE true` tells the parser that ON
+/// CONFLICT is not a join's ON.
+static WRITE: LazyLock<String> = LazyLock::new(|| {
+    let events = "INSERT INTO consent_event (id, subject_id, partner, purpose, action, notice, notice_version, method, at) SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, ? FROM json_each(?)";
+    let states = "INSERT INTO consent_state (subject_id, partner, purpose, state, seq) SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?) WHERE true ON CONFLICT (subject_id, partner, purpose) DO UPDATE SET state = excluded.state, seq = excluded.seq";
+    let counter = "UPDATE counter SET value = ? WHERE name = 'consent'";
+    let texts = row_texts_sql("consent_event", "BETWEEN ? + 1 AND ?").unwrap_or_default();
+    [events, states, counter, &texts].join("; ")
+});
+
 /// What some choices need to know, read at once.
 struct Known {
+    /// The number of the last choice that was recorded.
+    seq: u64,
     notices: BTreeMap<NoticeRef, Notice>,
     facts: HashMap<SubjectId, (SubjectStatus, AgeBand)>,
     states: BTreeMap<ConsentKey, ConsentState>,
@@ -117,8 +142,19 @@ struct Known {
 
 impl Known {
     async fn read(tx: &mut SqliteConnection, requests: &[&[Choice]]) -> Result<Self, Error> {
-        let mut known = Self { notices: BTreeMap::new(), facts: HashMap::new(), states: BTreeMap::new(), changed: BTreeMap::new() };
         let choices = || requests.iter().flat_map(|request| request.iter());
+        let people: BTreeSet<SubjectId> = choices().map(|c| c.key.subject).collect();
+        let keys: BTreeSet<_> = choices().map(|c| (c.key.subject, &c.key.partner, c.key.purpose)).collect();
+        let row = sqlx::query(READ).bind(json_rows(&people)?).bind(json_rows(&keys)?).fetch_one(&mut *tx).await?;
+        let facts: Vec<(SubjectId, SubjectStatus, AgeBand)> = parsed(&row, 1)?;
+        let states: Vec<(SubjectId, PartnerName, Purpose, ConsentState)> = parsed(&row, 2)?;
+        let mut known = Self {
+            seq: from_i64(row.try_get(0)?)?,
+            notices: BTreeMap::new(),
+            facts: facts.into_iter().map(|(subject, status, age)| (subject, (status, age))).collect(),
+            states: states.into_iter().map(|(subject, partner, purpose, state)| (ConsentKey { subject, partner, purpose }, state)).collect(),
+            changed: BTreeMap::new(),
+        };
         for Choice { notice, .. } in choices() {
             if !known.notices.contains_key(notice) {
                 match crate::notice::find(tx, &notice.name, Some(notice.version)).await {
@@ -130,23 +166,6 @@ impl Known {
                     Err(error) => return Err(error),
                 }
             }
-        }
-        let people: BTreeSet<SubjectId> = choices().map(|c| c.key.subject).collect();
-        let rows = sqlx::query("SELECT s.subject_id, s.status, s.age_band FROM json_each(?) j CROSS JOIN subject s ON s.subject_id = j.value")
-            .bind(json_rows(&people)?)
-            .fetch_all(&mut *tx)
-            .await?;
-        for row in rows {
-            known.facts.insert(SubjectId(row.try_get(0)?), (parse_word(row.try_get(1)?)?, parse_word(row.try_get(2)?)?));
-        }
-        let keys: BTreeSet<_> = choices().map(|c| (c.key.subject, &c.key.partner, c.key.purpose)).collect();
-        let rows = sqlx::query("SELECT s.subject_id, s.partner, s.purpose, s.state FROM json_each(?) j CROSS JOIN consent_state s ON s.subject_id = j.value ->> 0 AND s.partner = j.value ->> 1 AND s.purpose = j.value ->> 2")
-            .bind(json_rows(&keys)?)
-            .fetch_all(tx)
-            .await?;
-        for row in rows {
-            let key = ConsentKey { subject: SubjectId(row.try_get(0)?), partner: parse_word(row.try_get(1)?)?, purpose: parse_word(row.try_get(2)?)? };
-            known.states.insert(key, parse_word(row.try_get(3)?)?);
         }
         Ok(known)
     }
@@ -173,15 +192,14 @@ impl Known {
         after
     }
 
-    async fn write(&self, tx: &mut SqliteConnection) -> Result<(), Error> {
+    fn changed_rows(&self) -> Result<String, Error> {
         let rows: Vec<_> = self.changed.iter().map(|(key, (state, seq))| (key.subject, &key.partner, key.purpose, state, seq)).collect();
-        // `WHERE true` tells the parser that ON CONFLICT is not a join's ON.
-        sqlx::query("INSERT INTO consent_state (subject_id, partner, purpose, state, seq) SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?) WHERE true ON CONFLICT (subject_id, partner, purpose) DO UPDATE SET state = excluded.state, seq = excluded.seq")
-            .bind(json_rows(&rows)?)
-            .execute(tx)
-            .await?;
-        Ok(())
+        Ok(json_rows(&rows)?)
     }
+}
+
+fn parsed<T: DeserializeOwned>(row: &SqliteRow, column: usize) -> Result<T, Error> {
+    Ok(serde_json::from_str(row.try_get(column)?).map_err(|e| unreadable("people and their choices", e))?)
 }
 
 /// A yes counts only for what the person was asked; a no and a withdrawal always count.

@@ -14,10 +14,14 @@ use sqlx::{Sqlite, Transaction};
 use crate::Error;
 use crate::error::{store_fault, unreadable};
 
-pub(crate) use row_text::{RECORDED, row_text, row_texts};
+pub(crate) use row_text::{RECORDED, parse_row_texts, row_text, row_texts, row_texts_sql};
 
 /// Connections for readers.
 const READERS: u32 = 4;
+
+/// Pages of the write-ahead log before it is brought into the store: many, so that a page that many
+/// choices change is moved once.
+const WAL_PAGES: &str = "16384";
 
 /// How long a writer waits for another process.
 const BUSY: Duration = Duration::from_secs(30);
@@ -44,6 +48,7 @@ impl Store {
             .foreign_keys(true)
             // What is deleted is overwritten.
             .pragma("secure_delete", "ON")
+            .pragma("wal_autocheckpoint", WAL_PAGES)
             .busy_timeout(BUSY);
         let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(store_fault)?;
         migrate::migrate(&writer).await?;

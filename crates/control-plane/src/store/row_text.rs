@@ -3,9 +3,10 @@
 use std::ops::RangeInclusive;
 
 use domain::Fault;
+use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
-use crate::error::store_fault;
+use crate::error::{store_fault, unreadable};
 
 /// Recorded tables with an integer id, and all their columns in order.
 pub(crate) const RECORDED: &[(&str, &[&str])] = &[
@@ -32,10 +33,22 @@ pub(crate) async fn row_text(connection: &mut SqliteConnection, table: &str, id:
 
 /// The rows of a range of ids, in order.
 pub(crate) async fn row_texts(connection: &mut SqliteConnection, table: &str, ids: RangeInclusive<i64>) -> Result<Vec<(i64, String)>, Fault> {
-    let Some((table, columns)) = RECORDED.iter().find(|(name, _)| *name == table) else { return Ok(Vec::new()) };
-    let quoted: Vec<String> = columns.iter().map(|c| format!("quote({c})")).collect();
+    let Some(sql) = row_texts_sql(table, "BETWEEN ?1 AND ?2") else { return Ok(Vec::new()) };
+    let row = sqlx::query(AssertSqlSafe(sql)).bind(ids.start()).bind(ids.end()).fetch_one(connection).await.map_err(store_fault)?;
+    parse_row_texts(&row)
+}
+
+/// A query for the texts of the rows of `table` whose id is `which`, as one JSON value; none for a
+/// table that is not recorded.
+pub(crate) fn row_texts_sql(table: &str, which: &'static str) -> Option<String> {
     // Names come from the list above, never from outside.
-    let sql = format!("SELECT id, {} FROM {table} WHERE id BETWEEN ? AND ? ORDER BY id", quoted.join(" || ',' || "));
-    let rows = sqlx::query(AssertSqlSafe(sql)).bind(ids.start()).bind(ids.end()).fetch_all(connection).await.map_err(store_fault)?;
-    rows.iter().map(|row| Ok((row.try_get(0).map_err(store_fault)?, row.try_get(1).map_err(store_fault)?))).collect()
+    let (table, columns) = RECORDED.iter().find(|(name, _)| *name == table)?;
+    let quoted: Vec<String> = columns.iter().map(|c| format!("quote({c})")).collect();
+    let text = quoted.join(" || ',' || ");
+    Some(format!("SELECT json_group_array(json_array(id, text)) FROM (SELECT id, {text} AS text FROM {table} WHERE id {which} ORDER BY id)"))
+}
+
+/// What such a query gave.
+pub(crate) fn parse_row_texts(row: &SqliteRow) -> Result<Vec<(i64, String)>, Fault> {
+    serde_json::from_str(row.try_get(0).map_err(store_fault)?).map_err(|e| unreadable("recorded rows", e))
 }
