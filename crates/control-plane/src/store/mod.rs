@@ -23,6 +23,9 @@ const READERS: u32 = 4;
 /// choices change is moved once.
 const WAL_PAGES: &str = "16384";
 
+/// Memory for pages per connection, in KiB (the sign says that it is no number of pages).
+const CACHE_KIB: &str = "-32768";
+
 /// How long a writer waits for another process.
 const BUSY: Duration = Duration::from_secs(30);
 
@@ -49,6 +52,7 @@ impl Store {
             // What is deleted is overwritten.
             .pragma("secure_delete", "ON")
             .pragma("wal_autocheckpoint", WAL_PAGES)
+            .pragma("cache_size", CACHE_KIB)
             .busy_timeout(BUSY);
         let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(store_fault)?;
         migrate::migrate(&writer).await?;
