@@ -26,7 +26,11 @@ pub(crate) fn word_count(text: Option<&str>) -> Option<u32> {
 
 /// A short text: trimmed, at most 256 characters; none when empty.
 pub(crate) fn short(raw: &str) -> Option<String> {
-    let clean: String = raw.trim().chars().filter(|c| *c != '\0').take(limits::SHORT_CHARS).collect();
+    let trimmed = raw.trim();
+    if trimmed.len() <= limits::SHORT_CHARS && !trimmed.contains('\0') {
+        return (!trimmed.is_empty()).then(|| trimmed.to_owned());
+    }
+    let clean: String = trimmed.chars().filter(|c| *c != '\0').take(limits::SHORT_CHARS).collect();
     (!clean.is_empty()).then_some(clean)
 }
 

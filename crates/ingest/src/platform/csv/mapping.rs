@@ -153,10 +153,15 @@ impl Bound {
         }
     }
 
+    /// Whether its cells are taken as they are.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.values.is_empty()
+    }
+
     /// The cell, in our words; `None` when it is empty.
-    pub(super) fn cell<'a>(&'a self, cells: &[&'a str]) -> Option<&'a str> {
+    pub(super) fn cell<'a>(&'a self, row: &'a impl Row) -> Option<&'a str> {
         let raw = match &self.from {
-            From::Place(place) => cells.get(*place).copied().unwrap_or_default(),
+            From::Place(place) => row.text(*place),
             From::Constant(constant) => constant,
         };
         let raw = raw.trim();
@@ -165,13 +170,16 @@ impl Bound {
     }
 
     /// The cell as several.
-    pub(super) fn list<'a>(&'a self, cells: &[&'a str]) -> impl Iterator<Item = &'a str> {
-        self.cell(cells).into_iter().flat_map(|cell| cell.split(self.separator.as_str()))
+    pub(super) fn list<'a>(&'a self, row: &'a impl Row) -> impl Iterator<Item = &'a str> {
+        self.cell(row).into_iter().flat_map(|cell| cell.split(self.separator.as_str()))
     }
 
     /// The cell as an instant.
-    pub(super) fn time(&self, cells: &[&str]) -> Result<Option<Timestamp>, String> {
-        let Some(cell) = self.cell(cells) else { return Ok(None) };
+    pub(super) fn time(&self, row: &impl Row) -> Result<Option<Timestamp>, String> {
+        if let Some(instant) = self.place().and_then(|place| row.instant(place)) {
+            return Ok(Some(instant));
+        }
+        let Some(cell) = self.cell(row) else { return Ok(None) };
         let parsed = match &self.format {
             Format::Rfc3339 => normalize::rfc3339(cell),
             Format::UnixSeconds => cell.parse().ok().and_then(|s| DateTime::from_timestamp(s, 0)),
@@ -182,5 +190,32 @@ impl Bound {
             }
         };
         parsed.and_then(normalize::plausible).map(Some).ok_or_else(|| format!("`{cell}` is not a time"))
+    }
+}
+
+/// One row of a file, by places among its columns.
+pub(crate) trait Row {
+    /// The cell as text; empty when there is none, or when it is a number or an instant by itself.
+    fn text(&self, place: usize) -> &str;
+
+    /// The cell of a column of numbers.
+    fn number(&self, _place: usize) -> Option<i64> {
+        None
+    }
+
+    /// The cell of a column of instants.
+    fn instant(&self, _place: usize) -> Option<Timestamp> {
+        None
+    }
+
+    /// The owner, when that was looked up beforehand.
+    fn owner(&self) -> Option<u32> {
+        None
+    }
+}
+
+impl Row for Vec<&str> {
+    fn text(&self, place: usize) -> &str {
+        self.get(place).copied().unwrap_or_default()
     }
 }

@@ -79,7 +79,7 @@ pub(crate) fn read(path: &Path, mut source: SourceInfo, options: &Options, progr
         progress.advance(csv.position().byte().saturating_sub(done));
         done = csv.position().byte();
         let outcome = check(&record, headers.len()).and_then(|cells| match mapping.table {
-            MappedTable::Activity => rows.activity(&cells, None),
+            MappedTable::Activity => rows.activity(&cells),
             MappedTable::Subject => rows.subject(&cells),
         });
         if let Err(reason) = outcome {

@@ -1,14 +1,15 @@
 //! Rows of a mapped file → records.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use chrono::NaiveDate;
+use domain::Platform;
 use domain::record::{AccountKey, ActivityRecord, Interest, InterestOrigin, Media, NormalizedBatch, SourceInfo, SubjectRecord, Visibility};
 use domain::subject::AgeBand;
-use domain::{Platform, Timestamp};
+use hashbrown::HashMap;
 
-use super::mapping::{Bound, Mapping};
+use super::mapping::{Bound, Mapping, Row};
 use crate::normalize::{self, Rejects};
 use crate::source::{Deletions, Options};
 
@@ -113,25 +114,41 @@ impl Rows {
         self.columns.get(field as usize).and_then(Option::as_ref)
     }
 
-    fn cell<'b>(&'b self, field: Field, cells: &[&'b str]) -> Option<&'b str> {
-        self.column(field).and_then(|c| c.cell(cells))
+    fn cell<'b>(&'b self, field: Field, row: &'b impl Row) -> Option<&'b str> {
+        self.column(field).and_then(|c| c.cell(row))
     }
 
-    fn parsed<T: FromStr<Err: std::fmt::Display>>(&self, field: Field, cells: &[&str]) -> Result<Option<T>, String> {
-        self.cell(field, cells).map(|c| c.parse().map_err(|e| format!("`{c}` as {field}: {e}"))).transpose()
+    fn parsed<T: FromStr<Err: std::fmt::Display>>(&self, field: Field, row: &impl Row) -> Result<Option<T>, String> {
+        self.cell(field, row).map(|c| c.parse().map_err(|e| format!("`{c}` as {field}: {e}"))).transpose()
     }
 
-    fn time(&self, field: Field, cells: &[&str]) -> Result<Option<domain::Timestamp>, String> {
-        self.column(field).map_or(Ok(None), |c| c.time(cells))
+    fn count(&self, field: Field, row: &impl Row) -> Result<Option<u32>, String> {
+        match self.column(field).and_then(Bound::place).and_then(|place| row.number(place)) {
+            Some(number) => u32::try_from(number).map(Some).map_err(|e| format!("`{number}` as {field}: {e}")),
+            None => self.parsed(field, row),
+        }
     }
 
-    fn tags(&self, field: Field, cells: &[&str]) -> Vec<String> {
-        self.column(field).map(|c| normalize::tags(c.list(cells))).unwrap_or_default()
+    fn time(&self, field: Field, row: &impl Row) -> Result<Option<domain::Timestamp>, String> {
+        self.column(field).map_or(Ok(None), |c| c.time(row))
+    }
+
+    fn tags(&self, field: Field, row: &impl Row) -> Vec<String> {
+        self.column(field).map(|c| normalize::tags(c.list(row))).unwrap_or_default()
+    }
+
+    /// The owners of accounts that were seen before. Looked up by themselves, so that the processor
+    /// waits for many of them at once.
+    pub(crate) fn known_owners<'a>(&self, accounts: impl Iterator<Item = &'a str>) -> Vec<Option<u32>> {
+        accounts.map(|account| self.owners.get(account.trim()).copied()).collect()
     }
 
     /// The account's place among the people, new when it was not seen before.
-    fn owner(&mut self, cells: &[&str]) -> Result<u32, String> {
-        let account = self.cell(Field::Account, cells).ok_or("no account")?;
+    fn owner(&mut self, row: &impl Row) -> Result<u32, String> {
+        if let Some(owner) = row.owner() {
+            return Ok(owner);
+        }
+        let account = self.cell(Field::Account, row).ok_or("no account")?;
         if let Some(&owner) = self.owners.get(account) {
             return Ok(owner);
         }
@@ -142,25 +159,25 @@ impl Rows {
         Ok(owner)
     }
 
-    /// Takes an act in; `at` is its time when that is known already.
-    pub(crate) fn activity(&mut self, cells: &[&str], at: Option<Timestamp>) -> Result<(), String> {
-        let key = self.cell(Field::NativeKey, cells).and_then(normalize::native_key).ok_or("no native_key")?;
-        let kind = self.parsed(Field::Kind, cells)?.ok_or("no kind")?;
-        let at = if at.is_some() { at } else { self.time(Field::At, cells)? };
+    /// Takes an act in.
+    pub(crate) fn activity(&mut self, row: &impl Row) -> Result<(), String> {
+        let key = self.cell(Field::NativeKey, row).and_then(normalize::native_key).ok_or("no native_key")?;
+        let kind = self.parsed(Field::Kind, row)?.ok_or("no kind")?;
+        let at = self.time(Field::At, row)?;
         let mut record = ActivityRecord::new(0, key, kind, at);
-        record.text = self.cell(Field::Text, cells).and_then(normalize::text);
-        record.word_count = self.parsed(Field::WordCount, cells)?.or_else(|| normalize::word_count(record.text.as_deref()));
-        record.language = self.cell(Field::Language, cells).and_then(normalize::short);
-        record.media = self.parsed(Field::Media, cells)?.unwrap_or(Media::None);
-        record.visibility = self.parsed(Field::Visibility, cells)?.unwrap_or(Visibility::Unknown);
-        record.link_domain = self.cell(Field::LinkDomain, cells).and_then(normalize::short);
-        record.container = self.cell(Field::Container, cells).and_then(normalize::short);
-        record.likes_received = self.parsed(Field::LikesReceived, cells)?;
-        record.replies_received = self.parsed(Field::RepliesReceived, cells)?;
-        record.shares_received = self.parsed(Field::SharesReceived, cells)?;
-        record.tags = self.tags(Field::Tags, cells);
-        let deleted = self.cell(Field::Deleted, cells).is_some_and(|c| ["true", "1", "yes", "t", "y"].contains(&c.to_ascii_lowercase().as_str()));
-        record.owner = self.owner(cells)?;
+        record.text = self.cell(Field::Text, row).and_then(normalize::text);
+        record.word_count = self.count(Field::WordCount, row)?.or_else(|| normalize::word_count(record.text.as_deref()));
+        record.language = self.cell(Field::Language, row).and_then(normalize::short);
+        record.media = self.parsed(Field::Media, row)?.unwrap_or(Media::None);
+        record.visibility = self.parsed(Field::Visibility, row)?.unwrap_or(Visibility::Unknown);
+        record.link_domain = self.cell(Field::LinkDomain, row).and_then(normalize::short);
+        record.container = self.cell(Field::Container, row).and_then(normalize::short);
+        record.likes_received = self.count(Field::LikesReceived, row)?;
+        record.replies_received = self.count(Field::RepliesReceived, row)?;
+        record.shares_received = self.count(Field::SharesReceived, row)?;
+        record.tags = self.tags(Field::Tags, row);
+        let deleted = self.cell(Field::Deleted, row).is_some_and(|c| ["true", "1", "yes", "t", "y"].contains(&c.to_ascii_lowercase().as_str()));
+        record.owner = self.owner(row)?;
         if deleted && self.deletions == Deletions::Apply {
             self.deleted += 1;
         } else {
@@ -170,19 +187,19 @@ impl Rows {
     }
 
     /// Takes a person in.
-    pub(crate) fn subject(&mut self, cells: &[&str]) -> Result<(), String> {
-        let born: Option<NaiveDate> = self.parsed(Field::BirthDate, cells)?;
-        let age = self.parsed(Field::AgeBand, cells)?.or_else(|| born.map(|born| AgeBand::of(born, self.today))).unwrap_or(AgeBand::Unknown);
-        let (joined, followers) = (self.time(Field::Joined, cells)?, self.parsed(Field::Followers, cells)?);
-        let interests = self.tags(Field::Interests, cells).into_iter().map(|topic| Interest { topic, origin: InterestOrigin::Declared }).collect();
-        let [handle, country, region, language] = [Field::Handle, Field::Country, Field::Region, Field::Language].map(|field| self.cell(field, cells).and_then(normalize::short));
-        let owner = self.owner(cells)?;
+    pub(crate) fn subject(&mut self, row: &impl Row) -> Result<(), String> {
+        let born: Option<NaiveDate> = self.parsed(Field::BirthDate, row)?;
+        let age = self.parsed(Field::AgeBand, row)?.or_else(|| born.map(|born| AgeBand::of(born, self.today))).unwrap_or(AgeBand::Unknown);
+        let (joined, followers) = (self.time(Field::Joined, row)?, self.parsed(Field::Followers, row)?);
+        let interests = self.tags(Field::Interests, row).into_iter().map(|topic| Interest { topic, origin: InterestOrigin::Declared }).collect();
+        let [handle, country, region, language] = [Field::Handle, Field::Country, Field::Region, Field::Language].map(|field| self.cell(field, row).and_then(normalize::short));
+        let owner = self.owner(row)?;
         let account = |key: &AccountKey| SubjectRecord { account: key.clone(), handle, country, region, age, language, joined, followers, interests };
         match owner.checked_sub(self.named).and_then(|here| usize::try_from(here).ok()).and_then(|i| self.subjects.get_mut(i)) {
             Some(subject) => *subject = account(&subject.account),
             // Taken already: what comes later corrects it.
             None => {
-                let native_id = self.cell(Field::Account, cells).and_then(normalize::native_key).ok_or("no account")?;
+                let native_id = self.cell(Field::Account, row).and_then(normalize::native_key).ok_or("no account")?;
                 self.subjects.push(account(&AccountKey { platform: self.platform, native_id }));
             }
         }

@@ -1,13 +1,14 @@
 //! Parquet files of any shape, with a mapping as for CSV files: `NAME.mapping.toml` beside
 //! `NAME.parquet`.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::ops::ControlFlow;
 use std::path::Path;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::TimestampMicrosecondType;
-use arrow_array::{Array, ArrayRef, StringArray, TimestampMicrosecondArray};
+use arrow_array::types::{Int64Type, TimestampMicrosecondType};
+use arrow_array::{Array, ArrayRef, Int64Array, StringArray, TimestampMicrosecondArray};
 use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::{DataType, TimeUnit};
 use chrono::DateTime;
@@ -17,7 +18,7 @@ use domain::record::{NormalizedBatch, SourceInfo};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use super::csv::mapping::{MappedTable, Mapping};
+use super::csv::mapping::{Bound, MappedTable, Mapping, Row};
 use super::csv::rows::Rows;
 use super::csv::sibling_mapping;
 use crate::IngestError;
@@ -26,6 +27,9 @@ use crate::source::{Options, Sink};
 
 /// Rows in one batch.
 const BATCH: usize = 16 * 1024;
+
+/// What is counted, and can be read as numbers.
+const COUNTS: [&str; 4] = ["word_count", "likes_received", "replies_received", "shares_received"];
 
 /// Reads one file.
 pub(crate) fn read(path: &Path, mut source: SourceInfo, options: &Options, progress: &dyn Progress, sink: &mut Sink<'_>) -> Result<(), IngestError> {
@@ -45,27 +49,28 @@ pub(crate) fn read(path: &Path, mut source: SourceInfo, options: &Options, progr
     let mask = ProjectionMask::roots(builder.parquet_schema(), places);
     let reader = builder.with_projection(mask).with_batch_size(BATCH).build().map_err(|e| IngestError::malformed(path, e))?;
     let columns = mapping.bind(&mapping_path, &kept)?;
-    let time = columns.get("at").and_then(|bound| bound.place());
+    let account = columns.get("account").filter(|bound| bound.is_plain()).and_then(|bound| bound.place());
+    let numbers = numbers(&columns);
     let mut rows = Rows::new(&mapping, columns, options);
     let file_name = path.display().to_string();
     progress.begin(&file_name, "rows", Some(rows_total));
     let mut number = 0_u64;
     for batch in reader {
         let batch = batch.map_err(|e| IngestError::malformed(path, e))?;
-        let columns = batch.columns().iter().map(Column::of).collect::<Result<Vec<_>, _>>().map_err(|e| IngestError::malformed(path, e))?;
+        let columns = batch.columns().iter().enumerate().map(|(place, array)| Column::of(array, numbers.contains(&place)));
+        let columns = columns.collect::<Result<Vec<_>, _>>().map_err(|e| IngestError::malformed(path, e))?;
+        let account = account.and_then(|place| columns.get(place));
+        let owners = account.map(|column| rows.known_owners((0..batch.num_rows()).map(|row| column.text(row)))).unwrap_or_default();
         let mut rejects = Rejects::default();
-        let mut cells = Vec::with_capacity(columns.len());
-        for row in 0..batch.num_rows() {
+        for place in 0..batch.num_rows() {
             number += 1;
-            cells.clear();
-            cells.extend(columns.iter().map(|c| c.text(row)));
-            let at = time.and_then(|place| columns.get(place)).and_then(|c| c.instant(row));
+            let row = At { columns: &columns, place, owner: owners.get(place).copied().flatten() };
             let outcome = match mapping.table {
-                MappedTable::Activity => rows.activity(&cells, at),
-                MappedTable::Subject => rows.subject(&cells),
+                MappedTable::Activity => rows.activity(&row),
+                MappedTable::Subject => rows.subject(&row),
             };
             if let Err(reason) = outcome {
-                rejects.push(&file_name, format!("row {number}"), reason, &cells.join(","));
+                rejects.push(&file_name, format!("row {number}"), reason, &row.shown());
             }
         }
         progress.advance(batch.num_rows() as u64);
@@ -78,37 +83,83 @@ pub(crate) fn read(path: &Path, mut source: SourceInfo, options: &Options, progr
     Ok(())
 }
 
-/// A column whose cells are read as text; instants are kept as such.
+/// The places of columns that are read as counts and as nothing else.
+fn numbers(columns: &BTreeMap<&str, Bound>) -> Vec<usize> {
+    let place = |name: &str| columns.get(name).filter(|bound| bound.is_plain()).and_then(|bound| bound.place());
+    let only = |place: &usize| columns.values().filter(|bound| bound.place() == Some(*place)).count() == 1;
+    COUNTS.iter().filter_map(|name| place(name)).filter(only).collect()
+}
+
+/// A column whose cells are read as text; numbers that are counts, and instants, are kept as such.
 enum Column {
     Text(StringArray),
+    Number(Int64Array),
     Instant(TimestampMicrosecondArray),
 }
 
 impl Column {
-    fn of(array: &ArrayRef) -> Result<Self, arrow_schema::ArrowError> {
+    fn of(array: &ArrayRef, is_count: bool) -> Result<Self, arrow_schema::ArrowError> {
         // What cannot be cast becomes empty.
         let options = CastOptions { safe: true, ..CastOptions::default() };
         if matches!(array.data_type(), DataType::Timestamp(..)) {
             let micros = cast_with_options(array, &DataType::Timestamp(TimeUnit::Microsecond, None), &options)?;
             return Ok(Self::Instant(micros.as_primitive::<TimestampMicrosecondType>().clone()));
         }
+        // Of unsigned numbers, those beyond 2^63 would be lost: they stay text, and are refused as that.
+        if is_count && array.data_type().is_integer() && *array.data_type() != DataType::UInt64 {
+            return Ok(Self::Number(cast_with_options(array, &DataType::Int64, &options)?.as_primitive::<Int64Type>().clone()));
+        }
         Ok(Self::Text(cast_with_options(array, &DataType::Utf8, &options)?.as_string::<i32>().clone()))
     }
 
-    /// The cell as text; empty when it is null, or an instant.
+    /// The cell as text; empty when it is null, a number or an instant.
     fn text(&self, row: usize) -> &str {
         match self {
             Self::Text(array) if array.is_valid(row) => array.value(row),
-            Self::Text(_) | Self::Instant(_) => "",
+            Self::Text(_) | Self::Number(_) | Self::Instant(_) => "",
+        }
+    }
+}
+
+/// One row of a batch.
+struct At<'a> {
+    columns: &'a [Column],
+    place: usize,
+    owner: Option<u32>,
+}
+
+impl At<'_> {
+    /// The row as text, for whoever looks at what was rejected.
+    fn shown(&self) -> String {
+        let cell = |column: &Column| match column {
+            Column::Number(array) if array.is_valid(self.place) => array.value(self.place).to_string(),
+            Column::Text(_) | Column::Number(_) | Column::Instant(_) => column.text(self.place).to_owned(),
+        };
+        self.columns.iter().map(cell).collect::<Vec<_>>().join(",")
+    }
+}
+
+impl Row for At<'_> {
+    fn text(&self, place: usize) -> &str {
+        self.columns.get(place).map_or("", |column| column.text(self.place))
+    }
+
+    fn number(&self, place: usize) -> Option<i64> {
+        match self.columns.get(place) {
+            Some(Column::Number(array)) if array.is_valid(self.place) => Some(array.value(self.place)),
+            _ => None,
         }
     }
 
-    /// The cell as an instant, when the column holds instants.
-    fn instant(&self, row: usize) -> Option<Timestamp> {
-        match self {
-            Self::Instant(array) if array.is_valid(row) => DateTime::from_timestamp_micros(array.value(row)).and_then(normalize::plausible),
-            Self::Instant(_) | Self::Text(_) => None,
+    fn instant(&self, place: usize) -> Option<Timestamp> {
+        match self.columns.get(place) {
+            Some(Column::Instant(array)) if array.is_valid(self.place) => DateTime::from_timestamp_micros(array.value(self.place)).and_then(normalize::plausible),
+            _ => None,
         }
+    }
+
+    fn owner(&self) -> Option<u32> {
+        self.owner
     }
 }
 
@@ -116,7 +167,7 @@ impl Column {
 mod tests {
     use std::sync::Arc;
 
-    use arrow_array::{Int64Array, RecordBatch, TimestampMillisecondArray};
+    use arrow_array::{RecordBatch, TimestampMillisecondArray};
     use chrono::NaiveDate;
     use domain::Platform;
     use domain::port::Unwatched;
