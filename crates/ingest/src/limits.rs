@@ -23,4 +23,4 @@ pub(crate) const RATIO: u64 = 200;
 /// Unpacked bytes below which the ratio does not matter.
 pub(crate) const RATIO_FREE_BYTES: u64 = 10 << 20;
 /// Bytes of one line of JSON.
-pub(crate) const LINE_BYTES: u64 = 1 << 20;
+pub(crate) const LINE_BYTES: usize = 1 << 20;

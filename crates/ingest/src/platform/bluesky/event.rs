@@ -5,6 +5,9 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+/// Brackets that a line may open before nesting is watched.
+const BRACKETS: usize = 256;
+
 /// One line.
 #[derive(Deserialize)]
 pub(super) struct Event<'a> {
@@ -17,6 +20,20 @@ pub(super) struct Event<'a> {
     pub(super) identity: Option<Identity<'a>>,
     #[serde(borrow)]
     pub(super) account: Option<Account<'a>>,
+}
+
+impl<'a> Event<'a> {
+    /// Reads one line.
+    ///
+    /// The fast parser does not limit how deeply it follows brackets in what it skips; a line with
+    /// enough of them to matter goes to one that does.
+    pub(super) fn parse(line: &'a [u8]) -> Result<Self, String> {
+        if memchr::memchr2_iter(b'[', b'{', line).nth(BRACKETS).is_some() {
+            return serde_json::from_slice(line).map_err(|e| e.to_string());
+        }
+        // Its messages show the text around the place; the line itself is kept with the reason anyway.
+        sonic_rs::from_slice(line).map_err(|e| e.to_string().lines().next().unwrap_or_default().to_owned())
+    }
 }
 
 #[derive(Deserialize)]

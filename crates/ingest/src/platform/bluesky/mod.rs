@@ -5,31 +5,30 @@
 //! file, or in a later file, goes again. What an act points at belongs to somebody else and stays out.
 
 mod event;
+mod lines;
 
-use std::collections::{HashMap, HashSet};
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
 use std::ops::ControlFlow;
 use std::path::Path;
 
 use domain::Platform;
 use domain::port::Progress;
 use domain::record::{AccountKey, ActivityKind, ActivityRecord, Media, NormalizedBatch, SourceInfo, SubjectRecord, Visibility};
+use hashbrown::{HashMap, HashSet};
 
 use crate::normalize::{self, Rejects};
 use crate::source::{Deletions, Options, Sink};
 use crate::{IngestError, limits};
 use event::{Commit, Event, Operation, Record};
+use lines::Lines;
 
 /// Acts in one batch.
-const BATCH: usize = 16 * 1024;
+const BATCH: usize = 8 * 1024;
 
 /// Whether a file holds such events: its first line says.
 pub(crate) fn recognizes(path: &Path) -> Result<bool, IngestError> {
     let mut lines = Lines::open(path)?;
-    let mut line = Vec::new();
-    lines.next(&mut line).map_err(IngestError::unreadable(path))?;
-    Ok(serde_json::from_slice::<Event<'_>>(&line).is_ok())
+    let first = lines.next().map_err(IngestError::unreadable(path))?;
+    Ok(first.is_some_and(|line| Event::parse(line).is_ok()))
 }
 
 /// Reads one file.
@@ -42,10 +41,10 @@ pub(crate) fn read(path: &Path, source: SourceInfo, options: &Options, progress:
         reader.batch.departed.push(AccountKey { platform: Platform::Bluesky, native_id: did.clone() });
     }
     let mut lines = Lines::open(path)?;
-    let (mut line, mut number, mut told) = (Vec::new(), 0_u64, 0);
-    while lines.next(&mut line).map_err(IngestError::unreadable(path))? {
+    let (mut number, mut told) = (0_u64, 0);
+    while let Some(line) = lines.next().map_err(IngestError::unreadable(path))? {
         number += 1;
-        reader.line(&line, number);
+        reader.line(line, number);
         if number.is_multiple_of(4_096) {
             let read = lines.consumed();
             progress.advance(read - told);
@@ -65,13 +64,13 @@ pub(crate) fn read(path: &Path, source: SourceInfo, options: &Options, progress:
 /// Accounts whose last word in the file is that they were deleted.
 fn deleted_accounts(path: &Path) -> Result<HashSet<String>, IngestError> {
     let mut lines = Lines::open(path)?;
-    let (mut line, mut gone) = (Vec::new(), HashSet::new());
+    let mut gone = HashSet::new();
     let finder = memchr::memmem::Finder::new(b"\"account\"");
-    while lines.next(&mut line).map_err(IngestError::unreadable(path))? {
-        if finder.find(&line).is_none() {
+    while let Some(line) = lines.next().map_err(IngestError::unreadable(path))? {
+        if finder.find(line).is_none() {
             continue;
         }
-        if let Ok(Event { did, account: Some(account), .. }) = serde_json::from_slice::<Event<'_>>(&line) {
+        if let Ok(Event { did, account: Some(account), .. }) = Event::parse(line) {
             if account.is_deleted() {
                 gone.insert(did.into_owned());
             } else if account.active {
@@ -80,42 +79,6 @@ fn deleted_accounts(path: &Path) -> Result<HashSet<String>, IngestError> {
         }
     }
     Ok(gone)
-}
-
-/// Lines of a file, decompressed if need be.
-struct Lines {
-    reader: Box<dyn BufRead>,
-    file: File,
-}
-
-impl Lines {
-    fn open(path: &Path) -> Result<Self, IngestError> {
-        let file = File::open(path).map_err(IngestError::unreadable(path))?;
-        let again = file.try_clone().map_err(IngestError::unreadable(path))?;
-        let reader: Box<dyn BufRead> = if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("zst")) {
-            Box::new(BufReader::with_capacity(1 << 20, zstd::Decoder::new(again).map_err(IngestError::unreadable(path))?))
-        } else {
-            Box::new(BufReader::with_capacity(1 << 20, again))
-        };
-        Ok(Self { reader, file })
-    }
-
-    /// The next line, without its end; longer ones are cut, and then no JSON.
-    fn next(&mut self, line: &mut Vec<u8>) -> std::io::Result<bool> {
-        line.clear();
-        let read = self.reader.by_ref().take(limits::LINE_BYTES).read_until(b'\n', line)?;
-        if u64::try_from(read).unwrap_or(u64::MAX) >= limits::LINE_BYTES && line.last() != Some(&b'\n') {
-            self.reader.skip_until(b'\n')?;
-        }
-        Ok(read > 0)
-    }
-
-    /// Bytes of the file that were read.
-    fn consumed(&mut self) -> u64 {
-        use std::io::Seek;
-        // The clone shares its place with the file that is read.
-        self.file.stream_position().unwrap_or(0)
-    }
 }
 
 struct Reader<'a> {
@@ -143,7 +106,7 @@ impl Reader<'_> {
         if line.iter().all(u8::is_ascii_whitespace) {
             return;
         }
-        let outcome = match serde_json::from_slice::<Event<'_>>(line) {
+        let outcome = match Event::parse(line) {
             Ok(event) => self.event(event),
             Err(e) => Err(format!("not a Jetstream event: {e}")),
         };
@@ -153,7 +116,7 @@ impl Reader<'_> {
     }
 
     fn event(&mut self, event: Event<'_>) -> Result<(), String> {
-        let Event { did, time_us, commit, identity, account } = event;
+        let Event { did, time_us, commit, identity, account: _ } = event;
         if self.gone.contains(did.as_ref()) {
             self.batch.deleted += u64::from(commit.is_some());
             return Ok(());
@@ -163,7 +126,6 @@ impl Reader<'_> {
         }
         match commit {
             Some(commit) => self.commit(&did, time_us, &commit),
-            None if account.is_some() => Ok(()),
             None => Ok(()),
         }
     }

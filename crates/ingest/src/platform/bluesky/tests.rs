@@ -90,7 +90,7 @@ fn compressed_files_and_many_batches_read_alike() {
         (0..BATCH * 2 + 5).map(|n| commit(&format!("p{}", n % 700), "create", "app.bsky.feed.like", &n.to_string(), "{\"createdAt\":\"2024-01-02T03:04:05Z\"}")).collect();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("events.ndjson.zst");
-    let mut file = zstd::Encoder::new(File::create(&path).unwrap(), 1).unwrap();
+    let mut file = zstd::Encoder::new(std::fs::File::create(&path).unwrap(), 1).unwrap();
     file.write_all(lines.join("\n").as_bytes()).unwrap();
     file.finish().unwrap();
     assert!(recognizes(&path).unwrap());
@@ -98,4 +98,28 @@ fn compressed_files_and_many_batches_read_alike() {
     let packed = read_whole(&Source { path, platform: Platform::Bluesky }, &options(Deletions::Apply), &Unwatched).unwrap();
     assert_eq!((&packed.subjects, &packed.activities), (&plain.subjects, &plain.activities));
     assert_eq!((plain.subjects.len(), plain.activities.len()), (700, BATCH * 2 + 5));
+}
+
+#[test]
+fn hostile_lines_are_rejected_and_spoil_nothing() {
+    let deep = "[".repeat(400_000);
+    let good = commit("a", "create", "app.bsky.feed.post", "1", POST);
+    let lines = [
+        format!("{{\"did\":\"did:plc:a\",\"unknown\":{deep}"),
+        commit("a", "create", "app.bsky.feed.post", "2", &format!("{{\"reply\":{deep}")),
+        commit("a", "create", "app.bsky.feed.post", "3", &format!("{{\"langs\":{deep}")),
+        format!("{good}trailing"),
+        format!("{{\"did\":\"did:plc:a\",{}", &good[1..]),
+        "{\"did\":\"did:plc:\\ud800\",\"commit\":null}".to_owned(),
+        "null".to_owned(),
+        good,
+    ];
+    let batch = batch(&lines, Deletions::Apply);
+    assert_eq!((batch.activities.len(), batch.rejected.len()), (1, 7), "{:?}", batch.rejected.iter().map(|r| &r.reason).collect::<Vec<_>>());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.ndjson");
+    let good = commit("a", "create", "app.bsky.feed.post", "1", POST);
+    std::fs::write(&path, [good.replace("Hallo", "\u{1}").as_bytes(), b"\n", &good.as_bytes()[..40], &[0xff, 0xfe], b"\n", good.as_bytes()].concat()).unwrap();
+    let batch = read_whole(&Source { path, platform: Platform::Bluesky }, &options(Deletions::Apply), &Unwatched).unwrap();
+    assert_eq!((batch.activities.len(), batch.rejected.len()), (1, 2), "a control character, and bytes that are no UTF-8");
 }
