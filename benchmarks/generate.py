@@ -24,6 +24,18 @@ def acts(db, path, rows, people, seed):
         ) TO '{path}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)""")
 
 
+def persons(db, path, people, seed):
+    """What is known of the people of `acts`."""
+    db.execute(f"SELECT setseed({(seed % 1000) / 1000})")
+    db.execute(f"""
+        COPY (
+            SELECT 'p' || i AS account,
+                   (['DE', 'FR', 'PT', 'JP', 'US', 'GB', 'BR', 'IN', 'NG', 'PL'])[1 + floor(10 * pow(random(), 1.5))::INT] AS country,
+                   (['18_24', '25_34', '25_34', '35_44', '45_54', '55_64', '65_plus'])[1 + (hash(i) % 7)::INT] AS age_band
+            FROM range({people}) r(i)
+        ) TO '{path}' (FORMAT parquet, COMPRESSION zstd)""")
+
+
 def identifier(n, length):
     """A number as letters and digits, scattered."""
     n = n * 0x9E3779B97F4A7C15 % (1 << 64)
