@@ -70,6 +70,8 @@ fn properties() -> Result<WriterProperties, Fault> {
         .set_column_dictionary_enabled(silent("text"), false)
         .set_column_dictionary_enabled(silent("native_key"), false)
         .set_column_dictionary_enabled(silent("activity_id"), false)
+        // Nearly every instant is another.
+        .set_column_dictionary_enabled(silent("at"), false)
         .build())
 }
 
