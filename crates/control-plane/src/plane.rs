@@ -58,14 +58,28 @@ pub(crate) struct Inner {
 const STORE_FILE: &str = "control.sqlite";
 
 impl ControlPlane {
+    /// Whether there is a deployment in the folder `dir`.
+    ///
+    /// # Errors
+    /// A fault of the store.
+    pub async fn is_made(dir: &Path) -> Result<bool, Error> {
+        let path = dir.join(STORE_FILE);
+        if !path.exists() {
+            return Ok(false);
+        }
+        let store = Store::open(&path, false).await?;
+        let made = is_made(&store).await;
+        store.close().await;
+        made
+    }
+
     /// Makes a deployment in the folder `dir`.
     ///
     /// # Errors
     /// A conflict when there is one.
     pub async fn create(dir: &Path, settings: Settings, secrets: Secrets, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Result<Self, Error> {
         let store = Store::open(&dir.join(STORE_FILE), true).await?;
-        // The row makes the deployment: a store without it was left by a `create` that was killed.
-        if sqlx::query("SELECT 1 FROM deployment").fetch_optional(store.reader()).await?.is_some() {
+        if is_made(&store).await? {
             return Err(Error::Conflict(format!("there is a deployment in {} already", dir.display())));
         }
         let signer = signer(&settings.origin, &secrets)?;
@@ -180,6 +194,11 @@ impl ControlPlane {
         let row = sqlx::query("SELECT value FROM counter WHERE name = 'consent'").fetch_one(tx).await?;
         Ok(from_i64(row.try_get(0)?)?)
     }
+}
+
+/// The row makes the deployment: a store without it was left by a `create` that was killed.
+async fn is_made(store: &Store) -> Result<bool, Error> {
+    Ok(sqlx::query("SELECT 1 FROM deployment").fetch_optional(store.reader()).await?.is_some())
 }
 
 fn signer(origin: &str, secrets: &Secrets) -> Result<Signer, Fault> {

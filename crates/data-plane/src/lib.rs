@@ -11,4 +11,4 @@ mod lake;
 mod schema;
 
 pub use clean_room::DataFusionCleanRoom;
-pub use lake::ParquetLake;
+pub use lake::{NoLocation, ParquetLake, S3Access, S3Location};

@@ -100,6 +100,11 @@ fn build(name: TableName) -> SchemaRef {
         fields.push(Field::new("source", DataType::UInt32, false));
         fields.push(Field::new("native_key", DataType::Utf8, false));
         fields.push(Field::new("text", DataType::Utf8, true));
+        // Which columns were derived from the text: a set of bits, see `lake::features`.
+        fields.push(Field::new("derived", DataType::UInt8, false));
+    }
+    if name == TableName::ActivityTag {
+        fields.push(Field::new("derived", DataType::Boolean, false));
     }
     Arc::new(Schema::new(fields))
 }

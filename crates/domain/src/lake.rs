@@ -22,6 +22,9 @@ pub struct LakeFile {
     pub sha256: String,
     /// Which range of people: ids with this quotient by [`Manifest::bucket_size`].
     pub bucket: u32,
+    /// Which version of the features its rows have; 0 when they have what their sources said only.
+    #[serde(default)]
+    pub features: u32,
 }
 
 /// All files of one snapshot.

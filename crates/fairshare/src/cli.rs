@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use chrono::NaiveDate;
 use clap::{Args, Parser, Subcommand};
+use data_plane::S3Location;
 use domain::consent::ConsentAction;
 use domain::{AgreementName, NoticeName, PartnerName, Platform, Purpose};
 use dp::{Delta, Rho};
@@ -117,6 +118,9 @@ pub(crate) struct Init {
     /// The same for δ.
     #[arg(long, default_value = "1e-6")]
     pub(crate) subject_delta: Delta,
+    /// A bucket for the lake, s3://BUCKET/PREFIX; the folder `lake` of the deployment when not named.
+    #[arg(long, value_name = "URL")]
+    pub(crate) lake: Option<S3Location>,
 }
 
 #[derive(Debug, Args)]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use control_plane::{ControlPlane, Error, Secrets, Settings};
-use data_plane::{DataFusionCleanRoom, ParquetLake};
+use data_plane::{DataFusionCleanRoom, ParquetLake, S3Access, S3Location};
 use domain::port::{CleanRoom, Clock, Entropy};
 use domain::{Fault, Timestamp};
 use dp::OsNoise;
@@ -36,15 +36,33 @@ pub(crate) struct Deployment {
     pub(crate) folder: PathBuf,
     pub(crate) control: ControlPlane,
     pub(crate) lake: ParquetLake,
+    /// The bucket that the lake is in; none when it is in the deployment's folder.
+    pub(crate) bucket: Option<S3Location>,
 }
 
+/// The folder of the lake, or of files that are on their way into its bucket.
+const LAKE: &str = "lake";
+
+/// Where it is written that the lake is in a bucket. A copy of the deployment has its own lake, and
+/// hence no such file.
+const LAKE_URL: &str = "lake.url";
+
 impl Deployment {
-    /// Makes a deployment in `folder`.
-    pub(crate) async fn create(folder: &Path, settings: Settings) -> anyhow::Result<Self> {
+    /// Makes a deployment in `folder`, whose lake is there too or in a bucket.
+    pub(crate) async fn create(folder: &Path, settings: Settings, bucket: Option<S3Location>) -> anyhow::Result<Self> {
+        if ControlPlane::is_made(folder).await? {
+            return Err(Error::Conflict(format!("there is a deployment in {} already", folder.display())).into());
+        }
+        let lake = lake(folder, bucket.as_ref())?;
+        if let Some(why) = lake.why_unfit()? {
+            return Err(Error::Conflict(why).into());
+        }
         fs::create_dir_all(folder.join("keys")).with_context(|| format!("making the folder {}", folder.display()))?;
+        // Before the store, whose first row makes the deployment: it is never one without its lake.
+        write_lake_url(folder, bucket.as_ref()).with_context(|| format!("writing {LAKE_URL}"))?;
         let secrets = Secrets { log_seed: key(folder, "log.seed", true)?, bounding: key(folder, "bounding.key", true)?, participants: key(folder, "participants.key", true)? };
         let control = ControlPlane::create(folder, settings, secrets, Arc::new(SystemClock), Arc::new(SystemEntropy)).await?;
-        Ok(Self::over(folder, control))
+        Ok(Self { folder: folder.to_owned(), control, lake, bucket })
     }
 
     /// Opens the deployment in `folder`.
@@ -55,11 +73,12 @@ impl Deployment {
         }
         let secrets = Secrets { log_seed: key(folder, "log.seed", false)?, bounding: key(folder, "bounding.key", false)?, participants: key(folder, "participants.key", false)? };
         let control = ControlPlane::open(folder, secrets, Arc::new(SystemClock), Arc::new(SystemEntropy)).await?;
-        Ok(Self::over(folder, control))
-    }
-
-    fn over(folder: &Path, control: ControlPlane) -> Self {
-        Self { folder: folder.to_owned(), control, lake: ParquetLake::new(folder.join("lake")) }
+        let bucket = match fs::read_to_string(folder.join(LAKE_URL)) {
+            Ok(url) => Some(url.trim().parse().with_context(|| format!("{LAKE_URL} is damaged"))?),
+            Err(e) if e.kind() == ErrorKind::NotFound => None,
+            Err(e) => return Err(e).with_context(|| format!("reading {LAKE_URL}")),
+        };
+        Ok(Self { folder: folder.to_owned(), control, lake: lake(folder, bucket.as_ref())?, bucket })
     }
 
     /// The clean room of this deployment. Its noise is the system's; nothing chooses another.
@@ -86,6 +105,41 @@ impl Deployment {
         }
         writeln!(file, "{}", text.replace('\n', " "))?;
         Ok(())
+    }
+}
+
+fn lake(folder: &Path, bucket: Option<&S3Location>) -> anyhow::Result<ParquetLake> {
+    let folder = folder.join(LAKE);
+    Ok(match bucket {
+        Some(bucket) => ParquetLake::in_bucket(bucket.clone(), access(), folder)?,
+        None => ParquetLake::new(folder),
+    })
+}
+
+fn write_lake_url(folder: &Path, bucket: Option<&S3Location>) -> std::io::Result<()> {
+    let path = folder.join(LAKE_URL);
+    let Some(bucket) = bucket else {
+        return match fs::remove_file(path) {
+            Err(e) if e.kind() != ErrorKind::NotFound => Err(e),
+            _ => Ok(()),
+        };
+    };
+    let mut file = fs::File::create(path)?;
+    writeln!(file, "{bucket}")?;
+    file.sync_all()
+}
+
+/// How buckets are reached, from the variables that other tools use too.
+#[expect(clippy::disallowed_methods, reason = "the place where the product reads what is secret about buckets")]
+fn access() -> S3Access {
+    let var = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    S3Access {
+        endpoint: var("AWS_ENDPOINT_URL_S3").or_else(|| var("AWS_ENDPOINT_URL")).or_else(|| var("AWS_ENDPOINT")),
+        region: var("AWS_REGION").or_else(|| var("AWS_DEFAULT_REGION")),
+        access_key_id: var("AWS_ACCESS_KEY_ID"),
+        secret_access_key: var("AWS_SECRET_ACCESS_KEY"),
+        session_token: var("AWS_SESSION_TOKEN"),
+        allow_http: var("AWS_ALLOW_HTTP").is_some_and(|value| value == "true" || value == "1"),
     }
 }
 

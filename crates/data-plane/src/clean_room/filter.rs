@@ -17,7 +17,6 @@ use datafusion::datasource::source::DataSourceExec;
 use datafusion::error::DataFusionError;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::object_store::local::LocalFileSystem;
 use datafusion::physical_plan::ExecutionPlan;
 use domain::catalog::{Table, TableName};
 use domain::lake::{LakeFile, Snapshot};
@@ -55,8 +54,7 @@ impl Consented {
         let files = snapshot.manifest.files(plan.table);
         let context = Arc::new(TaskContext::default());
         if !files.is_empty() {
-            let store = LocalFileSystem::new_with_prefix(lake.root()).map_err(|e| Fault::new("opening the lake", e))?;
-            context.runtime_env().register_object_store(store_url()?.as_ref(), Arc::new(store));
+            context.runtime_env().register_object_store(store_url()?.as_ref(), lake.store().object_store()?);
         }
         let bucket = |files: &[LakeFile]| files.iter().map(|file| scan(plan.table, &columns, file)).collect::<Result<Bucket, _>>();
         let partitions = split(files, threads).into_iter().map(|buckets| buckets.into_iter().map(bucket).collect::<Result<Vec<_>, _>>());

@@ -125,6 +125,7 @@ impl Acts<'_> {
                 "source" => counts(&|_| Some(self.source)),
                 "native_key" => Arc::new(StringArray::from_iter_values(all().map(|r| r.native_key.as_str()))),
                 "text" => Arc::new(all().map(|r| r.text.as_deref()).collect::<StringArray>()),
+                "derived" => Arc::new(UInt8Array::from_value(0, self.records.len())),
                 ORDINAL => Arc::new(UInt64Array::from_iter_values((self.first_ordinal..).take(self.records.len()))),
                 REMOVED => Arc::new(all().map(|r| Some(r.removed)).collect::<BooleanArray>()),
                 other => return Err(ArrowError::SchemaError(format!("no value for column {other}"))),
@@ -140,6 +141,7 @@ impl Acts<'_> {
         let columns: Vec<ArrayRef> = vec![
             ids(tagged().map(|(_, id, _, _)| id))?,
             texts(tagged().map(|(_, _, tag, _)| Some(tag.as_str()))),
+            Arc::new(tagged().map(|_| Some(false)).collect::<BooleanArray>()),
             Arc::new(UInt64Array::from_iter_values(tagged().map(|(_, _, _, ordinal)| ordinal))),
         ];
         let owners: ArrayRef = Arc::new(UInt32Array::from_iter_values(tagged().map(|(owner, ..)| owner.0)));

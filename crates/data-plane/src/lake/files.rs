@@ -1,9 +1,8 @@
-//! Files of the lake: written whole, synced, then renamed to the hash of their content.
+//! Files of the lake: written whole, synced, then kept under the hash of their content.
 
-use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, Write};
+use std::path::Path;
 use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
@@ -17,19 +16,28 @@ use domain::catalog::TableName;
 use domain::lake::LakeFile;
 use sha2::{Digest, Sha256};
 
+use super::store::Store;
 use crate::schema::schema;
 
 /// Rows per row group.
 const ROW_GROUP_ROWS: usize = 512 * 1024;
 
 /// Reads all rows of a file.
-pub(super) fn read(path: &Path, table: TableName) -> Result<Vec<RecordBatch>, Fault> {
+pub(super) fn read(store: &Store, file: &LakeFile, table: TableName) -> Result<Vec<RecordBatch>, Fault> {
     let names: Vec<String> = schema(table).fields().iter().map(|f| f.name().clone()).collect();
-    columns(path, table, &names.iter().map(String::as_str).collect::<Vec<_>>())
+    columns(store, file, table, &names.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 /// Reads some columns of a file.
-pub(super) fn columns(path: &Path, table: TableName, names: &[&str]) -> Result<Vec<RecordBatch>, Fault> {
+pub(super) fn columns(store: &Store, file: &LakeFile, table: TableName, names: &[&str]) -> Result<Vec<RecordBatch>, Fault> {
+    match (store.s3(), store.local_path(&file.path)) {
+        (None, Some(path)) => local_columns(&path, table, names),
+        (Some(s3), _) => s3.columns(file, table, names),
+        (None, None) => Err(Fault::broken("the lake has no place")),
+    }
+}
+
+fn local_columns(path: &Path, table: TableName, names: &[&str]) -> Result<Vec<RecordBatch>, Fault> {
     let doing = || format!("reading the lake file {} of the table {table}", path.display());
     let file = File::open(path).map_err(|e| Fault::new(doing(), e))?;
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| Fault::new(doing(), e))?;
@@ -38,10 +46,22 @@ pub(super) fn columns(path: &Path, table: TableName, names: &[&str]) -> Result<V
     reader.collect::<Result<Vec<_>, _>>().map_err(|e| Fault::new(doing(), e))
 }
 
-/// Writes rows, already sorted by person, as the file of one bucket.
-pub(super) fn write(root: &Path, table: TableName, bucket: u32, rows: &RecordBatch) -> Result<LakeFile, Fault> {
+/// Which rows a file holds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Part {
+    /// Of which table.
+    pub(super) table: TableName,
+    /// Of which bucket.
+    pub(super) bucket: u32,
+    /// [`LakeFile::features`] of the file.
+    pub(super) features: u32,
+}
+
+/// Writes rows, already sorted by person, as a file of one bucket.
+pub(super) fn write(store: &Store, part: Part, rows: &RecordBatch) -> Result<LakeFile, Fault> {
+    let Part { table, bucket, features } = part;
     let doing = || format!("writing bucket {bucket} of the lake table {table}");
-    let folder = root.join(table.as_str());
+    let folder = store.folder().join(table.as_str());
     fs::create_dir_all(&folder).map_err(|e| Fault::new(doing(), e))?;
     let temporary = folder.join(format!("b{bucket:05}.tmp"));
     let hashed = HashingFile::create(&temporary).map_err(|e| Fault::new(doing(), e))?;
@@ -52,9 +72,8 @@ pub(super) fn write(root: &Path, table: TableName, bucket: u32, rows: &RecordBat
     let sha256 = hex::encode(hashed.digest.finalize());
     let name: String = sha256.chars().take(16).collect();
     let path = format!("{table}/b{bucket:05}-{name}.parquet");
-    fs::rename(&temporary, root.join(&path)).map_err(|e| Fault::new(doing(), e))?;
-    sync_folder(&folder)?;
-    Ok(LakeFile { path, rows: rows.num_rows() as u64, bytes: hashed.bytes, sha256, bucket })
+    store.keep(&temporary, &path)?;
+    Ok(LakeFile { path, rows: rows.num_rows() as u64, bytes: hashed.bytes, sha256, bucket, features })
 }
 
 /// No statistics on free text and identifiers: they would keep what an erased person wrote.
@@ -99,60 +118,4 @@ impl Write for HashingFile {
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
     }
-}
-
-/// The hash of a file; `None` when it is not there.
-pub(super) fn sha256(path: &Path) -> Result<Option<String>, Fault> {
-    let doing = || format!("hashing {}", path.display());
-    let mut file = match File::open(path) {
-        Ok(file) => file,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(Fault::new(doing(), e)),
-    };
-    let mut digest = Sha256::new();
-    let mut buffer = vec![0; 256 * 1024];
-    loop {
-        let read = file.read(&mut buffer).map_err(|e| Fault::new(doing(), e))?;
-        if read == 0 {
-            return Ok(Some(hex::encode(digest.finalize())));
-        }
-        digest.update(buffer.get(..read).unwrap_or(&buffer));
-    }
-}
-
-/// Makes new names in a folder durable.
-pub(super) fn sync_folder(folder: &Path) -> Result<(), Fault> {
-    match File::open(folder) {
-        Ok(folder) => folder.sync_all().map_err(|e| Fault::new("syncing the lake's folder", e)),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(e) => Err(Fault::new("opening the lake's folder", e)),
-    }
-}
-
-/// Removes every file below `root` whose path is not in `named`.
-pub(super) fn remove_all_but(root: &Path, named: &BTreeSet<&str>) -> Result<u64, Fault> {
-    let fault = |e: io::Error| Fault::new("sweeping the lake", e);
-    let mut removed = 0;
-    match fs::remove_dir_all(root.join(super::spill::FOLDER)) {
-        Ok(()) => removed += 1,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-        Err(e) => return Err(fault(e)),
-    }
-    for &table in TableName::ALL {
-        let folder: PathBuf = root.join(table.as_str());
-        let entries = match fs::read_dir(&folder) {
-            Ok(entries) => entries,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
-            Err(e) => return Err(fault(e)),
-        };
-        for entry in entries {
-            let entry = entry.map_err(fault)?;
-            let path = format!("{table}/{}", entry.file_name().to_string_lossy());
-            if !named.contains(path.as_str()) {
-                fs::remove_file(entry.path()).map_err(fault)?;
-                removed += 1;
-            }
-        }
-    }
-    Ok(removed)
 }

@@ -1,7 +1,6 @@
 //! One bucket: what is there and what arrives, per owner and native key.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, RecordBatch, StringDictionaryBuilder, UInt8Array, UInt32Array};
@@ -16,8 +15,9 @@ use domain::subject::{AgeBand, FollowersBand};
 use hashbrown::{HashMap, HashSet};
 
 use super::append::{ORDINAL, REMOVED};
-use super::files;
+use super::files::{self, Part};
 use super::spill::Spill;
+use super::store::Store;
 use crate::schema::schema;
 
 /// Files of a bucket before they are made one.
@@ -31,7 +31,7 @@ type ActKey = (u32, [u8; 16]);
 
 /// One bucket of an import.
 pub(super) struct Bucket<'a> {
-    pub(super) root: &'a Path,
+    pub(super) store: &'a Store,
     pub(super) number: u32,
     pub(super) spill: &'a Spill,
     /// Its files now, by table.
@@ -67,7 +67,7 @@ impl Bucket<'_> {
             let Some(rows) = self.spill.rows(table, self.number)? else { continue };
             let old = self.all(table, &(self.base)(table))?;
             if let Some(all) = merge(old, rows)? {
-                merged.insert(table, vec![files::write(self.root, table, self.number, &all)?]);
+                merged.insert(table, vec![files::write(self.store, self.part(table, 0), &all)?]);
             }
         }
         Ok(merged)
@@ -77,7 +77,7 @@ impl Bucket<'_> {
     fn changes(&self, base: &[LakeFile], rows: &RecordBatch, counts: &mut HashMap<u32, Counts>) -> Result<Changes, Fault> {
         let mut there: Vec<ActKey> = Vec::new();
         for file in base {
-            for batch in files::columns(&self.root.join(&file.path), TableName::Activity, &["subject_id", "activity_id"])? {
+            for batch in files::columns(self.store, file, TableName::Activity, &["subject_id", "activity_id"])? {
                 there.extend(keys(&batch)?);
             }
         }
@@ -144,7 +144,7 @@ impl Bucket<'_> {
         let there: u64 = base.iter().map(|f| f.rows).sum();
         let small = gone.is_empty() && !base.is_empty() && base.len() < FILES_MAX && there / APPEND_RATIO > new.num_rows() as u64;
         if small && self.nobody_exceeds_the_cap(table, &base, &new)? {
-            let file = files::write(self.root, table, self.number, &sort(table, &new)?)?;
+            let file = files::write(self.store, self.part(table, 0), &sort(table, &new)?)?;
             return Ok(Some([base, vec![file]].concat()));
         }
         let mut all = self.all(table, &base)?;
@@ -160,14 +160,16 @@ impl Bucket<'_> {
         if all.num_rows() == 0 {
             return Ok(Some(Vec::new()));
         }
-        files::write(self.root, table, self.number, &sort(table, &all)?).map(|file| Some(vec![file]))
+        // Rows that arrive have no features yet.
+        let features = if new.num_rows() == 0 { features(&base) } else { 0 };
+        files::write(self.store, self.part(table, features), &sort(table, &all)?).map(|file| Some(vec![file]))
     }
 
     /// Whether everybody's rows together are no more than a question looks at.
     fn nobody_exceeds_the_cap(&self, table: TableName, base: &[LakeFile], new: &RecordBatch) -> Result<bool, Fault> {
         let mut parts = vec![new.clone()];
         for file in base {
-            parts.extend(files::columns(&self.root.join(&file.path), table, &["subject_id"])?);
+            parts.extend(files::columns(self.store, file, table, &["subject_id"])?);
         }
         let mut rows: HashMap<u32, u32> = HashMap::new();
         for part in &parts {
@@ -178,14 +180,23 @@ impl Bucket<'_> {
         Ok(rows.into_values().all(|rows| rows <= ROWS_AT_SCAN))
     }
 
+    const fn part(&self, table: TableName, features: u32) -> Part {
+        Part { table, bucket: self.number, features }
+    }
+
     /// All rows of a bucket's files.
     fn all(&self, table: TableName, base: &[LakeFile]) -> Result<RecordBatch, Fault> {
         let mut parts = Vec::new();
         for file in base {
-            parts.extend(files::read(&self.root.join(&file.path), table)?);
+            parts.extend(files::read(self.store, file, table)?);
         }
         concat_batches(&schema(table), &parts).map_err(arrow)
     }
+}
+
+/// The version of features that all rows of `files` have: the lowest.
+pub(super) fn features(files: &[LakeFile]) -> u32 {
+    files.iter().map(|f| f.features).min().unwrap_or(0)
 }
 
 /// What an import changes in a bucket.

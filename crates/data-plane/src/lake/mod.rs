@@ -1,4 +1,4 @@
-//! The lake: Parquet files on local disk, clustered by person.
+//! The lake: Parquet files on local disk or in a bucket (*store*, *s3*), clustered by person.
 //!
 //! A table is cut into buckets of consecutive subject ids; every file of a bucket is sorted by person.
 //! An import sorts its rows into buckets (*append*, *spill*) and writes each bucket that it touches
@@ -10,7 +10,9 @@ mod append;
 mod files;
 mod merge;
 mod rewrite;
+mod s3;
 mod spill;
+mod store;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -23,7 +25,10 @@ use domain::{Fault, SubjectSet};
 use hashbrown::HashMap;
 
 use merge::Bucket;
+use s3::S3;
+pub use s3::{NoLocation, S3Access, S3Location};
 use spill::Spill;
+pub(crate) use store::Store;
 
 /// People per bucket of a new lake.
 const BUCKET_SIZE: u32 = 8_192;
@@ -31,10 +36,10 @@ const BUCKET_SIZE: u32 = 8_192;
 /// The version of [`Manifest`] that this lake writes.
 const MANIFEST_SCHEMA: u32 = 1;
 
-/// A lake below one folder.
+/// A lake in one place.
 #[derive(Debug, Clone)]
 pub struct ParquetLake {
-    root: PathBuf,
+    store: Store,
     bucket_size: u32,
 }
 
@@ -42,18 +47,42 @@ impl ParquetLake {
     /// The lake below `root`, which is made when the first file is written.
     #[must_use]
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), bucket_size: BUCKET_SIZE }
+        Self { store: Store::local(root.into()), bucket_size: BUCKET_SIZE }
+    }
+
+    /// The lake in a bucket. Files are written below the local folder `root` before they go there.
+    ///
+    /// # Errors
+    /// A fault when the access makes no sense. The bucket itself is not asked yet.
+    pub fn in_bucket(location: S3Location, access: S3Access, root: impl Into<PathBuf>) -> Result<Self, Fault> {
+        Ok(Self { store: Store::bucket(S3::open(location, access)?, root.into()), bucket_size: BUCKET_SIZE })
     }
 
     /// The same with so many people per bucket, for a lake without files: tests want many small ones.
     #[cfg(test)]
     pub(crate) fn with_bucket_size(root: impl Into<PathBuf>, bucket_size: u32) -> Self {
-        Self { root: root.into(), bucket_size }
+        Self { store: Store::local(root.into()), bucket_size }
     }
 
-    /// The folder.
-    pub(crate) fn root(&self) -> &Path {
-        &self.root
+    /// Why a new lake cannot be made here, if so: something is there, or deleted objects would be kept.
+    ///
+    /// # Errors
+    /// A fault when the place cannot be reached.
+    pub fn why_unfit(&self) -> Result<Option<String>, Fault> {
+        self.store.s3().map_or(Ok(None), |s3| s3.why_unfit())
+    }
+
+    /// Copies a file of the lake to `to` on local disk; tells its size.
+    ///
+    /// # Errors
+    /// A fault of either place.
+    pub fn fetch(&self, file: &LakeFile, to: &Path) -> Result<u64, Fault> {
+        self.store.fetch(&file.path, to)
+    }
+
+    /// Where the files are.
+    pub(crate) const fn store(&self) -> &Store {
+        &self.store
     }
 }
 
@@ -61,30 +90,30 @@ impl Lake for ParquetLake {
     fn import(&self, base: Option<&Manifest>, first_source: u32) -> Result<Box<dyn LakeImport>, Fault> {
         let empty = || Manifest { schema: MANIFEST_SCHEMA, bucket_size: self.bucket_size, tables: BTreeMap::new() };
         let base = base.cloned().unwrap_or_else(empty);
-        let spill = Spill::new(&self.root, base.bucket_size);
-        Ok(Box::new(Importing { root: self.root.clone(), base, first_source, spill, sources: Vec::new(), acts: 0 }))
+        let spill = Spill::new(self.store.folder(), base.bucket_size);
+        Ok(Box::new(Importing { store: self.store.clone(), base, first_source, spill, sources: Vec::new(), acts: 0 }))
     }
 
     fn erase(&self, base: &Manifest, people: &SubjectSet) -> Result<Manifest, Fault> {
-        rewrite::rewrite(&self.root, base, &Unwatched, |bucket| {
+        rewrite::rewrite(&self.store, base, &Unwatched, |bucket| {
             let touched = people.iter().any(|s| s.0.checked_div(base.bucket_size) == Some(bucket.number));
             if touched { bucket.without(people) } else { Ok(None) }
         })
     }
 
     fn compact(&self, base: &Manifest, progress: &dyn Progress) -> Result<Manifest, Fault> {
-        rewrite::rewrite(&self.root, base, progress, |bucket| if bucket.files.len() > 1 { bucket.as_one().map(Some) } else { Ok(None) })
+        rewrite::rewrite(&self.store, base, progress, |bucket| if bucket.files.len() > 1 { bucket.as_one().map(Some) } else { Ok(None) })
     }
 
     fn sweep(&self, live: &[Manifest]) -> Result<u64, Fault> {
         let named: BTreeSet<&str> = live.iter().flat_map(|m| m.tables.values().flatten()).map(|f| f.path.as_str()).collect();
-        files::remove_all_but(&self.root, &named)
+        self.store.remove_all_but(&named)
     }
 
     fn first_damaged(&self, manifest: &Manifest) -> Result<Option<(TableName, String)>, Fault> {
         for (table, files) in &manifest.tables {
             for file in files {
-                if files::sha256(&self.root.join(&file.path))?.as_deref() != Some(file.sha256.as_str()) {
+                if self.store.sha256(&file.path)?.as_deref() != Some(file.sha256.as_str()) {
                     return Ok(Some((*table, file.path.clone())));
                 }
             }
@@ -95,7 +124,7 @@ impl Lake for ParquetLake {
 
 /// An import that is under way.
 struct Importing {
-    root: PathBuf,
+    store: Store,
     base: Manifest,
     first_source: u32,
     spill: Spill,
@@ -123,7 +152,7 @@ impl LakeImport for Importing {
     }
 
     fn finish(self: Box<Self>, progress: &dyn Progress) -> Result<Staged, Fault> {
-        let Self { root, base, first_source, mut spill, mut sources, acts: _ } = *self;
+        let Self { store, base, first_source, mut spill, mut sources, acts: _ } = *self;
         spill.close()?;
         let mut tables: BTreeMap<TableName, BTreeMap<u32, Vec<LakeFile>>> = BTreeMap::new();
         for &table in TableName::ALL {
@@ -135,14 +164,14 @@ impl LakeImport for Importing {
         progress.begin("writing", "buckets", Some(buckets.len() as u64));
         for number in buckets {
             let base = |table: TableName| tables.get(&table).and_then(|t| t.get(&number)).cloned().unwrap_or_default();
-            let merged = Bucket { root: &root, number, spill: &spill, base: &base }.merge(&mut counts)?;
+            let merged = Bucket { store: &store, number, spill: &spill, base: &base }.merge(&mut counts)?;
             for (table, files) in merged {
                 tables.entry(table).or_default().insert(number, files);
             }
             progress.advance(1);
         }
         progress.finish();
-        files::sync_folder(&root)?;
+        store.sync()?;
         for (place, total) in (0..).zip(&mut sources) {
             if let Some(counts) = counts.get(&(first_source + place)) {
                 total.add(counts);

@@ -1,7 +1,5 @@
 //! The same rows in fewer files, or fewer rows.
 
-use std::path::Path;
-
 use datafusion::arrow::array::{AsArray, BooleanArray, RecordBatch};
 use datafusion::arrow::compute::{concat_batches, filter_record_batch};
 use datafusion::arrow::datatypes::UInt32Type;
@@ -10,19 +8,21 @@ use domain::lake::{LakeFile, Manifest};
 use domain::port::Progress;
 use domain::{Fault, SubjectId, SubjectSet};
 
-use super::{files, merge};
+use super::files::{self, Part};
+use super::merge;
+use super::store::Store;
 use crate::schema::schema;
 
 /// The files of one table's bucket.
 pub(super) struct BucketFiles<'a> {
-    root: &'a Path,
+    store: &'a Store,
     table: TableName,
     pub(super) number: u32,
     pub(super) files: &'a [LakeFile],
 }
 
 /// Gives each bucket the files that `each` makes of it; none leaves it as it is.
-pub(super) fn rewrite(root: &Path, base: &Manifest, progress: &dyn Progress, each: impl Fn(&BucketFiles<'_>) -> Result<Option<Vec<LakeFile>>, Fault>) -> Result<Manifest, Fault> {
+pub(super) fn rewrite(store: &Store, base: &Manifest, progress: &dyn Progress, each: impl Fn(&BucketFiles<'_>) -> Result<Option<Vec<LakeFile>>, Fault>) -> Result<Manifest, Fault> {
     let mut manifest = base.clone();
     let buckets = |files: &[LakeFile]| files.chunk_by(|a, b| a.bucket == b.bucket).count() as u64;
     progress.begin("rewriting", "buckets", Some(base.tables.values().map(|files| buckets(files)).sum()));
@@ -30,13 +30,13 @@ pub(super) fn rewrite(root: &Path, base: &Manifest, progress: &dyn Progress, eac
         let mut all = Vec::with_capacity(files.len());
         for files in files.chunk_by(|a, b| a.bucket == b.bucket) {
             let number = files.first().map_or(0, |f| f.bucket);
-            all.extend(each(&BucketFiles { root, table, number, files })?.unwrap_or_else(|| files.to_vec()));
+            all.extend(each(&BucketFiles { store, table, number, files })?.unwrap_or_else(|| files.to_vec()));
             progress.advance(1);
         }
         manifest.tables.insert(table, all);
     }
     progress.finish();
-    files::sync_folder(root)?;
+    store.sync()?;
     Ok(manifest)
 }
 
@@ -61,7 +61,7 @@ impl BucketFiles<'_> {
     fn rows(&self) -> Result<RecordBatch, Fault> {
         let mut parts = Vec::new();
         for file in self.files {
-            parts.extend(files::read(&self.root.join(&file.path), self.table)?);
+            parts.extend(files::read(self.store, file, self.table)?);
         }
         concat_batches(&schema(self.table), &parts).map_err(|e| Fault::new("reading a bucket", e))
     }
@@ -70,6 +70,7 @@ impl BucketFiles<'_> {
         if rows.num_rows() == 0 {
             return Ok(Vec::new());
         }
-        Ok(vec![files::write(self.root, self.table, self.number, &merge::sort(self.table, rows)?)?])
+        let part = Part { table: self.table, bucket: self.number, features: merge::features(self.files) };
+        Ok(vec![files::write(self.store, part, &merge::sort(self.table, rows)?)?])
     }
 }

@@ -101,7 +101,7 @@ fn no_text_of_an_erased_person_is_left_in_any_file() {
     let holds = |manifest: &Manifest| {
         let mut found = 0;
         for (table, files) in &manifest.tables {
-            for batch in files.iter().flat_map(|f| files::read(&folder.path().join(&f.path), *table).unwrap()) {
+            for batch in files.iter().flat_map(|f| files::read(lake.store(), f, *table).unwrap()) {
                 for column in batch.columns().iter().filter(|c| matches!(c.data_type(), DataType::Utf8 | DataType::Dictionary(..))) {
                     let values = if let DataType::Dictionary(..) = column.data_type() { column.as_any_dictionary().values().clone() } else { column.clone() };
                     let values = cast(&values, &DataType::Utf8).unwrap();

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::cli::Backup;
 use crate::deployment::Deployment;
-use crate::output::{Format, object};
+use crate::output::{Format, note, object};
 
 pub(crate) async fn backup(args: Backup, deployment: &Deployment, format: Format) -> anyhow::Result<ExitCode> {
     let Backup::Create { folder } = args;
@@ -24,7 +24,10 @@ pub(crate) async fn backup(args: Backup, deployment: &Deployment, format: Format
     let mut bytes = fs::metadata(folder.join("control.sqlite"))?.len();
     let head = deployment.control.snapshot_head().await?;
     for file in head.iter().flat_map(|head| head.manifest.tables.values().flatten()) {
-        bytes += copy(&deployment.folder.join("lake").join(&file.path), &folder.join("lake").join(&file.path))?;
+        bytes += deployment.lake.fetch(file, &folder.join("lake").join(&file.path))?;
+    }
+    if let Some(bucket) = &deployment.bucket {
+        note(&format!("the lake was fetched from {bucket} into the copy, whose lake is its folder"));
     }
     for part in ["keys", "rejects"] {
         bytes += copy_all(&deployment.folder.join(part), &folder.join(part))?;

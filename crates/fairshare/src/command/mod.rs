@@ -69,7 +69,7 @@ pub(crate) async fn init(data: &std::path::Path, args: Init) -> anyhow::Result<D
         lifetime: Cost { rho: args.lifetime_rho, delta: args.lifetime_delta },
         subject_cap: Cost { rho: args.subject_rho, delta: args.subject_delta },
     };
-    Deployment::create(data, settings).await
+    Deployment::create(data, settings, args.lake).await
 }
 
 async fn on_deployment(command: Command, deployment: &Deployment, format: Format) -> anyhow::Result<ExitCode> {

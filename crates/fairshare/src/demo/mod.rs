@@ -68,6 +68,7 @@ async fn set_up(args: &Demo, data: &Path) -> anyhow::Result<Demonstration> {
         lifetime_delta: "1e-5".parse()?,
         subject_rho: "1".parse()?,
         subject_delta: "1e-6".parse()?,
+        lake: None,
     };
     let deployment = command::init(data, init).await.context("the demo needs a folder of its own: name one with --data DIR")?;
     fs::write(data.join(MARKER), b"")?;

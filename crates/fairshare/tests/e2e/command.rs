@@ -9,14 +9,20 @@ use tempfile::TempDir;
 /// A folder for one deployment.
 pub(crate) struct Deployment {
     folder: TempDir,
+    env: Vec<(&'static str, String)>,
 }
 
 impl Deployment {
     /// A deployment that was just made.
     pub(crate) fn new() -> Self {
-        let deployment = Self { folder: tempfile::tempdir().unwrap() };
+        Self::with(&[], Vec::new())
+    }
+
+    /// The same with more options of `init`, and with variables for every command.
+    pub(crate) fn with(options: &[&str], env: Vec<(&'static str, String)>) -> Self {
+        let deployment = Self { folder: tempfile::tempdir().unwrap(), env };
         // Tests ask more of the same people than a year would allow.
-        deployment.ok(&["init", "--subject-rho", "100", "--subject-delta", "1e-4"]);
+        deployment.ok(&[&["init", "--subject-rho", "100", "--subject-delta", "1e-4"], options].concat());
         deployment
     }
 
@@ -26,8 +32,12 @@ impl Deployment {
 
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_fairshare"));
-        command.arg("--data").arg(self.path()).arg("--json").args(args);
+        command.envs(self.env()).arg("--data").arg(self.path()).arg("--json").args(args);
         command
+    }
+
+    pub(crate) fn env(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.env.iter().map(|(name, value)| (*name, value.as_str()))
     }
 
     pub(crate) fn run(&self, args: &[&str]) -> Output {

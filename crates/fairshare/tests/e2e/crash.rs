@@ -15,13 +15,14 @@ const KILLS: u32 = 110;
 const LAKE_KILLS: u32 = 90;
 
 /// A shell that runs commands one after the other until it is killed with everything it started.
-fn start(d: &Deployment, script: &str) -> Child {
+pub(crate) fn start(d: &Deployment, script: &str) -> Child {
     use std::os::unix::process::CommandExt;
     Command::new("sh")
         .arg("-c")
         .arg(script)
         .env("BIN", env!("CARGO_BIN_EXE_fairshare"))
         .env("DATA", d.path())
+        .envs(d.env())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .process_group(0)
@@ -30,7 +31,7 @@ fn start(d: &Deployment, script: &str) -> Child {
 }
 
 /// Kills a process group that this test started.
-fn kill(child: &mut Child) -> Vec<Value> {
+pub(crate) fn kill(child: &mut Child) -> Vec<Value> {
     let group = format!("-{}", child.id());
     assert!(Command::new("kill").args(["-9", "--", &group]).status().unwrap().success());
     let stdout = child.stdout.take().unwrap();

@@ -7,13 +7,13 @@ use serde_json::json;
 use crate::command::Deployment;
 
 /// People; each has a canary of 32 characters in every field that can hold one.
-const PEOPLE: u32 = 30;
+pub(crate) const PEOPLE: u32 = 30;
 
-fn canary(person: u32, field: &str) -> String {
+pub(crate) fn canary(person: u32, field: &str) -> String {
     format!("canary{person:02}{field:x<24}")
 }
 
-fn write_sources(folder: &Path) -> [String; 2] {
+pub(crate) fn write_sources(folder: &Path) -> [String; 2] {
     let mut people = "account,handle,country,region,language,interests\n".to_owned();
     let mut acts = "account,native_key,kind,at,text,language,link_domain,container,tags,likes\n".to_owned();
     for p in 0..PEOPLE {
@@ -51,7 +51,7 @@ fn write_sources(folder: &Path) -> [String; 2] {
 }
 
 /// The files of a deployment that hold `needle`.
-fn files_with(folder: &Path, needle: &str) -> Vec<String> {
+pub(crate) fn files_with(folder: &Path, needle: &str) -> Vec<String> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
