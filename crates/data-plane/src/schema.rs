@@ -14,6 +14,9 @@ use domain::question::Value;
 /// Bytes of an act's id.
 pub(crate) const ACTIVITY_ID_BYTES: i32 = 16;
 
+/// The column of the id under which a row arrived.
+pub(crate) const ARRIVED_AS: &str = "arrived_as";
+
 /// How a column of the catalogue lies in files.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Storage {
@@ -100,6 +103,11 @@ fn build(name: TableName) -> SchemaRef {
         fields.push(Field::new("source", DataType::UInt32, false));
         fields.push(Field::new("native_key", DataType::Utf8, false));
         fields.push(Field::new("text", DataType::Utf8, true));
+    }
+    if matches!(name, TableName::Activity | TableName::ActivityTag) {
+        // The id under which the row arrived, when that was merged into its owner's: empty for nearly
+        // everybody, and what a split goes by.
+        fields.push(Field::new(ARRIVED_AS, DataType::UInt32, true));
     }
     Arc::new(Schema::new(fields))
 }

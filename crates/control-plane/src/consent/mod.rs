@@ -7,4 +7,5 @@ mod record;
 pub use decide::Decided;
 pub use record::{Choice, Receipt};
 
-pub(crate) use permitted::{PermittedWriter, from_chunk, permitted_set};
+pub(crate) use permitted::{from_chunk, permitted_set, recompute};
+pub(crate) use record::{record, state};

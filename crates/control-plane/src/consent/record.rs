@@ -6,12 +6,13 @@ use domain::audit::EntryKind;
 use domain::consent::{ConsentAction, ConsentEvent, ConsentKey, ConsentMethod, ConsentState, Facts, permitted};
 use domain::notice::{Notice, NoticeRef};
 use domain::subject::{AgeBand, SubjectStatus};
-use domain::{Fault, Refusal, RefusalCode, SubjectId};
+use domain::{Fault, Refusal, RefusalCode, SubjectId, Timestamp};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
-use super::PermittedWriter;
+use super::permitted::PermittedWriter;
 use crate::audit::AuditWriter;
+use crate::plane::Inner;
 use crate::store::{from_i64, json_rows, parse_time, parse_word, time_text, to_i64};
 use crate::subject::not_found;
 use crate::{ControlPlane, Error};
@@ -49,34 +50,15 @@ impl ControlPlane {
     /// # Errors
     /// Not found for an unknown person or notice; a refusal for a yes that the notice did not ask for.
     pub async fn consent_record(&self, choices: &[Choice]) -> Result<Vec<Receipt>, Error> {
-        let at = self.now();
         let mut tx = self.inner.store.begin().await?;
-        let before = Self::consent_seq(&mut tx).await?;
-        let mut known = Known::read(&mut tx, choices).await?;
-        let mut permitted_sets = PermittedWriter::default();
-        let (mut events, mut receipts) = (Vec::with_capacity(choices.len()), Vec::with_capacity(choices.len()));
-        for (seq, Choice { key, action, notice, method }) in (before + 1..).zip(choices) {
-            check(*action, key, known.notice(notice)?)?;
-            let (status, age) = known.facts(key.subject)?;
-            let consent = known.choose(key, *action, seq);
-            permitted_sets.set(&mut tx, &key.partner, key.purpose, key.subject, permitted(Facts { status, age, consent }, key.purpose)).await?;
-            events.push((seq, key.subject, &key.partner, key.purpose, action, &notice.name, notice.version, method));
-            receipts.push(Receipt { event: ConsentEvent { seq, key: key.clone(), action: *action, notice: notice.clone(), method: *method, at }, entry: 0 });
+        // Whatever id of theirs a person is called by, the choice is about the one that counts.
+        let merged = crate::subject::merged(&mut tx).await?;
+        let mut choices = choices.to_vec();
+        for Choice { key, .. } in &mut choices {
+            key.subject = merged.get(&key.subject).copied().unwrap_or(key.subject);
         }
-        let Some(last) = receipts.last().map(|r| r.event.seq) else { return Ok(receipts) };
-        sqlx::query("INSERT INTO consent_event (id, subject_id, partner, purpose, action, notice, notice_version, method, at) SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, ?2 FROM json_each(?1)")
-            .bind(json_rows(&events)?)
-            .bind(time_text(at))
-            .execute(&mut *tx)
-            .await?;
-        known.write(&mut tx).await?;
-        sqlx::query("UPDATE counter SET value = ? WHERE name = 'consent'").bind(to_i64(last)?).execute(&mut *tx).await?;
-        permitted_sets.finish(&mut tx).await?;
-        let mut audit = AuditWriter::begin(&mut tx, &self.inner).await?;
-        let entry = audit.append_all(&mut tx, EntryKind::ConsentRecorded, "consent_event", to_i64(before + 1)?..=to_i64(last)?).await?;
-        audit.finish(&mut tx).await?;
+        let receipts = record(&mut tx, &self.inner, self.now(), &choices).await?;
         tx.commit().await?;
-        receipts.iter_mut().zip(entry..).for_each(|(receipt, entry)| receipt.entry = entry);
         Ok(receipts)
     }
 
@@ -99,6 +81,36 @@ impl ControlPlane {
             .await?;
         rows.iter().map(event).collect()
     }
+}
+
+/// Records choices about people by the ids that count, within a transaction.
+pub(crate) async fn record(tx: &mut SqliteConnection, inner: &Inner, at: Timestamp, choices: &[Choice]) -> Result<Vec<Receipt>, Error> {
+    let before = ControlPlane::consent_seq(tx).await?;
+    let mut known = Known::read(tx, choices).await?;
+    let mut permitted_sets = PermittedWriter::default();
+    let (mut events, mut receipts) = (Vec::with_capacity(choices.len()), Vec::with_capacity(choices.len()));
+    for (seq, Choice { key, action, notice, method }) in (before + 1..).zip(choices) {
+        check(*action, key, known.notice(notice)?)?;
+        let (status, age) = known.facts(key.subject)?;
+        let consent = known.choose(key, *action, seq);
+        permitted_sets.set(tx, &key.partner, key.purpose, key.subject, permitted(Facts { status, age, consent }, key.purpose)).await?;
+        events.push((seq, key.subject, &key.partner, key.purpose, action, &notice.name, notice.version, method));
+        receipts.push(Receipt { event: ConsentEvent { seq, key: key.clone(), action: *action, notice: notice.clone(), method: *method, at }, entry: 0 });
+    }
+    let Some(last) = receipts.last().map(|r| r.event.seq) else { return Ok(receipts) };
+    sqlx::query("INSERT INTO consent_event (id, subject_id, partner, purpose, action, notice, notice_version, method, at) SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, ?2 FROM json_each(?1)")
+        .bind(json_rows(&events)?)
+        .bind(time_text(at))
+        .execute(&mut *tx)
+        .await?;
+    known.write(tx).await?;
+    sqlx::query("UPDATE counter SET value = ? WHERE name = 'consent'").bind(to_i64(last)?).execute(&mut *tx).await?;
+    permitted_sets.finish(tx).await?;
+    let mut audit = AuditWriter::begin(tx, inner).await?;
+    let entry = audit.append_all(tx, EntryKind::ConsentRecorded, "consent_event", to_i64(before + 1)?..=to_i64(last)?).await?;
+    audit.finish(tx).await?;
+    receipts.iter_mut().zip(entry..).for_each(|(receipt, entry)| receipt.entry = entry);
+    Ok(receipts)
 }
 
 /// What some choices need to know, read at once.
@@ -177,7 +189,7 @@ fn check(action: ConsentAction, key: &ConsentKey, notice: &Notice) -> Result<(),
     }
 }
 
-pub(super) async fn state(connection: &mut SqliteConnection, key: &ConsentKey) -> Result<ConsentState, Error> {
+pub(crate) async fn state(connection: &mut SqliteConnection, key: &ConsentKey) -> Result<ConsentState, Error> {
     let row = sqlx::query("SELECT state FROM consent_state WHERE subject_id = ? AND partner = ? AND purpose = ?")
         .bind(key.subject.0)
         .bind(key.partner.as_str())

@@ -12,7 +12,7 @@ use domain::lake::{Manifest, Staged};
 use domain::notice::NoticeRef;
 use domain::port::{CleanRoom, PaidLook};
 use domain::question::{Aggregate, Expr, KeySource, Mechanisms, Narrowing, Plan, Prepared, Question, Value, View, ViewColumn};
-use domain::record::{AccountKey, Counts, NormalizedBatch, SourceInfo, SubjectRecord};
+use domain::record::{AccountKey, Counts, NormalizedBatch, SourceInfo, SourceKind, SubjectRecord};
 use domain::release::{Answered, NoisedAggregate, NoisedRow, NoisedTable};
 use domain::subject::AgeBand;
 use domain::{Fault, Platform, Purpose, Refusal, RefusalCode, SubjectId, SubjectSet};
@@ -74,7 +74,7 @@ impl World {
             s.age = age(n);
             s
         });
-        let source = SourceInfo { path: "people.csv".into(), platform: Platform::Csv, sha256: "00".into(), parser: "csv/1".into() };
+        let source = SourceInfo { path: "people.csv".into(), kind: SourceKind::Table, platform: Platform::Csv, sha256: "00".into(), parser: "csv/1".into() };
         let batch = NormalizedBatch { subjects: subjects.collect(), ..NormalizedBatch::new(source) };
         let mut import = self.control.import_begin().await.unwrap();
         let ids = self.control.import_assign(&mut import, 0, &batch).await.unwrap();
