@@ -51,7 +51,7 @@ fn write_sources(folder: &Path) -> [String; 2] {
 }
 
 /// The files of a deployment that hold `needle`.
-fn files_with(folder: &Path, needle: &str) -> Vec<String> {
+pub(crate) fn files_with(folder: &Path, needle: &str) -> Vec<String> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

@@ -4,5 +4,7 @@
 mod command;
 mod crash;
 mod erasure;
+mod identity;
+mod imports;
 mod main_job;
 mod samples;
