@@ -6,22 +6,23 @@
 //! erasure_finish    the snapshot without them becomes visible; the store forgets its old pages
 //! ```
 
+use std::collections::BTreeSet;
+
 use domain::audit::EntryKind;
 use domain::lake::{Manifest, SnapshotCause};
 use domain::subject::SubjectStatus;
-use domain::{PartnerName, Purpose, Refusal, RefusalCode, SubjectId, SubjectSet};
-use sqlx::Row;
+use domain::{Refusal, RefusalCode, SubjectId, SubjectSet};
+use sqlx::{Row, SqliteConnection};
 
 use crate::audit::AuditWriter;
-use crate::consent::PermittedWriter;
+use crate::consent::recompute;
 use crate::import::lines_of;
 use crate::snapshot::LakeLock;
-use crate::store::parse_word;
 use crate::{ControlPlane, Error, snapshot};
 
 impl ControlPlane {
-    /// Makes a person unreachable, and deletes what the store knows of them but their number. Tells
-    /// which imports named them.
+    /// Makes a person unreachable, under every id that they have, and deletes what the store knows of
+    /// them but their numbers. Tells which imports named them.
     ///
     /// # Guarantee
     /// No release that starts after this returns includes the person. Their accounts, names, country
@@ -32,38 +33,42 @@ impl ControlPlane {
     /// Not found; a refusal when the person was erased before.
     pub async fn subject_erase(&self, subject: SubjectId) -> Result<Vec<i64>, Error> {
         let mut tx = self.inner.store.begin().await?;
+        let subject = crate::subject::resolve(&mut tx, subject).await?;
         let (status, _) = crate::subject::facts(&mut tx, subject).await?;
         if status == SubjectStatus::Erased {
             return Err(Refusal::new(RefusalCode::State, format!("subject {subject} was erased before")).into());
         }
-        let lines = lines_of(&mut tx, subject).await?;
+        let mut imports = BTreeSet::new();
+        let ids = crate::subject::ids_of(&mut tx, subject).await?;
+        let mut audit = AuditWriter::begin(&mut tx, &self.inner).await?;
+        for &id in &ids {
+            imports.extend(self.forget(&mut tx, id).await?);
+            let inserted = sqlx::query("INSERT INTO erasure (subject_id, at) VALUES (?, ?)").bind(id.0).bind(self.now_text()).execute(&mut *tx).await?;
+            audit.append(&mut tx, EntryKind::SubjectErased, "erasure", inserted.last_insert_rowid()).await?;
+        }
+        audit.finish(&mut tx).await?;
+        recompute(&mut tx, &ids).await?;
+        tx.commit().await?;
+        Ok(imports.into_iter().collect())
+    }
+
+    /// Deletes what the store knows of one id; tells which imports named it.
+    async fn forget(&self, tx: &mut SqliteConnection, id: SubjectId) -> Result<Vec<i64>, Error> {
+        let lines = lines_of(tx, id).await?;
         for (import, digest) in &lines {
             sqlx::query("INSERT INTO erased_line (import_id, digest) VALUES (?, ?)").bind(import).bind(digest.as_slice()).execute(&mut *tx).await?;
         }
-        let mut permitted_sets = PermittedWriter::default();
-        for row in sqlx::query("SELECT partner, purpose FROM consent_state WHERE subject_id = ?").bind(subject.0).fetch_all(&mut *tx).await? {
-            let (partner, purpose): (PartnerName, Purpose) = (parse_word(row.try_get(0)?)?, parse_word(row.try_get(1)?)?);
-            permitted_sets.set(&mut tx, &partner, purpose, subject, false).await?;
-        }
-        permitted_sets.finish(&mut tx).await?;
         for statement in [
             "UPDATE subject SET status = 'erased', age_band = 'unknown', country = NULL, salt = NULL WHERE subject_id = ?",
             "DELETE FROM account WHERE subject_id = ?",
             "DELETE FROM subject_fact WHERE subject_id = ?",
             "DELETE FROM source_path WHERE subject_id = ?",
+            "DELETE FROM identity_evidence WHERE act_id IN (SELECT id FROM identity_act WHERE ? IN (keep_id, other_id))",
             "INSERT INTO erasure_pending (subject_id) VALUES (?)",
         ] {
-            sqlx::query(statement).bind(subject.0).execute(&mut *tx).await?;
+            sqlx::query(statement).bind(id.0).execute(&mut *tx).await?;
         }
-        let inserted = sqlx::query("INSERT INTO erasure (subject_id, at) VALUES (?, ?)").bind(subject.0).bind(self.now_text()).execute(&mut *tx).await?;
-        let mut audit = AuditWriter::begin(&mut tx, &self.inner).await?;
-        audit.append(&mut tx, EntryKind::SubjectErased, "erasure", inserted.last_insert_rowid()).await?;
-        audit.finish(&mut tx).await?;
-        tx.commit().await?;
-        let mut imports: Vec<i64> = lines.into_iter().map(|(import, _)| import).collect();
-        imports.sort_unstable();
-        imports.dedup();
-        Ok(imports)
+        Ok(lines.into_iter().map(|(import, _)| import).collect())
     }
 
     /// Erased people whose rows may still be in files of the lake.

@@ -14,6 +14,9 @@ use domain::question::Value;
 /// Bytes of an act's id.
 pub(crate) const ACTIVITY_ID_BYTES: i32 = 16;
 
+/// The column of the id under which a row arrived.
+pub(crate) const ARRIVED_AS: &str = "arrived_as";
+
 /// How a column of the catalogue lies in files.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Storage {
@@ -105,6 +108,11 @@ fn build(name: TableName) -> SchemaRef {
     }
     if name == TableName::ActivityTag {
         fields.push(Field::new("derived", DataType::Boolean, false));
+    }
+    if matches!(name, TableName::Activity | TableName::ActivityTag) {
+        // The id under which the row arrived, when that was merged into its owner's: empty for nearly
+        // everybody, and what a split goes by.
+        fields.push(Field::new(ARRIVED_AS, DataType::UInt32, true));
     }
     Arc::new(Schema::new(fields))
 }

@@ -11,10 +11,16 @@ crate::words! {
         DeploymentInitialized = "deployment_initialized",
         /// Rows arrived.
         ImportCommitted = "import_committed",
+        /// An import was taken back.
+        ImportUndone = "import_undone",
         /// A snapshot of the lake became visible.
         SnapshotPublished = "snapshot_published",
         /// A person was erased.
         SubjectErased = "subject_erased",
+        /// Two ids were merged, or split again.
+        IdentityActed = "identity_acted",
+        /// Somebody of the operator's staff looked at a person's rows.
+        StaffRead = "staff_read",
         /// A notice was published.
         NoticePublished = "notice_published",
         /// A person chose.

@@ -1,12 +1,14 @@
 //! What the lake holds, as the control store knows it: names, sizes and hashes of files.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::TableName;
 use crate::record::{Counts, NormalizedBatch};
-use crate::{SubjectId, Timestamp};
+use crate::subject::AgeBand;
+use crate::{SubjectId, SubjectSet, Timestamp};
 
 /// One file of a snapshot, sorted by person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +78,30 @@ pub struct Staged {
     pub counts: Vec<Counts>,
 }
 
+/// An import that is taken back, as far as the lake needs to know it.
+#[derive(Debug, Clone)]
+pub struct Undo {
+    /// The sources whose rows go.
+    pub sources: Range<u32>,
+    /// Whom no other import names: what describes them goes as well.
+    pub alone: SubjectSet,
+    /// What the other imports say of the age and country of the rest.
+    pub known: BTreeMap<SubjectId, (AgeBand, Option<String>)>,
+}
+
+/// Some of a person's rows, and where they come from.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Traced {
+    /// The table.
+    pub table: TableName,
+    /// The number of their source; none for what several sources may have told together.
+    pub source: Option<u32>,
+    /// The id under which they arrived, when that is not their owner's.
+    pub arrived_as: Option<SubjectId>,
+    /// How many.
+    pub rows: u64,
+}
+
 crate::words! {
     /// Why a snapshot of the lake was made.
     pub enum SnapshotCause("cause of a snapshot") {
@@ -83,6 +109,10 @@ crate::words! {
         Import = "import",
         /// An import was taken back.
         Undo = "undo",
+        /// Two ids became one person's.
+        Merge = "merge",
+        /// Two ids became two people's again.
+        Split = "split",
         /// People were erased.
         Erasure = "erasure",
         /// Small files were made large.

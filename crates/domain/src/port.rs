@@ -1,12 +1,14 @@
 //! The walls' doors: traits through which the planes meet, without an engine's or a store's types.
 
+use std::collections::BTreeMap;
+
 use dp::BoundingKey;
 
 use crate::catalog::TableName;
-use crate::lake::{Arrival, Manifest, Snapshot, Staged};
+use crate::lake::{Arrival, Manifest, Snapshot, Staged, Traced, Undo};
 use crate::question::{Prepared, Question};
 use crate::release::{Answered, Charge};
-use crate::{Fault, Refusal, SubjectSet, Timestamp};
+use crate::{Fault, Refusal, SubjectId, SubjectSet, Timestamp};
 
 /// Tells the time. The binary has the real one; tests move theirs.
 pub trait Clock: Send + Sync {
@@ -106,6 +108,37 @@ pub trait Lake: Send + Sync {
     /// A fault; files written so far are garbage.
     fn erase(&self, base: &Manifest, people: &SubjectSet) -> Result<Manifest, Fault>;
 
+    /// Writes files that hold `base` without what an import brought; gives the snapshot that would be
+    /// visible, which is `base` itself when nothing of it is there.
+    ///
+    /// # Errors
+    /// A fault; files written so far are garbage.
+    fn undo(&self, base: &Manifest, undo: &Undo) -> Result<Manifest, Fault>;
+
+    /// Writes files in which the acts of `other` are acts of `keep`; gives the snapshot that would be
+    /// visible. What describes `other` stays theirs.
+    ///
+    /// # Guarantee
+    /// All acts of `keep` lie under one id and in one file, each native key once, and those that arrived
+    /// as `other`'s say so.
+    ///
+    /// # Errors
+    /// A fault; files written so far are garbage.
+    fn merge(&self, base: &Manifest, keep: SubjectId, other: SubjectId) -> Result<Manifest, Fault>;
+
+    /// Writes files in which the acts of `keep` that arrived as `other`'s are `other`'s again; gives the
+    /// snapshot that would be visible.
+    ///
+    /// # Errors
+    /// A fault; files written so far are garbage.
+    fn split(&self, base: &Manifest, keep: SubjectId, other: SubjectId) -> Result<Manifest, Fault>;
+
+    /// Where the rows of `subject` come from: all of them, or those of the act with this native key.
+    ///
+    /// # Errors
+    /// A fault of the file system.
+    fn trace(&self, manifest: &Manifest, subject: SubjectId, native_key: Option<&str>) -> Result<Vec<Traced>, Fault>;
+
     /// Makes one file of each bucket's files; gives the snapshot that would be visible.
     ///
     /// # Errors
@@ -127,6 +160,9 @@ pub trait Lake: Send + Sync {
 
 /// Rows on their way into the lake. Dropping it leaves nothing but garbage that [`Lake::sweep`] removes.
 pub trait LakeImport: Send {
+    /// Says whose acts go to whom, because the ids were merged; to be called before the first rows.
+    fn resolve(&mut self, merged: &BTreeMap<SubjectId, SubjectId>);
+
     /// Takes in rows of the import's source number `source`, from 0. Memory stays bounded however
     /// many come.
     ///

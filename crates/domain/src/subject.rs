@@ -3,7 +3,7 @@
 use chrono::{Datelike, NaiveDate};
 use roaring::RoaringBitmap;
 
-use crate::SubjectId;
+use crate::{Fault, SubjectId};
 
 crate::words! {
     /// How old a person is, as far as we know.
@@ -48,6 +48,13 @@ impl AgeBand {
             55..=64 => Self::From55To64,
             65..=i32::MAX => Self::From65,
         }
+    }
+
+    /// The band that two ids of one person get: the younger, as far as one is known.
+    #[must_use]
+    pub fn stricter(self, other: Self) -> Self {
+        // Bands ascend, and the unknown one is the last.
+        self.min(other)
     }
 
     /// Whether we know that the person is 18 or older. Unknown is not adult: fail closed.
@@ -98,8 +105,20 @@ crate::words! {
     pub enum SubjectStatus("subject status") {
         /// Enrolled.
         Active = "active",
+        /// Another id of somebody who is counted under the id that it was merged into.
+        Merged = "merged",
         /// Erased: counts nowhere.
         Erased = "erased",
+    }
+}
+
+crate::words! {
+    /// What was decided about two ids.
+    pub enum IdentityAct("identity act") {
+        /// They are one person, who is counted under the first.
+        Merge = "merge",
+        /// They are two people after all.
+        Split = "split",
     }
 }
 
@@ -152,6 +171,25 @@ impl SubjectSet {
         self.0.iter().map(SubjectId)
     }
 
+    /// The set as bytes, in the portable layout of Roaring bitmaps.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bitmap = self.0.clone();
+        bitmap.optimize();
+        let mut bytes = Vec::with_capacity(bitmap.serialized_size());
+        // Writing to memory cannot fail.
+        let _ = bitmap.serialize_into(&mut bytes);
+        bytes
+    }
+
+    /// The set that was kept as bytes.
+    ///
+    /// # Errors
+    /// A fault when they are no set.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Fault> {
+        RoaringBitmap::deserialize_from(bytes).map(Self).map_err(|e| Fault::new("reading a set of people", e))
+    }
+
     /// The bitmap behind the set, to store it.
     #[must_use]
     pub const fn as_bitmap(&self) -> &RoaringBitmap {
@@ -183,6 +221,13 @@ mod tests {
     fn the_eighteenth_birthday_makes_an_adult() {
         assert!(!AgeBand::of(day("2006-05-10"), day("2024-05-09")).is_known_adult());
         assert!(AgeBand::of(day("2006-05-10"), day("2024-05-10")).is_known_adult());
+    }
+
+    #[test]
+    fn of_two_ages_the_younger_known_one_counts() {
+        assert_eq!(AgeBand::From25To34.stricter(AgeBand::From16To17), AgeBand::From16To17);
+        assert_eq!(AgeBand::Unknown.stricter(AgeBand::From65), AgeBand::From65);
+        assert_eq!(AgeBand::Unknown.stricter(AgeBand::Unknown), AgeBand::Unknown);
     }
 
     #[test]

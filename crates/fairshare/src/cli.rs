@@ -40,7 +40,7 @@ pub(crate) enum Command {
     Demo(Demo),
     /// Make a deployment.
     Init(Init),
-    /// Import exports and tables.
+    /// Import exports, tables and streams; list imports, trace rows, take an import back.
     Import(Import),
     /// People in the deployment.
     #[command(subcommand)]
@@ -124,7 +124,10 @@ pub(crate) struct Init {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct Import {
+    #[command(subcommand)]
+    pub(crate) past: Option<PastImport>,
     /// Whose export it is; recognised when not named.
     #[arg(long)]
     pub(crate) platform: Option<Platform>,
@@ -137,9 +140,35 @@ pub(crate) struct Import {
     /// Read and sort everything, say what would be new, and change nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Archives, folders and files.
+    /// Archives, folders and files. A file called `list` is ./list.
     #[arg(required = true)]
     pub(crate) paths: Vec<PathBuf>,
+}
+
+/// What can be done with imports that were made.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PastImport {
+    /// List imports.
+    List,
+    /// Show the sources of an import.
+    Show {
+        /// Its number.
+        import: i64,
+    },
+    /// Take an import back: its rows go, and what it told of people counts no more.
+    Undo {
+        /// Its number.
+        import: i64,
+    },
+    /// Show where one person's rows come from. Recorded as a look at them.
+    Trace {
+        /// The person: an id, an account or a name.
+        #[arg(long)]
+        subject: String,
+        /// Only the act with this key of its platform.
+        #[arg(long, value_name = "NATIVE_KEY")]
+        key: Option<String>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -167,6 +196,24 @@ pub(crate) enum Subject {
     Erase {
         /// The person.
         subject: String,
+    },
+    /// Make OTHER another id of the person KEEP: counted once, with the stricter choices.
+    Merge {
+        /// The id that counts from now on.
+        keep: String,
+        /// The id that leads to it.
+        other: String,
+        /// How it is known that both are one person.
+        #[arg(long)]
+        evidence: String,
+    },
+    /// Make OTHER, which was merged, a person of their own again.
+    Split {
+        /// The id that was merged.
+        other: String,
+        /// How it is known that they are two.
+        #[arg(long)]
+        evidence: String,
     },
     /// Record how much one person wants to lose per year at most, as they said.
     Cap {

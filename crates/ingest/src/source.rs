@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use chrono::NaiveDate;
 use domain::Platform;
 use domain::port::Progress;
-use domain::record::{NormalizedBatch, SourceInfo};
+use domain::record::{NormalizedBatch, SourceInfo, SourceKind};
 use sha2::{Digest, Sha256};
 
 use crate::IngestError;
@@ -119,11 +119,11 @@ pub fn read(source: &Source, options: &Options, progress: &dyn Progress, sink: &
         Ok(())
     };
     match source.platform {
-        Platform::Mastodon => whole(mastodon::read(path, info(path, Platform::Mastodon, "mastodon/1")?, progress)?, sink),
-        Platform::Ldbc => whole(ldbc::read(path, info(path, Platform::Ldbc, "ldbc/1")?, options, progress)?, sink),
-        Platform::Csv if is_parquet(path) => parquet::read(path, info(path, Platform::Csv, "parquet/1")?, options, progress, sink),
-        Platform::Csv => csv::read(path, info(path, Platform::Csv, "csv/1")?, options, progress, sink),
-        Platform::Bluesky => bluesky::read(path, info(path, Platform::Bluesky, "jetstream/1")?, options, progress, sink),
+        Platform::Mastodon => whole(mastodon::read(path, info(path, SourceKind::Export, Platform::Mastodon, "mastodon/1")?, progress)?, sink),
+        Platform::Ldbc => whole(ldbc::read(path, info(path, SourceKind::Table, Platform::Ldbc, "ldbc/1")?, options, progress)?, sink),
+        Platform::Csv if is_parquet(path) => parquet::read(path, info(path, SourceKind::Table, Platform::Csv, "parquet/1")?, options, progress, sink),
+        Platform::Csv => csv::read(path, info(path, SourceKind::Table, Platform::Csv, "csv/1")?, options, progress, sink),
+        Platform::Bluesky => bluesky::read(path, info(path, SourceKind::Stream, Platform::Bluesky, "jetstream/1")?, options, progress, sink),
         platform @ (Platform::X | Platform::Instagram | Platform::Facebook | Platform::Tiktok | Platform::Youtube | Platform::Reddit | Platform::Linkedin) => {
             Err(IngestError::Unsupported { platform })
         }
@@ -148,8 +148,8 @@ fn is_parquet(path: &Path) -> bool {
     path.extension().is_some_and(|e| e.eq_ignore_ascii_case("parquet"))
 }
 
-fn info(path: &Path, platform: Platform, parser: &str) -> Result<SourceInfo, IngestError> {
-    Ok(SourceInfo { path: path.display().to_string(), platform, sha256: sha256(path)?, parser: parser.to_owned() })
+fn info(path: &Path, kind: SourceKind, platform: Platform, parser: &str) -> Result<SourceInfo, IngestError> {
+    Ok(SourceInfo { path: path.display().to_string(), kind, platform, sha256: sha256(path)?, parser: parser.to_owned() })
 }
 
 /// SHA-256 of a file's bytes; of a folder, of its files' names and hashes, sorted.

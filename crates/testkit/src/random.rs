@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta};
 use domain::Platform;
 use domain::catalog::{ColumnType, Table, TableName};
-use domain::record::{AccountKey, ActivityKind, ActivityRecord, Interest, InterestOrigin, Media, NormalizedBatch, SourceInfo, SubjectRecord, Visibility};
+use domain::record::{AccountKey, ActivityKind, ActivityRecord, Interest, InterestOrigin, Media, NormalizedBatch, SourceInfo, SourceKind, SubjectRecord, Visibility};
 use domain::subject::AgeBand;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
@@ -56,7 +56,7 @@ impl Generator {
             let acts = if self.0.random_ratio(1, 8) { self.0.random_range(20..60) } else { self.0.random_range(0..6) };
             activities.extend((0..acts).map(|n| self.activity(owner, n)));
         }
-        let source = SourceInfo { path: "random".into(), platform: Platform::Csv, sha256: String::new(), parser: "random/1".into() };
+        let source = SourceInfo { path: "random".into(), kind: SourceKind::Table, platform: Platform::Csv, sha256: String::new(), parser: "random/1".into() };
         NormalizedBatch { subjects, activities, ..NormalizedBatch::new(source) }
     }
 

@@ -19,10 +19,18 @@ CREATE TABLE deployment (
 
 CREATE TABLE import (
     id            INTEGER PRIMARY KEY,
-    sources       TEXT NOT NULL,      -- JSON: number, platform, hash, parser and counts of each source
+    sources       TEXT NOT NULL,      -- JSON: number, kind, platform, hash, parser and counts of each source
+    named         BLOB NOT NULL,      -- bitmap of the ids that the sources name
     snapshot_id   INTEGER,            -- the lake snapshot that became visible, if anything changed
     people_sha256 TEXT NOT NULL,      -- over this import's rows of account and subject_fact
     at            TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE import_undo (            -- what such an import told counts no more
+    id          INTEGER PRIMARY KEY,
+    import_id   INTEGER NOT NULL UNIQUE REFERENCES import (id),
+    snapshot_id INTEGER,              -- the lake snapshot without its rows, if there were any
+    at          TEXT NOT NULL
 ) STRICT;
 
 CREATE TABLE snapshot (               -- the lake is what the newest row names, and nothing else
@@ -40,30 +48,67 @@ CREATE TABLE source_path (            -- where the operator found a source; a na
 
 CREATE TABLE account (
     platform   TEXT NOT NULL,
-    native_id  TEXT NOT NULL,
+    native_id  TEXT NOT NULL,         -- the keyed hash of it, of a third party
+    pseudonym  INTEGER NOT NULL CHECK (pseudonym IN (0, 1)),  -- 1: a third party, who never enrolled
     handle     TEXT,
     subject_id INTEGER NOT NULL,
     import_id  INTEGER NOT NULL REFERENCES import (id) DEFERRABLE INITIALLY DEFERRED,
-    PRIMARY KEY (platform, native_id)
+    PRIMARY KEY (platform, native_id, pseudonym)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX account_by_subject ON account (subject_id);
 CREATE INDEX account_by_handle ON account (handle);
 CREATE INDEX account_by_import ON account (import_id);
 
-CREATE TABLE subject_fact (           -- what an import told about a person; the newest of each counts
+CREATE TABLE subject_fact (           -- what an import told about a person; the newest word on each counts
     import_id  INTEGER NOT NULL REFERENCES import (id) DEFERRABLE INITIALLY DEFERRED,
     subject_id INTEGER NOT NULL,
     age_band   TEXT NOT NULL,
     country    TEXT,
     PRIMARY KEY (import_id, subject_id)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX subject_fact_by_subject ON subject_fact (subject_id);
 
 CREATE TABLE subject (                -- P
     subject_id INTEGER PRIMARY KEY,
     status     TEXT NOT NULL,
     age_band   TEXT NOT NULL,
     country    TEXT,
-    salt       BLOB                   -- of this person's lines; goes with them
+    salt       BLOB,                  -- of this person's lines; goes with them
+    merged_into INTEGER               -- the id under which this person is counted, if another
+) STRICT;
+CREATE INDEX subject_merged ON subject (merged_into) WHERE merged_into IS NOT NULL;
+
+CREATE TABLE identity_act (           -- two ids are one person's, or are not after all
+    id          INTEGER PRIMARY KEY,
+    act         TEXT NOT NULL,
+    keep_id     INTEGER NOT NULL REFERENCES subject (subject_id),
+    other_id    INTEGER NOT NULL REFERENCES subject (subject_id),
+    evidence    TEXT NOT NULL,        -- salted digest of the evidence
+    losses      TEXT NOT NULL,        -- keyed commitment to what somebody lost more by it
+    settled     INTEGER NOT NULL,     -- the releases that were settled before it
+    snapshot_id INTEGER,              -- the lake snapshot in which the rows moved, if there were any
+    at          TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE identity_evidence (      -- the words; they go with either of the people
+    act_id INTEGER PRIMARY KEY REFERENCES identity_act (id) DEFERRABLE INITIALLY DEFERRED,
+    salt   BLOB NOT NULL,
+    text   TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE identity_loss (          -- what an id lost more in a year by an act, encrypted
+    act_id     INTEGER PRIMARY KEY REFERENCES identity_act (id) DEFERRABLE INITIALLY DEFERRED,
+    year       INTEGER NOT NULL,
+    subject_id INTEGER NOT NULL,
+    sealed     BLOB NOT NULL
+) STRICT;
+CREATE INDEX identity_loss_by_year ON identity_loss (year);
+
+CREATE TABLE staff_read (             -- somebody looked at a person's rows; never what they saw
+    id         INTEGER PRIMARY KEY,
+    subject_id INTEGER NOT NULL REFERENCES subject (subject_id),
+    what       TEXT NOT NULL,
+    at         TEXT NOT NULL
 ) STRICT;
 
 CREATE TABLE erased_line (            -- what is left of a line about an erased person
@@ -241,6 +286,21 @@ CREATE TRIGGER deployment_never_goes BEFORE DELETE ON deployment BEGIN SELECT RA
 
 CREATE TRIGGER import_never_changes BEFORE UPDATE ON import BEGIN SELECT RAISE(ABORT, 'import is append-only'); END;
 CREATE TRIGGER import_never_goes BEFORE DELETE ON import BEGIN SELECT RAISE(ABORT, 'import is append-only'); END;
+
+CREATE TRIGGER import_undo_never_changes BEFORE UPDATE ON import_undo BEGIN SELECT RAISE(ABORT, 'import_undo is append-only'); END;
+CREATE TRIGGER import_undo_never_goes BEFORE DELETE ON import_undo BEGIN SELECT RAISE(ABORT, 'import_undo is append-only'); END;
+
+CREATE TRIGGER identity_act_never_changes BEFORE UPDATE ON identity_act BEGIN SELECT RAISE(ABORT, 'identity_act is append-only'); END;
+CREATE TRIGGER identity_act_never_goes BEFORE DELETE ON identity_act BEGIN SELECT RAISE(ABORT, 'identity_act is append-only'); END;
+
+CREATE TRIGGER identity_loss_never_changes BEFORE UPDATE ON identity_loss BEGIN SELECT RAISE(ABORT, 'identity_loss is append-only'); END;
+CREATE TRIGGER identity_loss_never_goes BEFORE DELETE ON identity_loss BEGIN SELECT RAISE(ABORT, 'identity_loss is append-only'); END;
+
+CREATE TRIGGER staff_read_never_changes BEFORE UPDATE ON staff_read BEGIN SELECT RAISE(ABORT, 'staff_read is append-only'); END;
+CREATE TRIGGER staff_read_never_goes BEFORE DELETE ON staff_read BEGIN SELECT RAISE(ABORT, 'staff_read is append-only'); END;
+
+CREATE TRIGGER identity_evidence_never_changes BEFORE UPDATE ON identity_evidence BEGIN SELECT RAISE(ABORT, 'identity_evidence is append-only'); END;
+CREATE TRIGGER identity_evidence_goes_with_a_person BEFORE DELETE ON identity_evidence WHEN NOT EXISTS (SELECT 1 FROM identity_act a JOIN subject s ON s.subject_id IN (a.keep_id, a.other_id) WHERE a.id = OLD.act_id AND s.status = 'erased') BEGIN SELECT RAISE(ABORT, 'identity_evidence goes only with one of its people'); END;
 
 CREATE TRIGGER account_never_changes BEFORE UPDATE ON account BEGIN SELECT RAISE(ABORT, 'account is append-only'); END;
 CREATE TRIGGER account_goes_with_its_person BEFORE DELETE ON account WHEN (SELECT status FROM subject s WHERE s.subject_id = OLD.subject_id) <> 'erased' BEGIN SELECT RAISE(ABORT, 'account goes only with its person'); END;

@@ -2,16 +2,17 @@
 
 use std::collections::HashMap;
 
-use domain::SubjectId;
 use domain::audit::EntryKind;
 use domain::consent::ConsentMethod;
+use domain::{SubjectId, Timestamp};
 use dp::Cost;
 use sqlx::Row;
 use sqlx::SqliteConnection;
 
 use super::cost_of;
 use crate::audit::AuditWriter;
-use crate::store::to_i64;
+use crate::plane::Inner;
+use crate::store::{time_text, to_i64};
 use crate::{ControlPlane, Error};
 
 /// Everybody's caps.
@@ -43,7 +44,7 @@ async fn default_cap(connection: &mut SqliteConnection) -> Result<Cost, Error> {
 }
 
 /// One person's cap, and whether they chose it.
-pub(super) async fn cap_of(connection: &mut SqliteConnection, subject: SubjectId) -> Result<(Cost, bool), Error> {
+pub(crate) async fn cap_of(connection: &mut SqliteConnection, subject: SubjectId) -> Result<(Cost, bool), Error> {
     let row = sqlx::query("SELECT rho_cap, delta_cap FROM subject_cap WHERE subject_id = ?").bind(subject.0).fetch_optional(&mut *connection).await?;
     match row {
         Some(row) => Ok((cost_of(&row, 0)?, true)),
@@ -59,26 +60,32 @@ impl ControlPlane {
     /// Not found; a fault of the store.
     pub async fn subject_cap(&self, subject: SubjectId, cap: Cost, method: ConsentMethod) -> Result<(), Error> {
         let mut tx = self.inner.store.begin().await?;
+        let subject = crate::subject::resolve(&mut tx, subject).await?;
         crate::subject::facts(&mut tx, subject).await?;
-        let (rho, delta) = (to_i64(cap.rho.nano())?, to_i64(cap.delta.atto())?);
-        let inserted = sqlx::query("INSERT INTO cap_choice (subject_id, rho_cap, delta_cap, method, at) VALUES (?, ?, ?, ?, ?)")
-            .bind(subject.0)
-            .bind(rho)
-            .bind(delta)
-            .bind(method.as_str())
-            .bind(self.now_text())
-            .execute(&mut *tx)
-            .await?;
-        sqlx::query("INSERT INTO subject_cap (subject_id, rho_cap, delta_cap) VALUES (?, ?, ?) ON CONFLICT (subject_id) DO UPDATE SET rho_cap = excluded.rho_cap, delta_cap = excluded.delta_cap")
-            .bind(subject.0)
-            .bind(rho)
-            .bind(delta)
-            .execute(&mut *tx)
-            .await?;
-        let mut audit = AuditWriter::begin(&mut tx, &self.inner).await?;
-        audit.append(&mut tx, EntryKind::CapChosen, "cap_choice", inserted.last_insert_rowid()).await?;
-        audit.finish(&mut tx).await?;
+        choose(&mut tx, &self.inner, subject, cap, method, self.now()).await?;
         tx.commit().await?;
         Ok(())
     }
+}
+
+/// Records a cap as the choice of a person.
+pub(crate) async fn choose(tx: &mut SqliteConnection, inner: &Inner, subject: SubjectId, cap: Cost, method: ConsentMethod, at: Timestamp) -> Result<(), Error> {
+    let (rho, delta) = (to_i64(cap.rho.nano())?, to_i64(cap.delta.atto())?);
+    let inserted = sqlx::query("INSERT INTO cap_choice (subject_id, rho_cap, delta_cap, method, at) VALUES (?, ?, ?, ?, ?)")
+        .bind(subject.0)
+        .bind(rho)
+        .bind(delta)
+        .bind(method.as_str())
+        .bind(time_text(at))
+        .execute(&mut *tx)
+        .await?;
+    sqlx::query("INSERT INTO subject_cap (subject_id, rho_cap, delta_cap) VALUES (?, ?, ?) ON CONFLICT (subject_id) DO UPDATE SET rho_cap = excluded.rho_cap, delta_cap = excluded.delta_cap")
+        .bind(subject.0)
+        .bind(rho)
+        .bind(delta)
+        .execute(&mut *tx)
+        .await?;
+    let mut audit = AuditWriter::begin(tx, inner).await?;
+    audit.append(tx, EntryKind::CapChosen, "cap_choice", inserted.last_insert_rowid()).await?;
+    audit.finish(tx).await
 }

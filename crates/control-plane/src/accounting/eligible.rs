@@ -5,6 +5,7 @@ use dp::{Cost, filter};
 use sqlx::{Row, SqliteConnection};
 
 use super::cap::Caps;
+use super::joint::Additions;
 use super::loss::{self, Losses};
 use super::{charged_to_all, cost_of, in_flight, participants, sum, year_of};
 use crate::Error;
@@ -20,8 +21,9 @@ use crate::store::parse_word;
 pub(crate) async fn within_caps(tx: &mut SqliteConnection, inner: &Inner, permitted: SubjectSet, cost: Cost, at: Timestamp) -> Result<SubjectSet, Error> {
     let year = year_of(at);
     let (caps, in_flight) = (Caps::read(tx).await?, in_flight(tx).await?);
-    // Nobody lost more than all releases of the year together.
-    if filter::fits(spent_in(tx, year).await?, in_flight, cost, caps.lowest()) {
+    let additions = Additions::read(tx, inner, year).await?;
+    // Nobody lost more than all releases of the year together, and what was added.
+    if filter::fits(spent_in(tx, year).await?.saturating_add(additions.total()), in_flight, cost, caps.lowest()) {
         return Ok(permitted);
     }
     let to_all = charged_to_all(tx, year).await?;
@@ -35,7 +37,7 @@ pub(crate) async fn within_caps(tx: &mut SqliteConnection, inner: &Inner, permit
         let first = chunk * loss::CHUNK;
         for id in permitted.as_bitmap().range(first..=first + (loss::CHUNK - 1)) {
             let subject = domain::SubjectId(id);
-            if filter::fits(losses.of(subject).saturating_add(to_all), in_flight, cost, caps.of(subject)) {
+            if filter::fits(losses.of(subject).saturating_add(to_all).saturating_add(additions.of(subject)), in_flight, cost, caps.of(subject)) {
                 within.insert(subject);
             }
         }

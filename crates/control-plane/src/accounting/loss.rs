@@ -27,18 +27,12 @@ impl Losses {
         if !rest.is_empty() {
             return Err(Fault::broken("losses are cut short").into());
         }
-        let cost = |record: &[u8; RECORD]| {
-            let bits = u128::from_le_bytes(*record);
-            let half = |bits: u128| u64::try_from(bits & u128::from(u64::MAX)).unwrap_or(u64::MAX);
-            Cost { rho: Rho::from_nano(half(bits)), delta: Delta::from_atto(half(bits >> 64)) }
-        };
-        Ok(Self(records.iter().map(cost).collect()))
+        Ok(Self(records.iter().map(|record| from_record(*record)).collect()))
     }
 
     /// Keeps the losses as what is folded.
     pub(super) async fn keep(&self, tx: &mut SqliteConnection, inner: &Inner, year: i32, chunk: u32) -> Result<(), Error> {
-        let record = |cost: &Cost| (u128::from(cost.rho.nano()) | u128::from(cost.delta.atto()) << 64).to_le_bytes();
-        let bytes: Vec<u8> = self.0.iter().flat_map(record).collect();
+        let bytes: Vec<u8> = self.0.iter().flat_map(to_record).collect();
         let sealed = inner.seal.seal(&*inner.entropy, &place(year, chunk), &bytes)?;
         sqlx::query("INSERT INTO loss_chunk (year, chunk, sealed) VALUES (?, ?, ?) ON CONFLICT (year, chunk) DO UPDATE SET sealed = excluded.sealed")
             .bind(year)
@@ -72,6 +66,18 @@ impl Losses {
     pub(super) fn covers(&self, other: &Self) -> bool {
         other.0.iter().enumerate().all(|(low, cost)| cost.fits_in(&self.0.get(low).copied().unwrap_or(Cost::ZERO)))
     }
+}
+
+/// One loss as bytes.
+pub(super) fn to_record(cost: &Cost) -> [u8; RECORD] {
+    (u128::from(cost.rho.nano()) | u128::from(cost.delta.atto()) << 64).to_le_bytes()
+}
+
+/// The loss that was kept as bytes.
+pub(super) fn from_record(record: [u8; RECORD]) -> Cost {
+    let bits = u128::from_le_bytes(record);
+    let half = |bits: u128| u64::try_from(bits & u128::from(u64::MAX)).unwrap_or(u64::MAX);
+    Cost { rho: Rho::from_nano(half(bits)), delta: Delta::from_atto(half(bits >> 64)) }
 }
 
 fn place(year: i32, chunk: u32) -> String {

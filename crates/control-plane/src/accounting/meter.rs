@@ -6,9 +6,8 @@ use serde::Serialize;
 use sqlx::Row;
 
 use super::cap::cap_of;
-use super::eligible::unfolded;
-use super::loss::{CHUNK, Losses};
-use super::{charged_to_all, cost_of, in_flight, participants, year_of};
+use super::joint::{counted, loss_of};
+use super::{cost_of, in_flight, participants, year_of};
 use crate::store::{parse_time, parse_word};
 use crate::{ControlPlane, Error};
 
@@ -23,7 +22,7 @@ pub struct Counted {
     pub partner: PartnerName,
     /// What for.
     pub purpose: Purpose,
-    /// What it cost the person.
+    /// What it cost the person: k² times its price, when it counted k ids of theirs.
     pub cost: Cost,
     /// Whether there was an answer; one without is charged to everybody who could have been counted.
     pub answered: bool,
@@ -49,21 +48,18 @@ pub struct Meter {
 }
 
 impl ControlPlane {
-    /// A person's meter of the current year.
+    /// A person's meter of the current year, over all ids that they have.
     ///
     /// # Errors
     /// Not found; a fault of the store.
     pub async fn subject_meter(&self, subject: SubjectId) -> Result<Meter, Error> {
         let (inner, year) = (&self.inner, year_of(self.now()));
         let mut tx = inner.store.snapshot().await?;
+        let subject = crate::subject::resolve(&mut tx, subject).await?;
         crate::subject::facts(&mut tx, subject).await?;
+        let ids = crate::subject::ids_of(&mut tx, subject).await?;
         let (cap, chosen) = cap_of(&mut tx, subject).await?;
-        let mut losses = Losses::folded(&mut tx, inner, year, subject.0 / CHUNK).await?;
-        let mine = [subject].into_iter().collect();
-        for charged in unfolded(&mut tx, inner, year).await?.iter().filter(|c| c.set.contains(subject)) {
-            losses.charge(subject.0 / CHUNK, &mine, charged.cost);
-        }
-        let loss = losses.of(subject).saturating_add(charged_to_all(&mut tx, year).await?);
+        let loss = loss_of(&mut tx, inner, year, subject).await?;
         let in_flight = in_flight(&mut tx).await?;
         let kept = sqlx::query(
             "SELECT p.release, p.sealed, r.at, r.partner, r.purpose, r.rho, r.delta, o.outcome FROM participant_set p JOIN release_reservation r USING (release) JOIN release_outcome o USING (release) WHERE p.sealed IS NOT NULL AND p.settled IS NOT NULL ORDER BY r.id DESC",
@@ -73,14 +69,16 @@ impl ControlPlane {
         let mut releases = Vec::new();
         for row in kept {
             let release: ReleaseId = parse_word(row.try_get(0)?)?;
-            if participants::opened(&inner.seal, &release, row.try_get(1)?)?.contains(subject) {
+            let set = participants::opened(&inner.seal, &release, row.try_get(1)?)?;
+            let ids = ids.iter().filter(|id| set.contains(**id)).count();
+            if ids > 0 {
                 let outcome: String = row.try_get(7)?;
                 releases.push(Counted {
                     release,
                     at: parse_time(row.try_get(2)?)?,
                     partner: parse_word(row.try_get(3)?)?,
                     purpose: parse_word(row.try_get(4)?)?,
-                    cost: cost_of(&row, 5)?,
+                    cost: counted(cost_of(&row, 5)?, ids),
                     answered: outcome == "answered",
                 });
             }

@@ -6,12 +6,14 @@
 //! fold    (after it)              old sets are added to each person's loss; past their retention they go
 //! ```
 //!
-//! A person's loss of a year is what is folded plus the sets that are not. The filter that uses it and
+//! A person's loss of a year is what is folded plus the sets that are not, plus what was added when two
+//! ids turned out to be theirs. The filter that uses it and
 //! its proof are in `dp::filter`.
 
 mod cap;
 mod eligible;
 mod fold;
+mod joint;
 mod loss;
 mod meter;
 mod participants;
@@ -20,8 +22,10 @@ mod verify;
 
 pub use meter::{Counted, Meter};
 
+pub(crate) use cap::{cap_of, choose};
 pub(crate) use eligible::within_caps;
 pub(crate) use fold::fold;
+pub(crate) use joint::{Joined, join};
 pub(crate) use participants::{Settlement, open, settle};
 pub(crate) use seal::Seal;
 pub(crate) use verify::first_wrong;

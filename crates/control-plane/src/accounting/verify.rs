@@ -7,7 +7,7 @@ use dp::Cost;
 use sqlx::{Row, SqliteConnection};
 
 use super::loss::{self, Losses};
-use super::{cost_of, participants};
+use super::{cost_of, joint, participants};
 use crate::Error;
 use crate::plane::Inner;
 use crate::store::parse_word;
@@ -59,6 +59,9 @@ pub(crate) async fn first_wrong(tx: &mut SqliteConnection, inner: &Inner) -> Res
         return Ok(Some("the order of settlements has a gap".to_owned()));
     }
     if let bad @ Some(_) = losses(tx, inner, &folded, &incomplete).await? {
+        return Ok(bad);
+    }
+    if let bad @ Some(_) = joint::first_wrong(tx, inner).await? {
         return Ok(bad);
     }
     let differing = "SELECT count(*) FROM (SELECT subject_id, rho_cap, delta_cap FROM cap_choice WHERE id IN (SELECT max(id) FROM cap_choice GROUP BY subject_id)) n FULL JOIN subject_cap c USING (subject_id) WHERE n.rho_cap IS NOT c.rho_cap OR n.delta_cap IS NOT c.delta_cap";

@@ -16,7 +16,7 @@ use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 use super::publish::LOG_FOLDER;
 use super::{AuditReport, BadFinding};
-use crate::import::people_digest;
+use crate::import::{known, people_digest};
 use crate::store::{RECORDED, from_i64, row_text};
 use crate::{ControlPlane, Error};
 
@@ -207,12 +207,24 @@ async fn people(tx: &mut SqliteConnection, entries: &[Entry]) -> Result<Finding,
             return Ok(found(entry, format!("the people of import {id} were changed")));
         }
     }
-    let differing = "SELECT s.subject_id FROM subject s LEFT JOIN subject_fact f ON f.subject_id = s.subject_id AND f.import_id = (SELECT max(import_id) FROM subject_fact g WHERE g.subject_id = s.subject_id)
-        WHERE s.status = 'active' AND (s.age_band <> coalesce(f.age_band, 'unknown') OR s.country IS NOT f.country OR NOT EXISTS (SELECT 1 FROM account a WHERE a.subject_id = s.subject_id))
-           OR s.status <> 'active' AND (s.salt IS NOT NULL OR NOT EXISTS (SELECT 1 FROM erasure e WHERE e.subject_id = s.subject_id)) LIMIT 1";
-    let row = sqlx::query(differing).fetch_optional(tx).await?;
-    let row: Option<i64> = row.map(|row| row.try_get(0)).transpose()?;
-    Ok(row.and_then(|id| found(None, format!("what is known of subject {id} is not what was imported"))))
+    let differing = "SELECT s.subject_id FROM subject s WHERE s.status <> 'erased' AND (s.salt IS NULL OR NOT EXISTS (SELECT 1 FROM account a WHERE a.subject_id = s.subject_id))
+        OR s.status = 'erased' AND (s.salt IS NOT NULL OR NOT EXISTS (SELECT 1 FROM erasure e WHERE e.subject_id = s.subject_id)) LIMIT 1";
+    let row = sqlx::query(differing).fetch_optional(&mut *tx).await?;
+    let changed = |id: u32| found(None, format!("what is known of subject {id} is not what was imported"));
+    if let Some(row) = row {
+        return Ok(changed(row.try_get(0)?));
+    }
+    let stored = sqlx::query("SELECT subject_id, age_band, country FROM subject WHERE status <> 'erased'").fetch_all(&mut *tx).await?;
+    let people = stored.iter().map(|row| Ok(SubjectId(row.try_get(0)?))).collect::<Result<Vec<_>, Error>>()?;
+    let mut told = known(tx, &people).await?;
+    for row in &stored {
+        let id: u32 = row.try_get(0)?;
+        let (age, country): (&str, Option<String>) = (row.try_get(1)?, row.try_get(2)?);
+        if told.remove(&SubjectId(id)).is_none_or(|known| known.age.as_str() != age || known.country != country) {
+            return Ok(changed(id));
+        }
+    }
+    Ok(crate::identity::first_wrong(tx).await?.and_then(|what| found(None, what)))
 }
 
 /// Replay = state = permitted bitmaps.

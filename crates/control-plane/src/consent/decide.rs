@@ -4,7 +4,7 @@ use domain::Timestamp;
 use domain::consent::{AgreementStanding, ConsentKey, Decision, Facts, decide};
 
 use super::record::state;
-use crate::subject::facts;
+use crate::subject::{facts, resolve};
 use crate::{ControlPlane, Error};
 
 /// A decision and what it is based on.
@@ -26,6 +26,7 @@ impl ControlPlane {
     pub async fn decide(&self, key: &ConsentKey) -> Result<Decided, Error> {
         let as_of = self.now();
         let mut tx = self.inner.store.snapshot().await?;
+        let key = &ConsentKey { subject: resolve(&mut tx, key.subject).await?, ..key.clone() };
         let (status, age) = facts(&mut tx, key.subject).await?;
         let consent = state(&mut tx, key).await?;
         let standing = match crate::agreement::covering(&mut tx, &key.partner, key.purpose, None, as_of.date_naive()).await {

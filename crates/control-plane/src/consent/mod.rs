@@ -9,4 +9,5 @@ pub use decide::Decided;
 pub use record::{Choice, Receipt};
 
 pub(crate) use group::Group;
-pub(crate) use permitted::{PermittedWriter, from_chunk, permitted_set};
+pub(crate) use permitted::{from_chunk, permitted_set, recompute};
+pub(crate) use record::{record, state};

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::consent::{Facts, permitted};
 use domain::{Fault, PartnerName, Purpose, SubjectId, SubjectSet};
 use roaring::RoaringBitmap;
 use sqlx::{Row, SqliteConnection};
@@ -34,6 +35,21 @@ pub(crate) async fn permitted_set(connection: &mut SqliteConnection, partner: &P
 pub(crate) fn from_chunk(chunk: i64, bits: &RoaringBitmap) -> Result<SubjectSet, Fault> {
     let base = u32::try_from(chunk).ok().and_then(|c| c.checked_mul(CHUNK)).ok_or_else(|| Fault::broken("a permitted set of people beyond the ids"))?;
     Ok(bits.iter().filter_map(|low| base.checked_add(low)).map(SubjectId).collect())
+}
+
+/// Brings every permission of `people` up to date with their status, age and choices.
+pub(crate) async fn recompute(tx: &mut SqliteConnection, people: &[SubjectId]) -> Result<(), Error> {
+    let rows = sqlx::query("SELECT c.subject_id, c.partner, c.purpose, s.status, s.age_band, c.state FROM json_each(?) j CROSS JOIN consent_state c ON c.subject_id = j.value JOIN subject s ON s.subject_id = c.subject_id")
+        .bind(json_rows(&people)?)
+        .fetch_all(&mut *tx)
+        .await?;
+    let mut permitted_sets = PermittedWriter::default();
+    for row in rows {
+        let (partner, purpose): (PartnerName, Purpose) = (parse_word(row.try_get(1)?)?, parse_word(row.try_get(2)?)?);
+        let facts = Facts { status: parse_word(row.try_get(3)?)?, age: parse_word(row.try_get(4)?)?, consent: parse_word(row.try_get(5)?)? };
+        permitted_sets.set(tx, &partner, purpose, SubjectId(row.try_get(0)?), permitted(facts, purpose)).await?;
+    }
+    permitted_sets.finish(tx).await
 }
 
 /// Changes permitted sets within one transaction; each touched row is read and written once.

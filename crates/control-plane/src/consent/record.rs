@@ -7,14 +7,15 @@ use domain::audit::EntryKind;
 use domain::consent::{ConsentAction, ConsentEvent, ConsentKey, ConsentMethod, ConsentState, Facts, permitted};
 use domain::notice::{Notice, NoticeRef};
 use domain::subject::{AgeBand, SubjectStatus};
-use domain::{PartnerName, Purpose, Refusal, RefusalCode, SubjectId};
+use domain::{PartnerName, Purpose, Refusal, RefusalCode, SubjectId, Timestamp};
 use serde::de::DeserializeOwned;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
-use super::PermittedWriter;
+use super::permitted::PermittedWriter;
 use crate::audit::AuditWriter;
 use crate::error::unreadable;
+use crate::plane::Inner;
 use crate::store::{from_i64, json_rows, parse_row_texts, parse_time, parse_word, row_texts_sql, time_text, to_i64};
 use crate::subject::not_found;
 use crate::{ControlPlane, Error};
@@ -47,48 +48,16 @@ impl ControlPlane {
     /// # Errors
     /// When nothing was written.
     pub(super) async fn write_choices(&self, requests: &[&[Choice]]) -> Result<Vec<Result<Vec<Receipt>, Error>>, Error> {
-        let at = self.now();
         let mut tx = self.inner.store.begin().await?;
-        let mut known = Known::read(&mut tx, requests).await?;
-        let mut permitted_sets = PermittedWriter::default();
-        let keys = requests.iter().flat_map(|request| request.iter()).map(|c| (&c.key.partner, c.key.purpose, c.key.subject));
-        permitted_sets.read(&mut tx, keys).await?;
-        let (before, mut seq) = (known.seq, known.seq);
-        let (mut events, mut written) = (Vec::new(), Vec::with_capacity(requests.len()));
-        for request in requests {
-            if let Err(error) = known.check(request) {
-                written.push(Err(error));
-                continue;
-            }
-            let mut receipts = Vec::with_capacity(request.len());
-            for Choice { key, action, notice, method } in *request {
-                seq += 1;
-                let (status, age) = known.facts(key.subject)?;
-                let consent = known.choose(key, *action, seq);
-                permitted_sets.set(&mut tx, &key.partner, key.purpose, key.subject, permitted(Facts { status, age, consent }, key.purpose)).await?;
-                events.push((seq, key.subject, &key.partner, key.purpose, action, &notice.name, notice.version, method));
-                receipts.push(Receipt { event: ConsentEvent { seq, key: key.clone(), action: *action, notice: notice.clone(), method: *method, at }, entry: 0 });
-            }
-            written.push(Ok(receipts));
+        // Whatever id of theirs a person is called by, the choice is about the one that counts.
+        let merged = crate::subject::merged(&mut tx).await?;
+        let mut requests: Vec<Vec<Choice>> = requests.iter().map(|request| request.to_vec()).collect();
+        for Choice { key, .. } in requests.iter_mut().flatten() {
+            key.subject = merged.get(&key.subject).copied().unwrap_or(key.subject);
         }
-        if events.is_empty() {
-            return Ok(written);
-        }
-        let mut audit = AuditWriter::begin(&mut tx, &self.inner).await?;
-        let row = sqlx::query(AssertSqlSafe(WRITE.as_str()))
-            .bind(time_text(at))
-            .bind(json_rows(&events)?)
-            .bind(known.changed_rows()?)
-            .bind(to_i64(seq)?)
-            .bind(to_i64(before)?)
-            .bind(to_i64(seq)?)
-            .fetch_one(&mut *tx)
-            .await?;
-        let entry = audit.append_texts(EntryKind::ConsentRecorded, "consent_event", to_i64(before + 1)?..=to_i64(seq)?, &parse_row_texts(&row)?)?;
-        permitted_sets.finish(&mut tx).await?;
-        audit.finish(&mut tx).await?;
+        let requests: Vec<&[Choice]> = requests.iter().map(Vec::as_slice).collect();
+        let written = record_each(&mut tx, &self.inner, self.now(), &requests).await?;
         tx.commit().await?;
-        written.iter_mut().flatten().flatten().zip(entry..).for_each(|(receipt, entry)| receipt.entry = entry);
         Ok(written)
     }
 
@@ -113,14 +82,63 @@ impl ControlPlane {
     }
 }
 
+/// Records choices about people by the ids that count, within a transaction: all of them or none.
+pub(crate) async fn record(tx: &mut SqliteConnection, inner: &Inner, at: Timestamp, choices: &[Choice]) -> Result<Vec<Receipt>, Error> {
+    record_each(tx, inner, at, &[choices]).await?.pop().unwrap_or(Ok(Vec::new()))
+}
+
+/// The same for several requests; one that cannot be recorded changes nothing for the others.
+async fn record_each(tx: &mut SqliteConnection, inner: &Inner, at: Timestamp, requests: &[&[Choice]]) -> Result<Vec<Result<Vec<Receipt>, Error>>, Error> {
+    let mut known = Known::read(tx, requests).await?;
+    let mut permitted_sets = PermittedWriter::default();
+    let keys = requests.iter().flat_map(|request| request.iter()).map(|c| (&c.key.partner, c.key.purpose, c.key.subject));
+    permitted_sets.read(tx, keys).await?;
+    let (before, mut seq) = (known.seq, known.seq);
+    let (mut events, mut written) = (Vec::new(), Vec::with_capacity(requests.len()));
+    for request in requests {
+        if let Err(error) = known.check(request) {
+            written.push(Err(error));
+            continue;
+        }
+        let mut receipts = Vec::with_capacity(request.len());
+        for Choice { key, action, notice, method } in *request {
+            seq += 1;
+            let (status, age) = known.facts(key.subject)?;
+            let consent = known.choose(key, *action, seq);
+            permitted_sets.set(tx, &key.partner, key.purpose, key.subject, permitted(Facts { status, age, consent }, key.purpose)).await?;
+            events.push((seq, key.subject, &key.partner, key.purpose, action, &notice.name, notice.version, method));
+            receipts.push(Receipt { event: ConsentEvent { seq, key: key.clone(), action: *action, notice: notice.clone(), method: *method, at }, entry: 0 });
+        }
+        written.push(Ok(receipts));
+    }
+    if events.is_empty() {
+        return Ok(written);
+    }
+    let mut audit = AuditWriter::begin(tx, inner).await?;
+    let row = sqlx::query(AssertSqlSafe(WRITE.as_str()))
+        .bind(time_text(at))
+        .bind(json_rows(&events)?)
+        .bind(known.changed_rows()?)
+        .bind(to_i64(seq)?)
+        .bind(to_i64(before)?)
+        .bind(to_i64(seq)?)
+        .fetch_one(&mut *tx)
+        .await?;
+    let entry = audit.append_texts(EntryKind::ConsentRecorded, "consent_event", to_i64(before + 1)?..=to_i64(seq)?, &parse_row_texts(&row)?)?;
+    permitted_sets.finish(tx).await?;
+    audit.finish(tx).await?;
+    written.iter_mut().flatten().flatten().zip(entry..).for_each(|(receipt, entry)| receipt.entry = entry);
+    Ok(written)
+}
+
 /// What some choices need to know: the sequence number, facts and states, as one row.
 const READ: &str = "SELECT (SELECT value FROM counter WHERE name = 'consent'), \
     (SELECT json_group_array(json_array(s.subject_id, s.status, s.age_band)) FROM json_each(?1) j CROSS JOIN subject s ON s.subject_id = j.value), \
     (SELECT json_group_array(json_array(s.subject_id, s.partner, s.purpose, s.state)) FROM json_each(?2) j CROSS JOIN consent_state s ON s.subject_id = j.value ->> 0 AND s.partner = j.value ->> 1 AND s.purpose = j.value ->> 2)";
 
 /// Writes events, states and the sequence number, and gives the texts of the events back: one call for
-/// everything, since each is a journey to another thread; arguments in the order of the statements. `WHERE true` tells the parser that ON
-/// CONFLICT is not a join's ON.
+/// everything, since each is a journey to another thread; arguments in the order of the statements.
+/// `WHERE true` tells the parser that ON CONFLICT is not a join's ON.
 static WRITE: LazyLock<String> = LazyLock::new(|| {
     let events = "INSERT INTO consent_event (id, subject_id, partner, purpose, action, notice, notice_version, method, at) SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, ? FROM json_each(?)";
     let states = "INSERT INTO consent_state (subject_id, partner, purpose, state, seq) SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?) WHERE true ON CONFLICT (subject_id, partner, purpose) DO UPDATE SET state = excluded.state, seq = excluded.seq";
@@ -214,7 +232,7 @@ fn check(action: ConsentAction, key: &ConsentKey, notice: &Notice) -> Result<(),
     }
 }
 
-pub(super) async fn state(connection: &mut SqliteConnection, key: &ConsentKey) -> Result<ConsentState, Error> {
+pub(crate) async fn state(connection: &mut SqliteConnection, key: &ConsentKey) -> Result<ConsentState, Error> {
     let row = sqlx::query("SELECT state FROM consent_state WHERE subject_id = ? AND partner = ? AND purpose = ?")
         .bind(key.subject.0)
         .bind(key.partner.as_str())

@@ -1,12 +1,16 @@
-//! Imports: ids for people, and the transaction that makes a lake snapshot visible.
+//! Imports: ids for people, the transaction that makes a lake snapshot visible, and the way back.
 
+mod known;
 mod people;
+mod provenance;
+mod undo;
+
+use std::collections::BTreeMap;
 
 use domain::audit::EntryKind;
 use domain::lake::{Snapshot, SnapshotCause, Staged};
 use domain::record::{Counts, NormalizedBatch, SourceInfo};
-use domain::{Fault, Platform, SubjectId};
-use serde::Serialize;
+use domain::{Fault, SubjectId, SubjectSet};
 use sqlx::{Row, SqliteConnection};
 
 use crate::audit::AuditWriter;
@@ -15,6 +19,10 @@ use crate::snapshot::LakeLock;
 use crate::{ControlPlane, Error, snapshot};
 
 use people::People;
+pub use provenance::{ImportInfo, ImportedSource, Provenance};
+pub use undo::Undoing;
+
+pub(crate) use known::{known, learn};
 pub(crate) use people::{lines_of, people_digest};
 
 /// An import that is under way. Dropping it leaves nothing behind.
@@ -22,11 +30,14 @@ pub(crate) use people::{lines_of, people_digest};
 pub struct Import {
     id: i64,
     base: Option<Snapshot>,
+    merged: BTreeMap<SubjectId, SubjectId>,
     first_subject: u32,
     next_subject: u32,
     first_source: u32,
     people: People,
     sources: Vec<Named>,
+    /// Everybody whom the sources name.
+    named: SubjectSet,
     /// Held until the import ends, so that no other can give the same ids.
     lock: LakeLock,
 }
@@ -48,6 +59,12 @@ impl Import {
     #[must_use]
     pub const fn base(&self) -> Option<&Snapshot> {
         self.base.as_ref()
+    }
+
+    /// Whose acts go to whom, because two ids are one person's. Does not change while the import runs.
+    #[must_use]
+    pub const fn merged(&self) -> &BTreeMap<SubjectId, SubjectId> {
+        &self.merged
     }
 
     /// The number of its first source; the others follow.
@@ -72,6 +89,12 @@ struct Named {
 }
 
 impl Named {
+    /// The source as the import's row keeps it.
+    fn row(&self, number: u32, counts: Counts) -> ImportedSource {
+        let SourceInfo { path, kind, platform, sha256, parser } = self.info.clone();
+        ImportedSource { number, path, kind, platform, sha256, parser, subjects: self.subjects, counts }
+    }
+
     /// Whose source it is, when it is one person's.
     fn only(&self) -> Option<SubjectId> {
         self.first.filter(|_| self.subjects == 1)
@@ -87,25 +110,6 @@ pub struct ImportRecord {
     pub snapshot: Option<i64>,
 }
 
-/// A source as the import's row keeps it.
-#[derive(Serialize)]
-struct SourceRow<'a> {
-    /// Rows of the lake carry this number.
-    number: u32,
-    platform: Platform,
-    sha256: &'a str,
-    parser: &'a str,
-    subjects: u64,
-    counts: &'a Counts,
-}
-
-impl<'a> SourceRow<'a> {
-    fn of(number: u32, source: &'a Named, counts: &'a Counts) -> Self {
-        let Named { info, subjects, .. } = source;
-        Self { number, platform: info.platform, sha256: &info.sha256, parser: &info.parser, subjects: *subjects, counts }
-    }
-}
-
 impl ControlPlane {
     /// Begins an import; only one runs at a time in a deployment.
     ///
@@ -117,9 +121,11 @@ impl ControlPlane {
         let base = snapshot::head(&mut tx).await?;
         // Nobody else can take it while the lock is held.
         let id = sqlx::query("SELECT coalesce(max(id), 0) + 1 FROM import").fetch_one(&mut *tx).await?.try_get(0)?;
+        let merged = crate::subject::merged(&mut tx).await?;
         let first_subject = counter(&mut tx, "subject").await?;
         let first_source = counter(&mut tx, "source").await?;
-        Ok(Import { id, base, first_subject, next_subject: first_subject, first_source, people: People::default(), sources: Vec::new(), lock })
+        let (people, named) = (People::default(), SubjectSet::new());
+        Ok(Import { id, base, merged, first_subject, next_subject: first_subject, first_source, people, sources: Vec::new(), named, lock })
     }
 
     /// The ids of the people of a batch of source number `source`, in order: known accounts keep
@@ -133,8 +139,11 @@ impl ControlPlane {
             import.sources.push(Named { info: batch.source.clone(), subjects: 0, first: None });
         }
         let mut tx = self.inner.store.snapshot().await?;
-        let ids = import.people.assign(&mut tx, &mut import.next_subject, batch).await?;
+        let ids = import.people.assign(&mut tx, &self.inner.seal, &mut import.next_subject, batch).await?;
         let named = import.sources.get_mut(place).ok_or_else(|| Fault::broken("sources must come in order"))?;
+        ids.iter().for_each(|id| {
+            import.named.insert(*id);
+        });
         named.subjects += ids.len() as u64;
         named.first = named.first.or_else(|| ids.first().copied());
         Ok(ids)
@@ -150,19 +159,20 @@ impl ControlPlane {
     /// # Errors
     /// A fault of the store.
     pub async fn import_commit(&self, import: Import, staged: &Staged) -> Result<ImportRecord, Error> {
-        let Import { id, base, first_subject, next_subject, first_source, people, sources, lock } = import;
+        let Import { id, base, merged: _, first_subject, next_subject, first_source, people, sources, named, lock } = import;
         let mut tx = self.inner.store.begin().await?;
         let nothing = Counts::default();
         let counts = staged.counts.iter().chain(std::iter::repeat(&nothing));
-        let rows: Vec<SourceRow<'_>> = (first_source..).zip(&sources).zip(counts).map(|((number, source), counts)| SourceRow::of(number, source, counts)).collect();
+        let rows: Vec<ImportedSource> = (first_source..).zip(&sources).zip(counts).map(|((number, source), counts)| source.row(number, *counts)).collect();
         let rows = serde_json::to_string(&rows).map_err(|e| unreadable("sources", e))?;
         let people = people.write(&mut tx, &self.inner, id, first_subject).await?;
         let mut audit = AuditWriter::begin(&mut tx, &self.inner).await?;
         let changed = base.as_ref().is_none_or(|b| b.manifest != staged.manifest);
         let snapshot = if changed { Some(snapshot::publish(&mut tx, &mut audit, SnapshotCause::Import, &staged.manifest, self.now()).await?) } else { None };
-        sqlx::query("INSERT INTO import (id, sources, snapshot_id, people_sha256, at) VALUES (?, ?, ?, ?, ?)")
+        sqlx::query("INSERT INTO import (id, sources, named, snapshot_id, people_sha256, at) VALUES (?, ?, ?, ?, ?, ?)")
             .bind(id)
             .bind(rows)
+            .bind(named.to_bytes())
             .bind(snapshot)
             .bind(people)
             .bind(self.now_text())

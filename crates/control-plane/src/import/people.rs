@@ -1,19 +1,24 @@
 //! What an import tells about people: their accounts, and the facts that rules need.
 //!
-//! Every line of it is bound to the import's row by a digest with a salt of the person's own. When a
+//! An account that streams alone name belongs to a third party, who never enrolled: the store knows it by
+//! a keyed hash and no name. Whoever knows the account finds it, whoever reads the store does not.
+//!
+//! Every line is bound to the import's row by a digest with a salt of the person's own. When a
 //! person is erased their lines and their salt go, and the digests that stay say nothing.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use domain::consent::{Facts, permitted};
 use domain::record::{AccountKey, NormalizedBatch};
-use domain::subject::{AgeBand, SubjectStatus};
-use domain::{Fault, PartnerName, Purpose, SubjectId};
+use domain::subject::AgeBand;
+use domain::{Fault, Platform, SubjectId};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 use sqlx::{Row, SqliteConnection};
 
+use super::known::learn;
 use crate::Error;
-use crate::consent::PermittedWriter;
+use crate::accounting::Seal;
+use crate::error::unreadable;
 use crate::plane::Inner;
 use crate::store::{json_rows, parse_word};
 
@@ -26,12 +31,22 @@ const SALT: usize = 16;
 /// Accounts and facts that an import has met so far.
 #[derive(Debug, Default)]
 pub(super) struct People {
-    /// New accounts with the name they show.
-    accounts: HashMap<AccountKey, (SubjectId, Option<String>)>,
-    /// Known accounts that came before.
+    /// Accounts that the store has no line about, or none but a pseudonym's.
+    accounts: HashMap<AccountKey, New>,
+    /// Accounts that it has.
     known: HashMap<AccountKey, SubjectId>,
-    /// What is newly said of people: age, country.
+    /// What is said of people: age, country.
     facts: BTreeMap<SubjectId, Fact>,
+}
+
+/// A line about an account that is to be written.
+#[derive(Debug)]
+struct New {
+    subject: SubjectId,
+    /// The name that the account shows.
+    handle: Option<String>,
+    /// Whether a source of the person's own, or of the controller's, names it.
+    enrolled: bool,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -42,19 +57,32 @@ struct Fact {
 
 impl People {
     /// The ids of a batch's people, in order: known accounts keep theirs, new ones get the next.
-    pub(super) async fn assign(&mut self, connection: &mut SqliteConnection, next: &mut u32, batch: &NormalizedBatch) -> Result<Vec<SubjectId>, Error> {
-        self.look_up(connection, batch).await?;
+    ///
+    /// # Guarantee
+    /// Who was known from streams only keeps the id when a source enrols them.
+    pub(super) async fn assign(&mut self, connection: &mut SqliteConnection, seal: &Seal, next: &mut u32, batch: &NormalizedBatch) -> Result<Vec<SubjectId>, Error> {
+        let enrols = batch.source.kind.enrols();
+        self.look_up(connection, seal, batch, enrols).await?;
         let mut ids = Vec::with_capacity(batch.subjects.len());
         for subject in &batch.subjects {
             let key = &subject.account;
-            let id = match self.known.get(key).copied().or_else(|| self.accounts.get(key).map(|(id, _)| *id)) {
-                Some(id) => id,
-                None => {
-                    let id = SubjectId(*next);
-                    *next = next.checked_add(1).ok_or_else(|| Fault::broken("there are no subject ids left"))?;
-                    self.accounts.insert(key.clone(), (id, subject.handle.clone()));
-                    id
-                }
+            let id = match self.known.get(key) {
+                Some(id) => *id,
+                None => match self.accounts.get_mut(key) {
+                    Some(new) => {
+                        new.enrolled |= enrols;
+                        if enrols && new.handle.is_none() {
+                            new.handle.clone_from(&subject.handle);
+                        }
+                        new.subject
+                    }
+                    None => {
+                        let id = SubjectId(*next);
+                        *next = next.checked_add(1).ok_or_else(|| Fault::broken("there are no subject ids left"))?;
+                        self.accounts.insert(key.clone(), New { subject: id, handle: subject.handle.clone().filter(|_| enrols), enrolled: enrols });
+                        id
+                    }
+                },
             };
             if subject.age != AgeBand::Unknown || subject.country.is_some() {
                 let fact = self.facts.entry(id).or_default();
@@ -66,17 +94,22 @@ impl People {
         Ok(ids)
     }
 
-    async fn look_up(&mut self, connection: &mut SqliteConnection, batch: &NormalizedBatch) -> Result<(), Error> {
+    /// Finds the accounts of a batch by name, then by pseudonym. A pseudonym is as good as the name to a
+    /// stream; a source that enrols adds the name to it.
+    async fn look_up(&mut self, connection: &mut SqliteConnection, seal: &Seal, batch: &NormalizedBatch, enrols: bool) -> Result<(), Error> {
         let unmet: Vec<&AccountKey> = batch.subjects.iter().map(|s| &s.account).filter(|key| !self.known.contains_key(*key) && !self.accounts.contains_key(*key)).collect();
         for keys in unmet.chunks(LINES) {
-            let wanted: Vec<_> = keys.iter().map(|key| (key.platform, &key.native_id)).collect();
-            let found =
-                sqlx::query("SELECT a.platform, a.native_id, a.subject_id FROM json_each(?) j CROSS JOIN account a ON a.platform = j.value ->> 0 AND a.native_id = j.value ->> 1")
-                    .bind(json_rows(&wanted)?)
-                    .fetch_all(&mut *connection)
-                    .await?;
-            for row in found {
-                self.known.insert(AccountKey { platform: parse_word(row.try_get(0)?)?, native_id: row.try_get(1)? }, SubjectId(row.try_get(2)?));
+            for (place, subject) in found(connection, keys.iter().map(|key| (key.platform, key.native_id.clone())), false).await? {
+                self.known.extend(keys.get(place).map(|key| ((*key).clone(), subject)));
+            }
+            let third: Vec<&AccountKey> = keys.iter().copied().filter(|key| !self.known.contains_key(*key)).collect();
+            for (place, subject) in found(connection, third.iter().map(|key| (key.platform, seal.pseudonym(key))), true).await? {
+                let Some(key) = third.get(place) else { continue };
+                if enrols {
+                    self.accounts.insert((*key).clone(), New { subject, handle: None, enrolled: true });
+                } else {
+                    self.known.insert((*key).clone(), subject);
+                }
             }
         }
         Ok(())
@@ -91,138 +124,113 @@ impl People {
     /// People from `first_new` on are new.
     pub(super) async fn write(self, tx: &mut SqliteConnection, inner: &Inner, import: i64, first_new: u32) -> Result<String, Error> {
         let Self { accounts, known: _, facts } = self;
-        let mut accounts: Vec<_> = accounts.into_iter().collect();
-        accounts.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        let mut people = Known::default();
-        let mut new: Vec<SubjectId> = accounts.iter().map(|(_, (id, _))| *id).collect();
-        new.sort_unstable();
-        people.add(inner, &new)?;
-        let old: Vec<SubjectId> = facts.keys().copied().filter(|id| id.0 < first_new).collect();
-        people.read(tx, &old).await?;
-        let facts = people.learn(facts);
-        let mut digests = Vec::with_capacity(accounts.len() + facts.len());
+        let is_new = |id: &SubjectId| id.0 >= first_new;
+        let new: BTreeSet<SubjectId> = accounts.values().map(|new| new.subject).filter(is_new).collect();
+        let new: Vec<SubjectId> = new.into_iter().collect();
+        let old: BTreeSet<SubjectId> = accounts.values().map(|new| new.subject).chain(facts.keys().copied()).filter(|id| !is_new(id)).collect();
+        let mut salts = Salts::default();
+        salts.draw(inner, &new)?;
+        salts.read(tx, &old.into_iter().collect::<Vec<_>>()).await?;
         for lines in new.chunks(LINES) {
-            let rows: Vec<_> = lines.iter().filter_map(|id| people.of.get(id).map(|p| (id, p.age, &p.country, hex::encode(p.salt)))).collect();
-            sqlx::query(
-                "INSERT INTO subject (subject_id, status, age_band, country, salt) SELECT value ->> 0, 'active', value ->> 1, value ->> 2, unhex(value ->> 3) FROM json_each(?)",
-            )
-            .bind(json_rows(&rows)?)
-            .execute(&mut *tx)
-            .await?;
+            let rows = lines.iter().map(|id| Ok((id, hex::encode(salts.get(*id)?)))).collect::<Result<Vec<_>, Fault>>()?;
+            sqlx::query("INSERT INTO subject (subject_id, status, age_band, salt) SELECT value ->> 0, 'active', 'unknown', unhex(value ->> 1) FROM json_each(?)")
+                .bind(json_rows(&rows)?)
+                .execute(&mut *tx)
+                .await?;
         }
-        for lines in accounts.chunks(LINES) {
-            let rows: Vec<_> = lines.iter().map(|(key, (id, handle))| (key.platform, &key.native_id, handle, id)).collect();
+        // Whoever was erased while the import was running is not told of any more.
+        let mut lines: Vec<AccountLine> =
+            accounts.into_iter().filter(|(_, new)| salts.0.contains_key(&new.subject)).map(|(key, new)| AccountLine::of(&inner.seal, key, new)).collect();
+        lines.sort_unstable();
+        let facts: Vec<_> = facts.into_iter().filter(|(id, _)| salts.0.contains_key(id)).map(|(id, fact)| (id, fact.age.unwrap_or(AgeBand::Unknown), fact.country)).collect();
+        let mut digests = Vec::with_capacity(lines.len() + facts.len());
+        for lines in lines.chunks(LINES) {
             sqlx::query(
-                "INSERT INTO account (platform, native_id, handle, subject_id, import_id) SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, ?2 FROM json_each(?1)",
+                "INSERT INTO account (platform, native_id, pseudonym, handle, subject_id, import_id) SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, ?2 FROM json_each(?1)",
             )
-            .bind(json_rows(&rows)?)
+            .bind(json_rows(&lines)?)
             .bind(import)
             .execute(&mut *tx)
             .await?;
-            for (key, (id, handle)) in lines {
-                digests.push(people.digest(*id, &account_text(key.platform.as_str(), &key.native_id, handle.as_deref(), *id))?);
+            for line in lines {
+                digests.push(line_digest(salts.get(line.4)?, &line.text()));
             }
         }
         for lines in facts.chunks(LINES) {
-            let rows: Vec<_> = lines.iter().filter_map(|id| people.of.get(id).map(|p| (id, p.age, &p.country))).collect();
-            let rows = json_rows(&rows)?;
             sqlx::query("INSERT INTO subject_fact (import_id, subject_id, age_band, country) SELECT ?2, value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1)")
-                .bind(&rows)
+                .bind(json_rows(&lines)?)
                 .bind(import)
                 .execute(&mut *tx)
                 .await?;
-            sqlx::query("UPDATE subject SET age_band = j.value ->> 1, country = j.value ->> 2 FROM json_each(?) j WHERE subject_id = j.value ->> 0")
-                .bind(&rows)
-                .execute(&mut *tx)
-                .await?;
-            for id in lines {
-                let person = people.get(*id)?;
-                digests.push(people.digest(*id, &fact_text(*id, person.age.as_str(), person.country.as_deref()))?);
+            for (id, age, country) in lines {
+                digests.push(line_digest(salts.get(*id)?, &fact_text(*id, age.as_str(), country.as_deref())));
             }
         }
-        // Nobody new has chosen anything yet.
-        let mut permitted_sets = PermittedWriter::default();
-        for id in facts.iter().filter(|id| id.0 < first_new) {
-            recompute(tx, &mut permitted_sets, *id, people.get(*id)?.age).await?;
-        }
-        permitted_sets.finish(tx).await?;
+        learn(tx, facts.into_iter().map(|(id, ..)| id)).await?;
         Ok(together(digests))
     }
 }
 
-/// What the store knows of some people, with what an import adds.
+/// The accounts among `wanted`, each by its place.
+async fn found(connection: &mut SqliteConnection, wanted: impl Iterator<Item = (Platform, String)>, pseudonym: bool) -> Result<Vec<(usize, SubjectId)>, Error> {
+    let wanted: Vec<_> = wanted.collect();
+    let found =
+        sqlx::query("SELECT j.key, a.subject_id FROM json_each(?) j CROSS JOIN account a ON a.platform = j.value ->> 0 AND a.native_id = j.value ->> 1 AND a.pseudonym = ?")
+            .bind(json_rows(&wanted)?)
+            .bind(pseudonym)
+            .fetch_all(connection)
+            .await?;
+    found.iter().map(|row| Ok((usize::try_from(row.try_get::<i64, _>(0)?).map_err(|e| unreadable("an account", e))?, SubjectId(row.try_get(1)?)))).collect()
+}
+
+/// The salts of some people.
 #[derive(Default)]
-struct Known {
-    of: HashMap<SubjectId, Person>,
-}
+struct Salts(HashMap<SubjectId, [u8; SALT]>);
 
-struct Person {
-    age: AgeBand,
-    country: Option<String>,
-    salt: [u8; SALT],
-}
-
-impl Known {
-    fn add(&mut self, inner: &Inner, new: &[SubjectId]) -> Result<(), Error> {
+impl Salts {
+    fn draw(&mut self, inner: &Inner, new: &[SubjectId]) -> Result<(), Error> {
         let mut salts = vec![0; new.len() * SALT];
         inner.entropy.fill(&mut salts)?;
         let (salts, _) = salts.as_chunks::<SALT>();
-        self.of.extend(new.iter().zip(salts).map(|(id, salt)| (*id, Person { age: AgeBand::Unknown, country: None, salt: *salt })));
+        self.0.extend(new.iter().copied().zip(salts.iter().copied()));
         Ok(())
     }
 
+    /// Those of people who are there; an erased person has none.
     async fn read(&mut self, tx: &mut SqliteConnection, people: &[SubjectId]) -> Result<(), Error> {
         for ids in people.chunks(LINES) {
-            let rows = sqlx::query("SELECT s.subject_id, s.age_band, s.country, s.salt FROM json_each(?) j CROSS JOIN subject s ON s.subject_id = j.value")
+            let rows = sqlx::query("SELECT s.subject_id, s.salt FROM json_each(?) j CROSS JOIN subject s ON s.subject_id = j.value WHERE s.salt IS NOT NULL")
                 .bind(json_rows(&ids)?)
                 .fetch_all(&mut *tx)
                 .await?;
             for row in rows {
-                let salt: Vec<u8> = row.try_get(3)?;
-                let salt = salt.try_into().map_err(|_| Fault::broken("something was learnt of an erased person"))?;
-                self.of.insert(SubjectId(row.try_get(0)?), Person { age: parse_word(row.try_get(1)?)?, country: row.try_get(2)?, salt });
+                let salt = row.try_get::<Vec<u8>, _>(1)?.try_into().map_err(|_| Fault::broken("a person's salt is cut short"))?;
+                self.0.insert(SubjectId(row.try_get(0)?), salt);
             }
         }
         Ok(())
     }
 
-    /// Takes facts in; tells of whom anything changed, in order.
-    fn learn(&mut self, facts: BTreeMap<SubjectId, Fact>) -> Vec<SubjectId> {
-        let mut changed = Vec::new();
-        for (id, fact) in facts {
-            let Some(person) = self.of.get_mut(&id) else { continue };
-            let age = fact.age.unwrap_or(person.age);
-            let country = fact.country.or_else(|| person.country.clone());
-            if (age, &country) != (person.age, &person.country) {
-                (person.age, person.country) = (age, country);
-                changed.push(id);
-            }
-        }
-        changed
-    }
-
-    fn get(&self, id: SubjectId) -> Result<&Person, Fault> {
-        self.of.get(&id).ok_or_else(|| Fault::broken("a line about nobody"))
-    }
-
-    fn digest(&self, id: SubjectId, line: &str) -> Result<[u8; 32], Fault> {
-        Ok(line_digest(&self.get(id)?.salt, line))
+    fn get(&self, id: SubjectId) -> Result<&[u8; SALT], Fault> {
+        self.0.get(&id).ok_or_else(|| Fault::broken("a line about nobody"))
     }
 }
 
-/// Brings every permission of one person up to date with their age.
-async fn recompute(tx: &mut SqliteConnection, permitted_sets: &mut PermittedWriter, subject: SubjectId, age: AgeBand) -> Result<(), Error> {
-    let rows = sqlx::query("SELECT partner, purpose, state FROM consent_state WHERE subject_id = ?").bind(subject.0).fetch_all(&mut *tx).await?;
-    for row in rows {
-        let (partner, purpose): (PartnerName, Purpose) = (parse_word(row.try_get(0)?)?, parse_word(row.try_get(1)?)?);
-        let facts = Facts { status: SubjectStatus::Active, age, consent: parse_word(row.try_get(2)?)? };
-        permitted_sets.set(tx, &partner, purpose, subject, permitted(facts, purpose)).await?;
-    }
-    Ok(())
-}
+/// A line about an account: platform, native id or pseudonym, which of the two, handle, person.
+#[derive(PartialEq, Eq, PartialOrd, Ord, Serialize)]
+struct AccountLine(Platform, String, bool, Option<String>, SubjectId);
 
-fn account_text(platform: &str, native_id: &str, handle: Option<&str>, subject: SubjectId) -> String {
-    serde_json::json!([platform, native_id, handle, subject]).to_string()
+impl AccountLine {
+    fn of(seal: &Seal, key: AccountKey, new: New) -> Self {
+        let New { subject, handle, enrolled } = new;
+        let native_id = if enrolled { key.native_id } else { seal.pseudonym(&key) };
+        Self(key.platform, native_id, !enrolled, handle, subject)
+    }
+
+    /// What the import's digest vouches for.
+    fn text(&self) -> String {
+        serde_json::json!(self).to_string()
+    }
 }
 
 fn fact_text(subject: SubjectId, age: &str, country: Option<&str>) -> String {
@@ -255,10 +263,11 @@ pub(crate) async fn people_digest(connection: &mut SqliteConnection, import: i64
 
 async fn lines(connection: &mut SqliteConnection, which: &'static str, value: i64) -> Result<Vec<(i64, [u8; 32])>, Error> {
     let mut digests = Vec::new();
-    let accounts = format!("SELECT l.import_id, s.salt, l.platform, l.native_id, l.handle, l.subject_id FROM account l JOIN subject s USING (subject_id) WHERE {which}");
+    let accounts =
+        format!("SELECT l.import_id, s.salt, l.platform, l.native_id, l.pseudonym, l.handle, l.subject_id FROM account l JOIN subject s USING (subject_id) WHERE {which}");
     for row in sqlx::query(sqlx::AssertSqlSafe(accounts)).bind(value).fetch_all(&mut *connection).await? {
-        let line = account_text(row.try_get(2)?, row.try_get(3)?, row.try_get(4)?, SubjectId(row.try_get(5)?));
-        digests.push((row.try_get(0)?, line_digest(row.try_get::<Option<&[u8]>, _>(1)?.unwrap_or_default(), &line)));
+        let line = AccountLine(parse_word(row.try_get(2)?)?, row.try_get(3)?, row.try_get(4)?, row.try_get(5)?, SubjectId(row.try_get(6)?));
+        digests.push((row.try_get(0)?, line_digest(row.try_get::<Option<&[u8]>, _>(1)?.unwrap_or_default(), &line.text())));
     }
     let facts = format!("SELECT l.import_id, s.salt, l.subject_id, l.age_band, l.country FROM subject_fact l JOIN subject s USING (subject_id) WHERE {which}");
     for row in sqlx::query(sqlx::AssertSqlSafe(facts)).bind(value).fetch_all(connection).await? {

@@ -11,9 +11,12 @@ use crate::error::{store_fault, unreadable};
 /// Recorded tables with an integer id, and all their columns in order.
 pub(crate) const RECORDED: &[(&str, &[&str])] = &[
     ("deployment", &["id", "origin", "rho_cap", "delta_cap", "subject_rho_cap", "subject_delta_cap", "at"]),
-    ("import", &["id", "sources", "snapshot_id", "people_sha256", "at"]),
+    ("import", &["id", "sources", "named", "snapshot_id", "people_sha256", "at"]),
+    ("import_undo", &["id", "import_id", "snapshot_id", "at"]),
     ("snapshot", &["id", "cause", "manifest", "at"]),
     ("erasure", &["id", "subject_id", "at"]),
+    ("identity_act", &["id", "act", "keep_id", "other_id", "evidence", "losses", "settled", "snapshot_id", "at"]),
+    ("staff_read", &["id", "subject_id", "what", "at"]),
     ("notice", &["id", "name", "version", "language", "purposes", "partners", "text", "sha256", "at"]),
     ("consent_event", &["id", "subject_id", "partner", "purpose", "action", "notice", "notice_version", "method", "at"]),
     ("partner_act", &["id", "partner", "act", "legal_name", "rho_cap", "delta_cap", "at"]),

@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 
 use crate::world::{PEOPLE, ScriptedRoom, World, ask, cost};
 
-async fn agreeing(people: impl Iterator<Item = u32>) -> World {
+pub(crate) async fn agreeing(people: impl Iterator<Item = u32>) -> World {
     let world = World::new().await;
     for subject in people {
         world.choose(subject, Purpose::AggregateStatistics, ConsentAction::Give).await;
@@ -34,11 +34,11 @@ async fn agreeing(people: impl Iterator<Item = u32>) -> World {
     world
 }
 
-fn ask_big(n: usize, rho: &str) -> Ask {
+pub(crate) fn ask_big(n: usize, rho: &str) -> Ask {
     Ask { partner: "big".parse().unwrap(), ..ask(&format!("count {n}"), rho) }
 }
 
-fn eligible(room: &ScriptedRoom) -> Vec<u32> {
+pub(crate) fn eligible(room: &ScriptedRoom) -> Vec<u32> {
     room.eligible.lock().unwrap().iter().map(|s| s.0).collect()
 }
 
@@ -87,11 +87,18 @@ async fn only_who_matched_pays_and_a_failure_charges_everybody_eligible() {
 }
 
 /// A room that waits until it may answer.
-struct Waiting {
+pub(crate) struct Waiting {
     room: ScriptedRoom,
-    begun: Notify,
-    go: std::sync::mpsc::SyncSender<()>,
+    pub(crate) begun: Notify,
+    pub(crate) go: std::sync::mpsc::SyncSender<()>,
     gate: std::sync::Mutex<std::sync::mpsc::Receiver<()>>,
+}
+
+impl Waiting {
+    pub(crate) fn new() -> Self {
+        let (go, gate) = std::sync::mpsc::sync_channel(1);
+        Self { room: ScriptedRoom::default(), begun: Notify::new(), go, gate: std::sync::Mutex::new(gate) }
+    }
 }
 
 impl CleanRoom for Waiting {
@@ -109,8 +116,7 @@ impl CleanRoom for Waiting {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_in_flight_counts_for_everybody() {
     let world = agreeing(0..0).await;
-    let (go, gate) = std::sync::mpsc::sync_channel(1);
-    let waiting = Arc::new(Waiting { room: ScriptedRoom::default(), begun: Notify::new(), go, gate: std::sync::Mutex::new(gate) });
+    let waiting = Arc::new(Waiting::new());
     // Nobody matches, so that nobody will have paid in the end.
     *waiting.room.matching.lock().unwrap() = Some(SubjectSet::new());
     let (control, slow) = (world.control.clone(), waiting.clone());

@@ -3,6 +3,8 @@
 
 mod accounting;
 mod choices;
+mod identity;
+mod imports;
 mod releases;
 mod tampering;
 mod world;

@@ -21,6 +21,11 @@ async fn full_world() -> World {
     world.control.release_run(room.clone(), &ask("count a", "0.1")).await.unwrap();
     world.control.audit_checkpoint().await.unwrap();
     world.control.release_run(room, &ask("count b", "0.1")).await.unwrap();
+    world.merge(17, 18, "one letter from both").await.unwrap();
+    world.import(38..42, |_| domain::subject::AgeBand::From65).await;
+    let undoing = world.control.undo_begin(2).await.unwrap();
+    world.control.undo_commit(undoing, None).await.unwrap();
+    world.control.staff_read(domain::SubjectId(4), "trace").await.unwrap();
     world
 }
 
@@ -86,6 +91,25 @@ async fn a_changed_value_in_any_table_is_found() {
         ("UPDATE release_outcome SET participants = (SELECT participants FROM release_outcome WHERE settled = 2) WHERE settled = 1", true),
         ("UPDATE counter SET value = value - 1 WHERE name = 'settled'", false),
         ("INSERT INTO loss_chunk (year, chunk, sealed) VALUES (2026, 0, zeroblob(60))", false),
+        ("UPDATE import SET named = (SELECT named FROM import WHERE id = 1) WHERE id = 2", true),
+        ("UPDATE import_undo SET import_id = 1", true),
+        ("DELETE FROM import_undo", true),
+        ("UPDATE account SET pseudonym = 1 WHERE native_id = 'p7'", true),
+        ("UPDATE identity_act SET other_id = 16", true),
+        ("UPDATE identity_act SET losses = replace(losses, substr(losses, 1, 1), 'x')", true),
+        ("DELETE FROM identity_act", true),
+        ("UPDATE identity_evidence SET text = 'because'", false),
+        ("DELETE FROM identity_evidence", false),
+        ("UPDATE identity_loss SET sealed = zeroblob(44)", false),
+        ("UPDATE identity_loss SET subject_id = 3", false),
+        ("UPDATE identity_loss SET year = 2025", false),
+        ("DELETE FROM identity_loss", false),
+        ("UPDATE subject SET merged_into = NULL, status = 'active' WHERE subject_id = 18", false),
+        ("UPDATE subject SET merged_into = 16 WHERE subject_id = 18", false),
+        ("UPDATE subject SET merged_into = 3 WHERE subject_id = 5", false),
+        ("UPDATE staff_read SET subject_id = 9", true),
+        ("DELETE FROM staff_read", true),
+        ("INSERT INTO staff_read SELECT 9, subject_id, what, at FROM staff_read", false),
         ("INSERT INTO consent_event SELECT 999, 30, partner, purpose, 'give', notice, notice_version, method, at FROM consent_event WHERE id = 1", false),
         ("INSERT INTO release_redelivery SELECT 99, release, at FROM release_redelivery", false),
     ] {

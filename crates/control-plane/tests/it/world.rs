@@ -12,7 +12,7 @@ use domain::lake::{Manifest, Staged};
 use domain::notice::NoticeRef;
 use domain::port::{CleanRoom, PaidLook};
 use domain::question::{Aggregate, Expr, KeySource, Mechanisms, Narrowing, Plan, Prepared, Question, Value, View, ViewColumn};
-use domain::record::{AccountKey, Counts, NormalizedBatch, SourceInfo, SubjectRecord};
+use domain::record::{AccountKey, Counts, NormalizedBatch, SourceInfo, SourceKind, SubjectRecord};
 use domain::release::{Answered, NoisedAggregate, NoisedRow, NoisedTable};
 use domain::subject::AgeBand;
 use domain::{Fault, Platform, Purpose, Refusal, RefusalCode, SubjectId, SubjectSet};
@@ -74,10 +74,18 @@ impl World {
             s.age = age(n);
             s
         });
-        let source = SourceInfo { path: "people.csv".into(), platform: Platform::Csv, sha256: "00".into(), parser: "csv/1".into() };
-        let batch = NormalizedBatch { subjects: subjects.collect(), ..NormalizedBatch::new(source) };
+        self.import_records(&[(SourceKind::Table, subjects.collect())]).await
+    }
+
+    /// Imports sources of these kinds that name these people; the ids of all of them in order.
+    pub(crate) async fn import_records(&self, sources: &[(SourceKind, Vec<SubjectRecord>)]) -> Vec<SubjectId> {
         let mut import = self.control.import_begin().await.unwrap();
-        let ids = self.control.import_assign(&mut import, 0, &batch).await.unwrap();
+        let mut ids = Vec::new();
+        for (number, (kind, subjects)) in (0..).zip(sources) {
+            let source = SourceInfo { path: "people.csv".into(), kind: *kind, platform: Platform::Csv, sha256: "00".into(), parser: "csv/1".into() };
+            let batch = NormalizedBatch { subjects: subjects.clone(), ..NormalizedBatch::new(source) };
+            ids.extend(self.control.import_assign(&mut import, number, &batch).await.unwrap());
+        }
         let staged = Staged { manifest: Manifest { schema: 1, bucket_size: 1024, tables: [(TableName::Subject, Vec::new())].into() }, counts: vec![Counts::default()] };
         self.control.import_commit(import, &staged).await.unwrap();
         ids
@@ -112,6 +120,27 @@ impl World {
 
     pub(crate) async fn choose(&self, subject: u32, purpose: Purpose, action: ConsentAction) {
         self.control.consent_record(&[choice(subject, purpose, action)]).await.unwrap();
+    }
+
+    /// Makes `other` another id of the person `keep`.
+    pub(crate) async fn merge(&self, keep: u32, other: u32, evidence: &str) -> Result<control_plane::IdentityChanged, control_plane::Error> {
+        let change = self.control.merge_begin(SubjectId(keep), SubjectId(other)).await?;
+        self.control.identity_commit(change, evidence, None).await
+    }
+
+    pub(crate) async fn split(&self, other: u32, evidence: &str) -> Result<control_plane::IdentityChanged, control_plane::Error> {
+        let change = self.control.split_begin(SubjectId(other)).await?;
+        self.control.identity_commit(change, evidence, None).await
+    }
+
+    pub(crate) async fn loss(&self, subject: u32) -> u64 {
+        self.control.subject_meter(SubjectId(subject)).await.unwrap().loss.rho.nano()
+    }
+
+    /// Files of the store that hold `needle`.
+    pub(crate) fn store_files_with(&self, needle: &str) -> Vec<String> {
+        let files = std::fs::read_dir(self.folder.path()).unwrap().map(|e| e.unwrap().path()).filter(|p| p.is_file());
+        files.filter(|p| std::fs::read(p).unwrap().windows(needle.len()).any(|w| w == needle.as_bytes())).map(|p| p.display().to_string()).collect()
     }
 
     /// Closes the store and opens it anew, as another process would.

@@ -17,6 +17,8 @@ use testkit::{Generator, Reference, ReferenceAnswer, ZeroNoise, env_seed, rows};
 
 use super::*;
 
+mod merged;
+
 /// Triples of data, question and removed person that one run checks.
 const TRIPLES: u64 = 2_000;
 /// Questions and people that share one data set.

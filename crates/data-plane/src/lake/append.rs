@@ -1,5 +1,6 @@
 //! Records → rows in the shape of the lake, still in the order in which they arrived.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{Datelike, NaiveDate, Timelike};
@@ -16,7 +17,7 @@ use domain::subject::{AgeBand, FollowersBand};
 use domain::{Fault, Platform, SubjectId};
 use sha2::{Digest, Sha256};
 
-use crate::schema::{ACTIVITY_ID_BYTES, schema};
+use crate::schema::{ACTIVITY_ID_BYTES, ARRIVED_AS, schema};
 
 /// The act's number within its import: ties tags to acts.
 pub(super) const ORDINAL: &str = "ordinal";
@@ -35,12 +36,22 @@ pub(super) fn arriving(table: TableName) -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
-/// An arrival as rows of each table; `first_ordinal` numbers its acts.
-pub(super) fn rows(arrival: &Arrival, source: u32, first_ordinal: u64) -> Result<Vec<(TableName, RecordBatch)>, Fault> {
+/// Whose an act is.
+#[derive(Clone, Copy)]
+struct Owner {
+    id: SubjectId,
+    /// The id that the source names, when it was merged into the owner's.
+    arrived_as: Option<SubjectId>,
+}
+
+/// An arrival as rows of each table; `first_ordinal` numbers its acts, `merged` tells whose they are
+/// when the source names another id of a person.
+pub(super) fn rows(arrival: &Arrival, source: u32, first_ordinal: u64, merged: &BTreeMap<SubjectId, SubjectId>) -> Result<Vec<(TableName, RecordBatch)>, Fault> {
     let Arrival { batch, ids } = arrival;
     let described = ids.len().checked_sub(batch.subjects.len()).and_then(|earlier| ids.get(earlier..));
     let described = described.ok_or_else(|| Fault::broken("people of an arrival have no ids"))?;
-    let owner = |act: &ActivityRecord| usize::try_from(act.owner).ok().and_then(|place| ids.get(place)).copied();
+    let resolved = |named: SubjectId| merged.get(&named).map_or(Owner { id: named, arrived_as: None }, |keep| Owner { id: *keep, arrived_as: Some(named) });
+    let owner = |act: &ActivityRecord| usize::try_from(act.owner).ok().and_then(|place| ids.get(place)).copied().map(resolved);
     let owners = batch.activities.iter().map(|act| owner(act).ok_or_else(|| Fault::broken("an act without an owner"))).collect::<Result<Vec<_>, _>>()?;
     let keys: Vec<[u8; 16]> = batch.activities.iter().map(|act| activity_id(batch.source.platform, &act.native_key)).collect();
     let fault = |e: ArrowError| Fault::new("building rows for the lake", e);
@@ -63,7 +74,7 @@ fn activity_id(platform: Platform, native_key: &str) -> [u8; 16] {
 }
 
 /// The place of a word in its public list.
-fn place<T: PartialEq>(all: &[T], word: &T) -> Option<u8> {
+pub(super) fn place<T: PartialEq>(all: &[T], word: &T) -> Option<u8> {
     all.iter().position(|w| w == word).and_then(|place| u8::try_from(place).ok())
 }
 
@@ -91,7 +102,7 @@ fn day(day: NaiveDate) -> i32 {
 
 struct Acts<'a> {
     records: &'a [ActivityRecord],
-    owners: &'a [SubjectId],
+    owners: &'a [Owner],
     ids: &'a [[u8; 16]],
     platform: Platform,
     source: u32,
@@ -105,7 +116,7 @@ impl Acts<'_> {
         let schema = arriving(TableName::Activity);
         let column = |field: &Arc<Field>| {
             Ok(match field.name().as_str() {
-                "subject_id" => Arc::new(UInt32Array::from_iter_values(self.owners.iter().map(|s| s.0))) as ArrayRef,
+                "subject_id" => Arc::new(UInt32Array::from_iter_values(self.owners.iter().map(|o| o.id.0))) as ArrayRef,
                 "activity_id" => ids(self.ids.iter())?,
                 "platform" => words(Platform::ALL, all().map(|_| self.platform)),
                 "kind" => words(ActivityKind::ALL, all().map(|r| r.kind)),
@@ -126,6 +137,7 @@ impl Acts<'_> {
                 "native_key" => Arc::new(StringArray::from_iter_values(all().map(|r| r.native_key.as_str()))),
                 "text" => Arc::new(all().map(|r| r.text.as_deref()).collect::<StringArray>()),
                 "derived" => Arc::new(UInt8Array::from_value(0, self.records.len())),
+                ARRIVED_AS => Arc::new(self.owners.iter().map(|o| o.arrived_as.map(|s| s.0)).collect::<UInt32Array>()),
                 ORDINAL => Arc::new(UInt64Array::from_iter_values((self.first_ordinal..).take(self.records.len()))),
                 REMOVED => Arc::new(all().map(|r| Some(r.removed)).collect::<BooleanArray>()),
                 other => return Err(ArrowError::SchemaError(format!("no value for column {other}"))),
@@ -142,9 +154,10 @@ impl Acts<'_> {
             ids(tagged().map(|(_, id, _, _)| id))?,
             texts(tagged().map(|(_, _, tag, _)| Some(tag.as_str()))),
             Arc::new(tagged().map(|_| Some(false)).collect::<BooleanArray>()),
+            Arc::new(tagged().map(|(owner, ..)| owner.arrived_as.map(|s| s.0)).collect::<UInt32Array>()),
             Arc::new(UInt64Array::from_iter_values(tagged().map(|(_, _, _, ordinal)| ordinal))),
         ];
-        let owners: ArrayRef = Arc::new(UInt32Array::from_iter_values(tagged().map(|(owner, ..)| owner.0)));
+        let owners: ArrayRef = Arc::new(UInt32Array::from_iter_values(tagged().map(|(owner, ..)| owner.id.0)));
         RecordBatch::try_new(arriving(TableName::ActivityTag), [vec![owners], columns].concat())
     }
 }

@@ -27,7 +27,7 @@ const FILES_MAX: usize = 4;
 const APPEND_RATIO: u64 = 4;
 
 /// An act as its bucket knows it: owner and id.
-type ActKey = (u32, [u8; 16]);
+pub(super) type ActKey = (u32, [u8; 16]);
 
 /// One bucket of an import.
 pub(super) struct Bucket<'a> {
@@ -210,14 +210,15 @@ struct Changes {
     gone: HashSet<ActKey>,
 }
 
-fn keys(rows: &RecordBatch) -> Result<Vec<ActKey>, Fault> {
+/// The acts that rows belong to.
+pub(super) fn keys(rows: &RecordBatch) -> Result<Vec<ActKey>, Fault> {
     let subjects = column(rows, "subject_id")?.as_primitive::<UInt32Type>();
     let ids = column(rows, "activity_id")?.as_fixed_size_binary();
     let key = |(subject, id): (&u32, Option<&[u8]>)| Ok((*subject, id.unwrap_or_default().try_into().map_err(|e| Fault::new("reading an act's id", e))?));
     subjects.values().iter().zip(ids.iter()).map(key).collect()
 }
 
-fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef, Fault> {
+pub(super) fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef, Fault> {
     batch.column_by_name(name).ok_or_else(|| Fault::broken(format!("the lake has no column {name}")))
 }
 
@@ -258,13 +259,13 @@ fn sort_by(rows: &RecordBatch, order: &[&str]) -> Result<RecordBatch, Fault> {
 }
 
 /// A dictionary's text in one row.
-fn text(array: &ArrayRef, row: usize) -> Option<String> {
+pub(super) fn text(array: &ArrayRef, row: usize) -> Option<String> {
     let array = array.as_dictionary_opt::<Int32Type>()?;
     let key = array.key(row)?;
     array.values().as_string_opt::<i32>().map(|texts| texts.value(key).to_owned())
 }
 
-fn texts<'a>(each: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
+pub(super) fn texts<'a>(each: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
     let mut builder = StringDictionaryBuilder::<Int32Type>::new();
     each.for_each(|text| builder.append_option(text));
     Arc::new(builder.finish())

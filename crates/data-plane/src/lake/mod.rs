@@ -8,20 +8,23 @@
 
 mod append;
 mod files;
+mod identity;
 mod merge;
 mod rewrite;
 mod s3;
 mod spill;
 mod store;
+mod trace;
+mod undo;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use domain::catalog::TableName;
-use domain::lake::{Arrival, LakeFile, Manifest, Staged};
+use domain::lake::{Arrival, LakeFile, Manifest, Staged, Traced, Undo};
 use domain::port::{Lake, LakeImport, Progress, Unwatched};
 use domain::record::Counts;
-use domain::{Fault, SubjectSet};
+use domain::{Fault, SubjectId, SubjectSet};
 use hashbrown::HashMap;
 
 use merge::Bucket;
@@ -91,7 +94,7 @@ impl Lake for ParquetLake {
         let empty = || Manifest { schema: MANIFEST_SCHEMA, bucket_size: self.bucket_size, tables: BTreeMap::new() };
         let base = base.cloned().unwrap_or_else(empty);
         let spill = Spill::new(self.store.folder(), base.bucket_size);
-        Ok(Box::new(Importing { store: self.store.clone(), base, first_source, spill, sources: Vec::new(), acts: 0 }))
+        Ok(Box::new(Importing { store: self.store.clone(), base, first_source, spill, merged: BTreeMap::new(), sources: Vec::new(), acts: 0 }))
     }
 
     fn erase(&self, base: &Manifest, people: &SubjectSet) -> Result<Manifest, Fault> {
@@ -99,6 +102,22 @@ impl Lake for ParquetLake {
             let touched = people.iter().any(|s| s.0.checked_div(base.bucket_size) == Some(bucket.number));
             if touched { bucket.without(people) } else { Ok(None) }
         })
+    }
+
+    fn undo(&self, base: &Manifest, undo: &Undo) -> Result<Manifest, Fault> {
+        undo::undo(&self.store, base, undo)
+    }
+
+    fn merge(&self, base: &Manifest, keep: SubjectId, other: SubjectId) -> Result<Manifest, Fault> {
+        identity::Move::merge(keep, other).apply(&self.store, base)
+    }
+
+    fn split(&self, base: &Manifest, keep: SubjectId, other: SubjectId) -> Result<Manifest, Fault> {
+        identity::Move::split(keep, other).apply(&self.store, base)
+    }
+
+    fn trace(&self, manifest: &Manifest, subject: SubjectId, native_key: Option<&str>) -> Result<Vec<Traced>, Fault> {
+        trace::trace(&self.store, manifest, subject, native_key)
     }
 
     fn compact(&self, base: &Manifest, progress: &dyn Progress) -> Result<Manifest, Fault> {
@@ -128,12 +147,18 @@ struct Importing {
     base: Manifest,
     first_source: u32,
     spill: Spill,
+    /// Whose acts go to whom.
+    merged: BTreeMap<SubjectId, SubjectId>,
     /// What was left out or rejected, by source.
     sources: Vec<Counts>,
     acts: u64,
 }
 
 impl LakeImport for Importing {
+    fn resolve(&mut self, merged: &BTreeMap<SubjectId, SubjectId>) {
+        self.merged.clone_from(merged);
+    }
+
     fn append(&mut self, source: u32, arrival: &Arrival) -> Result<(), Fault> {
         let place = usize::try_from(source).map_err(|e| Fault::new("numbering sources", e))?;
         if self.sources.len() <= place {
@@ -144,7 +169,7 @@ impl LakeImport for Importing {
             counts.rejected += arrival.batch.rejected.len() as u64;
         }
         let number = self.first_source.checked_add(source).ok_or_else(|| Fault::broken("there are no source numbers left"))?;
-        for (table, rows) in append::rows(arrival, number, self.acts)? {
+        for (table, rows) in append::rows(arrival, number, self.acts, &self.merged)? {
             self.spill.push(table, rows)?;
         }
         self.acts += arrival.batch.activities.len() as u64;
@@ -152,7 +177,7 @@ impl LakeImport for Importing {
     }
 
     fn finish(self: Box<Self>, progress: &dyn Progress) -> Result<Staged, Fault> {
-        let Self { store, base, first_source, mut spill, mut sources, acts: _ } = *self;
+        let Self { store, base, first_source, mut spill, merged: _, mut sources, acts: _ } = *self;
         spill.close()?;
         let mut tables: BTreeMap<TableName, BTreeMap<u32, Vec<LakeFile>>> = BTreeMap::new();
         for &table in TableName::ALL {

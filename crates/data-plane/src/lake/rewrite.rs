@@ -1,6 +1,6 @@
 //! The same rows in fewer files, or fewer rows.
 
-use datafusion::arrow::array::{AsArray, BooleanArray, RecordBatch};
+use datafusion::arrow::array::{AsArray, BooleanArray, RecordBatch, UInt32Array};
 use datafusion::arrow::compute::{concat_batches, filter_record_batch};
 use datafusion::arrow::datatypes::UInt32Type;
 use domain::catalog::TableName;
@@ -15,8 +15,8 @@ use crate::schema::schema;
 
 /// The files of one table's bucket.
 pub(super) struct BucketFiles<'a> {
-    store: &'a Store,
-    table: TableName,
+    pub(super) store: &'a Store,
+    pub(super) table: TableName,
     pub(super) number: u32,
     pub(super) files: &'a [LakeFile],
 }
@@ -48,17 +48,21 @@ impl BucketFiles<'_> {
 
     /// All rows but those of `people`, in one file; none when they have no rows here.
     pub(super) fn without(&self, people: &SubjectSet) -> Result<Option<Vec<LakeFile>>, Fault> {
+        self.only(|rows| Ok(owners(rows)?.values().iter().map(|s| Some(!people.contains(SubjectId(*s)))).collect()))
+    }
+
+    /// All rows but those that `stays` says no to, in one file; none when all stay.
+    pub(super) fn only(&self, stays: impl FnOnce(&RecordBatch) -> Result<BooleanArray, Fault>) -> Result<Option<Vec<LakeFile>>, Fault> {
         let rows = self.rows()?;
-        let owners = rows.column(0).as_primitive_opt::<UInt32Type>().ok_or_else(|| Fault::broken("an owner that is no id"))?;
-        let stays: BooleanArray = owners.values().iter().map(|s| Some(!people.contains(SubjectId(*s)))).collect();
+        let stays = stays(&rows)?;
         if stays.true_count() == rows.num_rows() {
             return Ok(None);
         }
-        let rows = filter_record_batch(&rows, &stays).map_err(|e| Fault::new("leaving out rows of people", e))?;
-        self.write(&rows).map(Some)
+        self.write(&filter_record_batch(&rows, &stays).map_err(|e| Fault::new("leaving out rows", e))?).map(Some)
     }
 
-    fn rows(&self) -> Result<RecordBatch, Fault> {
+    /// All rows, in no order.
+    pub(super) fn rows(&self) -> Result<RecordBatch, Fault> {
         let mut parts = Vec::new();
         for file in self.files {
             parts.extend(files::read(self.store, file, self.table)?);
@@ -66,11 +70,17 @@ impl BucketFiles<'_> {
         concat_batches(&schema(self.table), &parts).map_err(|e| Fault::new("reading a bucket", e))
     }
 
-    fn write(&self, rows: &RecordBatch) -> Result<Vec<LakeFile>, Fault> {
+    /// Rows as the one file of the bucket; no file when there are none.
+    pub(super) fn write(&self, rows: &RecordBatch) -> Result<Vec<LakeFile>, Fault> {
         if rows.num_rows() == 0 {
             return Ok(Vec::new());
         }
         let part = Part { table: self.table, bucket: self.number, features: merge::features(self.files) };
         Ok(vec![files::write(self.store, part, &merge::sort(self.table, rows)?)?])
     }
+}
+
+/// Whose each row is.
+pub(super) fn owners(rows: &RecordBatch) -> Result<&UInt32Array, Fault> {
+    rows.column(0).as_primitive_opt::<UInt32Type>().ok_or_else(|| Fault::broken("an owner that is no id"))
 }

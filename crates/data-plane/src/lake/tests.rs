@@ -117,3 +117,111 @@ fn no_text_of_an_erased_person_is_left_in_any_file() {
     assert_eq!(rows(&before, TableName::Subject), rows(&after, TableName::Subject) + 1);
     assert_eq!(lake.erase(&after, &victim).unwrap(), after, "erasing nobody changes nothing");
 }
+
+/// Acts of each person with the source that they came from and the id that they arrived under.
+fn acts(lake: &ParquetLake, manifest: &Manifest) -> std::collections::BTreeSet<(u32, Vec<u8>, u32, Option<u32>)> {
+    use datafusion::arrow::array::{Array, AsArray};
+    use datafusion::arrow::datatypes::UInt32Type;
+    let mut acts = std::collections::BTreeSet::new();
+    for file in manifest.files(TableName::Activity) {
+        for batch in files::read(&lake.store, file, TableName::Activity).unwrap() {
+            let number = |name: &str| batch.column_by_name(name).unwrap().as_primitive::<UInt32Type>().clone();
+            let (owners, sources, arrived) = (number("subject_id"), number("source"), number("arrived_as"));
+            let ids = batch.column_by_name("activity_id").unwrap().as_fixed_size_binary();
+            for row in 0..batch.num_rows() {
+                let arrived = arrived.is_valid(row).then(|| arrived.value(row));
+                assert!(acts.insert((owners.value(row), ids.value(row).to_vec(), sources.value(row), arrived)), "an act twice");
+            }
+        }
+    }
+    acts
+}
+
+fn tags(manifest: &Manifest) -> u64 {
+    manifest.files(TableName::ActivityTag).iter().map(|f| f.rows).sum()
+}
+
+#[test]
+fn an_import_that_is_undone_leaves_what_was_there_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = ParquetLake::with_bucket_size(folder.path(), 700);
+    let import = |base: Option<&Manifest>, first, arrival: &Arrival| {
+        let mut import = lake.import(base, first).unwrap();
+        import.append(0, arrival).unwrap();
+        import.finish(&Unwatched).unwrap().manifest
+    };
+    let first = import(None, 0, &arrival(8, 20));
+    let mut later = arrival(9, 40);
+    later.batch.activities.iter_mut().for_each(|a| a.native_key.push('b'));
+    // Twenty of them are new; the later import corrects the age of one of the others.
+    let second = import(Some(&first), 1, &later);
+    let alone: SubjectSet = later.ids[20..].iter().copied().collect();
+    let undo = Undo { sources: 1..2, alone, known: later.ids[..20].iter().map(|id| (*id, (domain::subject::AgeBand::From65, Some("XY".to_owned())))).collect() };
+    let undone = lake.undo(&second, &undo).unwrap();
+    assert_eq!(acts(&lake, &undone), acts(&lake, &first));
+    assert!(acts(&lake, &second).len() > acts(&lake, &first).len());
+    assert_eq!(tags(&undone), tags(&first));
+    let people = |manifest: &Manifest| manifest.files(TableName::Subject).iter().map(|f| f.rows).sum::<u64>();
+    assert_eq!((people(&first), people(&second), people(&undone)), (20, 40, 20));
+    assert_eq!(lake.undo(&undone, &undo).unwrap(), undone, "undoing nothing changes nothing");
+    // And it can come again.
+    assert_eq!(acts(&lake, &import(Some(&undone), 1, &later)), acts(&lake, &second));
+}
+
+#[test]
+fn merged_acts_say_how_they_arrived_and_go_back_by_that() {
+    for bucket_size in [10, 100_000] {
+        let folder = tempfile::tempdir().unwrap();
+        let lake = ParquetLake::with_bucket_size(folder.path(), bucket_size);
+        let mut all = arrival(10, 6);
+        for (n, act) in all.batch.activities.iter_mut().enumerate() {
+            act.native_key = format!("k{n}");
+        }
+        let before = lake.stage(None, &[all], &Unwatched).unwrap().manifest;
+        let (keep, other) = (SubjectId(97), SubjectId(3 * 97));
+        let merged = lake.merge(&before, keep, other).unwrap();
+        assert!(acts(&lake, &merged).iter().all(|(owner, .., arrived)| *owner != other.0 && (arrived.is_none() || *owner == keep.0)));
+        assert_eq!((acts(&lake, &merged).len(), tags(&merged)), (acts(&lake, &before).len(), tags(&before)));
+        // What comes later under the other id is the person's as well.
+        let mut import = lake.import(Some(&merged), 5).unwrap();
+        import.resolve(&[(other, keep)].into());
+        let mut late = arrival(10, 1);
+        late.ids = vec![other];
+        late.batch.activities = vec![domain::record::ActivityRecord::new(0, "late".to_owned(), domain::record::ActivityKind::Post, None)];
+        import.append(0, &late).unwrap();
+        let merged = import.finish(&Unwatched).unwrap().manifest;
+        let late: Vec<_> = acts(&lake, &merged).into_iter().filter(|(_, _, source, _)| *source == 5).collect();
+        assert!(matches!(late.as_slice(), [(owner, _, _, Some(arrived))] if *owner == keep.0 && *arrived == other.0), "{late:?}");
+        let traced = lake.trace(&merged, keep, None).unwrap();
+        assert!(traced.iter().any(|t| t.arrived_as == Some(other) && t.source == Some(5) && t.rows == 1), "{traced:?}");
+        assert_eq!(lake.trace(&merged, keep, Some("late")).unwrap().iter().map(|t| t.rows).sum::<u64>(), 1);
+        let split = lake.split(&merged, keep, other).unwrap();
+        let mut expected = acts(&lake, &before);
+        expected.extend(late.into_iter().map(|(_, act, source, _)| (other.0, act, source, None)));
+        assert_eq!(acts(&lake, &split), expected);
+        assert_eq!(tags(&split), tags(&before));
+        // Erasing both leaves nothing of either.
+        let gone = lake.erase(&merged, &[keep, other].into_iter().collect()).unwrap();
+        assert!(acts(&lake, &gone).iter().all(|(owner, .., arrived)| *owner != keep.0 && *owner != other.0 && arrived.is_none()));
+        assert!(lake.trace(&gone, keep, None).unwrap().is_empty() && lake.trace(&gone, other, None).unwrap().is_empty());
+    }
+}
+
+#[test]
+fn an_act_that_both_had_is_there_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = ParquetLake::with_bucket_size(folder.path(), 10);
+    let mut both = arrival(11, 2);
+    let act = |owner: u32, key: &str| {
+        let mut act = domain::record::ActivityRecord::new(owner, key.to_owned(), domain::record::ActivityKind::Post, None);
+        act.tags = vec![format!("of{owner}")];
+        act
+    };
+    both.batch.activities = vec![act(0, "a"), act(0, "both"), act(1, "both"), act(1, "b")];
+    let before = lake.stage(None, &[both], &Unwatched).unwrap().manifest;
+    let (keep, other) = (SubjectId(0), SubjectId(97));
+    let merged = lake.merge(&before, keep, other).unwrap();
+    assert_eq!((acts(&lake, &merged).len(), tags(&merged)), (3, 3));
+    let split = lake.split(&merged, keep, other).unwrap();
+    assert_eq!(acts(&lake, &split).iter().filter(|(owner, ..)| *owner == other.0).count(), 1, "what both had stays with the first");
+}

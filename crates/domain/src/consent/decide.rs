@@ -9,7 +9,7 @@ use crate::subject::{AgeBand, SubjectStatus};
 /// Everything about one person that a permission depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Facts {
-    /// Enrolled or erased.
+    /// Enrolled, merged or erased.
     pub status: SubjectStatus,
     /// How old, as far as known.
     pub age: AgeBand,
@@ -60,7 +60,7 @@ pub const fn permitted(facts: Facts, purpose: Purpose) -> bool {
 const fn status_permits(status: SubjectStatus) -> bool {
     match status {
         SubjectStatus::Active => true,
-        SubjectStatus::Erased => false,
+        SubjectStatus::Merged | SubjectStatus::Erased => false,
     }
 }
 
@@ -84,8 +84,10 @@ const fn age_permits(age: AgeBand, purpose: Purpose) -> bool {
 #[must_use]
 pub fn decide(facts: Facts, purpose: Purpose, agreement: &AgreementStanding) -> Decision {
     let mut denials = Vec::new();
-    if !status_permits(facts.status) {
-        denials.push(reason("subject.active", "GDPR Art. 17", "this person was erased"));
+    match facts.status {
+        SubjectStatus::Active => {}
+        SubjectStatus::Merged => denials.push(reason("subject.merged", "privacy model, unit", "this person is counted under the id that this one was merged into")),
+        SubjectStatus::Erased => denials.push(reason("subject.active", "GDPR Art. 17", "this person was erased")),
     }
     let consent_text = match facts.consent {
         ConsentState::Given => None,

@@ -26,6 +26,8 @@ crate::words! {
         Operator = "operator",
         /// Many existing choices were taken over from another system.
         Import = "import",
+        /// Two ids of one person were merged or split, and the stricter choice counts.
+        Merge = "merge",
     }
 }
 

@@ -5,11 +5,36 @@ use serde::{Deserialize, Serialize};
 use super::{AccountKey, ActivityKind, ActivityRecord, SubjectRecord};
 use crate::Platform;
 
+crate::words! {
+    /// Who a source's rows come from.
+    pub enum SourceKind("kind of source") {
+        /// A person's own archive: it enrols the accounts that it names.
+        Export = "export",
+        /// A table of the controller's own: it enrols likewise.
+        Table = "table",
+        /// A public stream, or its recording: whoever is known from streams only never enrolled.
+        Stream = "stream",
+    }
+}
+
+impl SourceKind {
+    /// Whether the accounts that such a source names belong to people who enrolled.
+    #[must_use]
+    pub const fn enrols(self) -> bool {
+        match self {
+            Self::Export | Self::Table => true,
+            Self::Stream => false,
+        }
+    }
+}
+
 /// The source that a batch came from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceInfo {
     /// Where the operator found it.
     pub path: String,
+    /// Who its rows come from.
+    pub kind: SourceKind,
     /// Its platform.
     pub platform: Platform,
     /// SHA-256 of its bytes, in hexadecimal; of a folder, of its files' names and hashes.

@@ -8,5 +8,5 @@ mod batch;
 mod subject;
 
 pub use activity::{ActivityKind, ActivityRecord, Media, Visibility};
-pub use batch::{Counts, NormalizedBatch, RejectedRecord, SourceInfo};
+pub use batch::{Counts, NormalizedBatch, RejectedRecord, SourceInfo, SourceKind};
 pub use subject::{AccountKey, Interest, InterestOrigin, SubjectRecord};

@@ -15,7 +15,7 @@ use domain::record::{AccountKey, Counts, NormalizedBatch, RejectedRecord, Source
 use ingest::{Options, Source};
 use serde_json::{Value, json};
 
-use super::lake;
+use super::{lake, past_import};
 use crate::cli::Import as ImportArgs;
 use crate::deployment::{Deployment, SystemClock, private_file};
 use crate::output::{Format, note, rows};
@@ -47,6 +47,9 @@ pub(crate) struct Imports {
 }
 
 pub(crate) async fn import(args: ImportArgs, deployment: &Deployment, format: Format) -> anyhow::Result<ExitCode> {
+    if let Some(past) = args.past {
+        return past_import::past_import(past, deployment, format).await;
+    }
     let options = Options { platform: args.platform, mapping: args.mapping, deletions: args.deletions, today: SystemClock.now().date_naive() };
     let imported = run(&args.paths, &options, args.dry_run, deployment, &TerminalProgress::default()).await?;
     print(&imported, format)?;
@@ -71,6 +74,7 @@ pub(crate) async fn run(paths: &[PathBuf], options: &Options, dry_run: bool, dep
     let sources = ingest::sources(paths, options)?;
     let base = import.base().map(|s| s.manifest.clone());
     let mut arriving = deployment.lake.import(base.as_ref(), import.first_source())?;
+    arriving.resolve(import.merged());
     let mut read = Read::default();
     let (send, receive) = sync_channel(WAITING);
     let runtime = tokio::runtime::Handle::current();
@@ -163,7 +167,7 @@ impl Read {
         self.ids.extend(control.import_assign(import, source, &batch).await?);
         if let Some(imports) = self.sources.last_mut() {
             imports.subjects += batch.subjects.len();
-            imports.first = self.ids.first().copied();
+            imports.first = self.ids.first().map(|id| import.merged().get(id).copied().unwrap_or(*id));
         }
         let room = REJECTED_MAX.saturating_sub(self.rejected.len());
         self.rejected.extend(batch.rejected.iter().take(room).cloned());
@@ -175,7 +179,7 @@ impl Read {
     }
 }
 
-fn rejects_path(folder: &Path, import: i64) -> PathBuf {
+pub(crate) fn rejects_path(folder: &Path, import: i64) -> PathBuf {
     folder.join("rejects").join(format!("import-{import}.ndjson"))
 }
 
@@ -202,13 +206,17 @@ fn write_rejects(folder: &Path, import: i64, rejected: &[RejectedRecord]) -> any
     Ok(Some(path.display().to_string()))
 }
 
+/// The names of what is counted of a source.
+pub(crate) const COUNTED: [&str; 10] = ["posts", "replies", "shares", "likes", "follows", "views", "other", "deleted", "duplicates", "rejected"];
+
+/// The counts of a source in the order of [`COUNTED`].
+pub(crate) fn cells(counts: &Counts) -> Vec<Value> {
+    let Counts { posts, replies, shares, likes, follows, views, other, deleted, duplicates, rejected } = *counts;
+    [posts, replies, shares, likes, follows, views, other, deleted, duplicates, rejected].map(Value::from).to_vec()
+}
+
 fn print(imported: &Imported, format: Format) -> anyhow::Result<()> {
-    let headers = ["path", "platform", "subject", "posts", "replies", "shares", "likes", "follows", "views", "other", "deleted", "duplicates", "rejected"];
-    let cells = |counts: &Counts| -> Vec<Value> {
-        [counts.posts, counts.replies, counts.shares, counts.likes, counts.follows, counts.views, counts.other, counts.deleted, counts.duplicates, counts.rejected]
-            .map(Value::from)
-            .to_vec()
-    };
+    let headers = [["path", "platform", "subject"].as_slice(), &COUNTED].concat();
     let object = |names: &[&str], cells: &[Value]| -> Value { names.iter().map(|n| (*n).to_owned()).zip(cells.iter().cloned()).collect::<serde_json::Map<_, _>>().into() };
     let mut totals = Counts::default();
     let mut table = Vec::new();
@@ -230,7 +238,7 @@ fn print(imported: &Imported, format: Format) -> anyhow::Result<()> {
     if table.len() > 1 {
         table.push([vec![json!("all"), Value::Null, Value::Null], cells(&totals)].concat());
     }
-    let totals = object(headers.get(3..).unwrap_or_default(), &cells(&totals));
+    let totals = object(&COUNTED, &cells(&totals));
     let document = json!({ "schema": 1, "sources": sources, "totals": totals, "rejects_file": imported.rejects_file, "snapshot": imported.snapshot });
     rows(format, &headers, &table, &document)?;
     Ok(())

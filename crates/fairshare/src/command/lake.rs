@@ -64,6 +64,18 @@ pub(crate) struct Swept {
     pub(crate) waiting: bool,
 }
 
+/// As [`forget`], when nobody else changes the lake; says when the files go.
+pub(crate) async fn forget_if_free(deployment: &Deployment) -> anyhow::Result<&'static str> {
+    match deployment.control.lake_lock() {
+        Ok(lock) => {
+            let swept = forget(deployment, &lock).await?;
+            Ok(if swept.waiting { "when the releases that are being answered have ended: fairshare lake sweep" } else { "gone" })
+        }
+        Err(control_plane::Error::Conflict(_)) => Ok("when the import that is running has ended: fairshare lake sweep"),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Finishes pending erasures, and deletes what the newest snapshot does not need.
 pub(crate) async fn forget(deployment: &Deployment, lock: &LakeLock) -> anyhow::Result<Swept> {
     let (control, lake) = (&deployment.control, &deployment.lake);

@@ -10,6 +10,7 @@ pub(crate) mod import;
 mod lake;
 mod notice;
 mod partner;
+mod past_import;
 pub(crate) mod query;
 mod release;
 mod serve;

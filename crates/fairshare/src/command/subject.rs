@@ -2,9 +2,11 @@
 
 use std::process::ExitCode;
 
-use control_plane::{Counted, Meter, SubjectInfo};
+use control_plane::{Counted, IdentityChange, Meter, SubjectInfo};
 use domain::SubjectId;
 use domain::consent::ConsentMethod;
+use domain::port::Lake as _;
+use domain::subject::IdentityAct;
 use dp::Cost;
 use serde_json::{Value, json};
 
@@ -27,6 +29,16 @@ pub(crate) async fn subject(args: Subject, deployment: &Deployment, format: Form
             let person = deployment.control.subject_find(&subject).await?;
             meter(&deployment.control.subject_meter(person.id).await?, format)?;
         }
+        Subject::Merge { keep, other, evidence } => {
+            let (keep, other) = (deployment.control.subject_id(&keep).await?, deployment.control.subject_id(&other).await?);
+            let change = deployment.control.merge_begin(keep, other).await?;
+            identity(change, &evidence, deployment, format).await?;
+        }
+        Subject::Split { other, evidence } => {
+            let other = deployment.control.subject_id(&other).await?;
+            let change = deployment.control.split_begin(other).await?;
+            identity(change, &evidence, deployment, format).await?;
+        }
         Subject::Erase { subject } => erase(&subject, deployment, format).await?,
         Subject::Cap { subject, rho, delta } => {
             let person = deployment.control.subject_find(&subject).await?;
@@ -37,23 +49,44 @@ pub(crate) async fn subject(args: Subject, deployment: &Deployment, format: Form
     Ok(ExitCode::SUCCESS)
 }
 
+/// Carries out a merge or split: files first, then the record that makes them visible.
+async fn identity(change: IdentityChange, evidence: &str, deployment: &Deployment, format: Format) -> anyhow::Result<()> {
+    let (act, keep, other) = (change.act(), change.keep(), change.other());
+    // What was left behind by a command that was killed.
+    lake::tidy(deployment, change.lock()).await?;
+    let moved = match (change.base(), act) {
+        (None, _) => None,
+        (Some(base), IdentityAct::Merge) => Some(deployment.lake.merge(&base.manifest, keep, other)?),
+        (Some(base), IdentityAct::Split) => Some(deployment.lake.split(&base.manifest, keep, other)?),
+    };
+    let changed = deployment.control.identity_commit(change, evidence, moved.as_ref()).await?;
+    let withdrawn: Vec<Value> = changed.withdrawn.iter().map(|(partner, purpose)| json!(format!("{partner} {purpose}"))).collect();
+    if !withdrawn.is_empty() {
+        note(&format!("subject {} agreed to what the other id does not permit: withdrawn", changed.subject));
+    }
+    object(
+        format,
+        &json!({
+            "schema": 1, "act": act, "keep": keep.0, "other": other.0, "withdrawn": withdrawn, "cap_lowered_to": changed.capped.map(|cap| number(cap.rho)),
+            "subject": changed.subject.0, "loss": number(changed.loss.rho), "snapshot": changed.snapshot
+        }),
+    )?;
+    Ok(())
+}
+
 /// Erases a person: at once from every answer, then from the files.
 async fn erase(subject: &str, deployment: &Deployment, format: Format) -> anyhow::Result<()> {
     let person = deployment.control.subject_find(subject).await?;
     let imports = deployment.control.subject_erase(person.id).await?;
     note(&format!("subject {} is unreachable from now on", person.id));
+    for other in &person.merged {
+        note(&format!("so is subject {other}, another id of theirs"));
+    }
     // What these imports could not read may be about the person, and nobody can tell.
     for import in imports {
         import::delete_rejects(&deployment.folder, import)?;
     }
-    let files = match deployment.control.lake_lock() {
-        Ok(lock) => {
-            let swept = lake::forget(deployment, &lock).await?;
-            if swept.waiting { "when the releases that are being answered have ended: fairshare lake sweep" } else { "gone" }
-        }
-        Err(control_plane::Error::Conflict(_)) => "when the import that is running has ended: fairshare lake sweep",
-        Err(error) => return Err(error.into()),
-    };
+    let files = lake::forget_if_free(deployment).await?;
     object(format, &json!({ "schema": 1, "subject": person.id.0, "reachable": false, "files": files }))?;
     Ok(())
 }
@@ -84,5 +117,9 @@ fn accounts(person: &SubjectInfo) -> Vec<String> {
 }
 
 fn document(person: &SubjectInfo) -> Value {
-    json!({ "schema": 1, "subject": person.id.0, "status": person.status, "age": person.age, "country": person.country, "accounts": accounts(person) })
+    let merged: Vec<u32> = person.merged.iter().map(|s| s.0).collect();
+    json!({
+        "schema": 1, "subject": person.id.0, "status": person.status, "age": person.age, "country": person.country, "enrolled": person.enrolled,
+        "accounts": accounts(person), "merged": merged, "merged_into": person.merged_into.map(|s| s.0)
+    })
 }

@@ -4,6 +4,8 @@
 mod command;
 mod crash;
 mod erasure;
+mod identity;
+mod imports;
 mod main_job;
 mod s3;
 mod samples;

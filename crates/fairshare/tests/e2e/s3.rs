@@ -28,7 +28,10 @@ impl Server {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let spawned = Command::new(named).args(["-H", "127.0.0.1", "-p", &port.to_string()]).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let Ok(child) = spawned else {
-            assert!(std::env::var("FAIRSHARE_REQUIRE_ALL").is_ok_and(|v| v == "1") == false, "moto_server is required: pip install 'moto[server]', FAIRSHARE_MOTO=path of moto_server");
+            assert!(
+                std::env::var("FAIRSHARE_REQUIRE_ALL").is_ok_and(|v| v == "1") == false,
+                "moto_server is required: pip install 'moto[server]', FAIRSHARE_MOTO=path of moto_server"
+            );
             eprintln!("skipped: there is no moto_server; pip install 'moto[server]' or name it in FAIRSHARE_MOTO");
             return None;
         };

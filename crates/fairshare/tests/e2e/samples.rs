@@ -140,5 +140,18 @@ fn a_jetstream_file_imports_with_its_deletions_applied() {
     assert_eq!(d.ok(&["lake", "show"])["tables"][0]["rows"], left.len());
     let again = d.ok(&["import", events.to_str().unwrap()]);
     assert_eq!(again["snapshot"], serde_json::Value::Null, "a second import changed something");
+    // Nobody of them enrolled: the store knows none of their accounts, and whoever knows one finds it.
+    let dids: std::collections::BTreeSet<&str> = events_of.iter().map(|e| e["did"].as_str().unwrap()).filter(|did| !gone.contains(did)).collect();
+    let store: Vec<Vec<u8>> = ["control.sqlite", "control.sqlite-wal"].iter().filter_map(|name| std::fs::read(d.path().join(name)).ok()).collect();
+    for did in &dids {
+        assert!(!store.iter().any(|bytes| bytes.windows(did.len()).any(|w| w == did.as_bytes())), "the store holds {did}");
+    }
+    let d = d.with_partner("1");
+    let account = format!("bluesky:{}", dids.first().unwrap());
+    assert_eq!(d.ok(&["subject", "show", &account])["enrolled"], false);
+    d.query(&["--rho", "0.5"], "SELECT kind, count(*) FROM activity GROUP BY kind");
+    assert!(d.ok(&["subject", "meter", &account])["loss"]["rho"] == 0.0, "a third party was counted");
+    d.ok(&["consent", "record", "--subject", &account, "--partner", "acme", "--purpose", "aggregate_statistics", "--action", "give", "--notice", "acme"]);
+    assert_eq!(d.ok(&["decide", "--subject", &account, "--partner", "acme", "--purpose", "aggregate_statistics"])["permit"], true);
     assert_eq!(d.ok(&["audit", "verify"])["verified"], true);
 }

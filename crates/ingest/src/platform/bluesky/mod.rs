@@ -3,6 +3,8 @@
 //! A file is read twice. The first time finds the accounts that were deleted in it: nothing of theirs
 //! is taken in. The second time reads the events in their order; an act that is deleted later in the
 //! file, or in a later file, goes again. What an act points at belongs to somebody else and stays out.
+//! Keys of acts hold no account, and what cannot be read is named by its line alone: the people in a
+//! stream never enrolled.
 
 mod event;
 mod lines;
@@ -108,10 +110,11 @@ impl Reader<'_> {
         }
         let outcome = match Event::parse(line) {
             Ok(event) => self.event(event),
-            Err(e) => Err(format!("not a Jetstream event: {e}")),
+            Err(e) => Err(format!("not a Jetstream event: column {} cannot be read", e.column())),
         };
         if let Err(reason) = outcome {
-            self.rejects.push(&self.file, format!("line {number}"), reason, &String::from_utf8_lossy(line));
+            // Somebody who never enrolled wrote it: the place in the file is enough to find it.
+            self.rejects.push(&self.file, format!("line {number}"), reason, "");
         }
     }
 

@@ -1,0 +1,123 @@
+//! Taking an import back.
+//!
+//! ```text
+//! undo_begin    what goes: rows of its sources, people whom it alone named, what it told
+//! (the lake)    files without them; nothing is visible yet
+//! undo_commit   one transaction: the record, the snapshot, ages and permissions
+//! ```
+
+use std::collections::BTreeMap;
+
+use domain::audit::EntryKind;
+use domain::lake::{Manifest, Snapshot, SnapshotCause, Undo};
+use domain::{Refusal, RefusalCode, SubjectId, SubjectSet};
+use sqlx::{Row, SqliteConnection};
+
+use super::known::{learn, told};
+use super::provenance::{self, ImportInfo};
+use crate::audit::AuditWriter;
+use crate::snapshot::LakeLock;
+use crate::{ControlPlane, Error, snapshot};
+
+/// An import on its way back. Dropping it leaves everything as it was.
+#[derive(Debug)]
+pub struct Undoing {
+    import: ImportInfo,
+    base: Option<Snapshot>,
+    undo: Undo,
+    lock: LakeLock,
+}
+
+impl Undoing {
+    /// The import.
+    #[must_use]
+    pub const fn import(&self) -> &ImportInfo {
+        &self.import
+    }
+
+    /// The snapshot that holds its rows.
+    #[must_use]
+    pub const fn base(&self) -> Option<&Snapshot> {
+        self.base.as_ref()
+    }
+
+    /// What of it goes.
+    #[must_use]
+    pub const fn undo(&self) -> &Undo {
+        &self.undo
+    }
+
+    /// The right to change the lake.
+    #[must_use]
+    pub const fn lock(&self) -> &LakeLock {
+        &self.lock
+    }
+}
+
+impl ControlPlane {
+    /// Begins to take an import back; changes nothing.
+    ///
+    /// # Errors
+    /// Not found; a refusal when it was taken back before; a conflict while something else changes the
+    /// lake.
+    pub async fn undo_begin(&self, import: i64) -> Result<Undoing, Error> {
+        let lock = self.lake_lock()?;
+        let mut tx = self.inner.store.snapshot().await?;
+        let imports = provenance::all(&mut tx).await?;
+        let import = provenance::find(&mut tx, import).await?;
+        check(&import)?;
+        let mut others = SubjectSet::new();
+        imports.iter().filter(|other| other.id != import.id && other.undone.is_none()).for_each(|other| others.union_with(&other.named));
+        let alone: SubjectSet = import.named.iter().filter(|s| !others.contains(*s)).collect();
+        let rest: Vec<SubjectId> = people_of(&mut tx, import.id).await?.into_iter().filter(|s| !alone.contains(*s)).collect();
+        let known: BTreeMap<_, _> = told(&mut tx, &rest, Some(import.id)).await?.into_iter().map(|(id, known)| (id, (known.age, known.country))).collect();
+        let first = import.sources.first().map_or(0, |s| s.number);
+        let end = import.sources.last().map_or(0, |s| s.number.saturating_add(1));
+        let base = snapshot::head(&mut tx).await?;
+        Ok(Undoing { import, base, undo: Undo { sources: first..end, alone, known }, lock })
+    }
+
+    /// Takes an import back: the snapshot without its rows becomes visible, when there is one, and what
+    /// it told of people counts no more.
+    ///
+    /// # Guarantee
+    /// All of it in one transaction, with an audit entry; the import's own row and lines stay, so that
+    /// what they vouched for can still be checked. An age that only this import told closes advertising
+    /// at once.
+    ///
+    /// # Errors
+    /// A fault of the store.
+    pub async fn undo_commit(&self, undoing: Undoing, manifest: Option<&Manifest>) -> Result<Option<i64>, Error> {
+        let Undoing { import, base, undo: _, lock } = undoing;
+        let mut tx = self.inner.store.begin().await?;
+        check(&provenance::find(&mut tx, import.id).await?)?;
+        let mut audit = AuditWriter::begin(&mut tx, &self.inner).await?;
+        let changed = manifest.filter(|m| base.as_ref().is_none_or(|b| b.manifest != **m));
+        let snapshot = match changed {
+            Some(manifest) => Some(snapshot::publish(&mut tx, &mut audit, SnapshotCause::Undo, manifest, self.now()).await?),
+            None => None,
+        };
+        let inserted =
+            sqlx::query("INSERT INTO import_undo (import_id, snapshot_id, at) VALUES (?, ?, ?)").bind(import.id).bind(snapshot).bind(self.now_text()).execute(&mut *tx).await?;
+        audit.append(&mut tx, EntryKind::ImportUndone, "import_undo", inserted.last_insert_rowid()).await?;
+        audit.finish(&mut tx).await?;
+        let told_of = people_of(&mut tx, import.id).await?;
+        learn(&mut tx, told_of).await?;
+        tx.commit().await?;
+        drop(lock);
+        Ok(snapshot)
+    }
+}
+
+fn check(import: &ImportInfo) -> Result<(), Refusal> {
+    match import.undone {
+        None => Ok(()),
+        Some(at) => Err(Refusal::new(RefusalCode::State, format!("import {} was taken back before, at {}", import.id, at.format("%Y-%m-%d %H:%M:%S UTC")))),
+    }
+}
+
+/// Of whom an import told anything.
+async fn people_of(connection: &mut SqliteConnection, import: i64) -> Result<Vec<SubjectId>, Error> {
+    let rows = sqlx::query("SELECT subject_id FROM subject_fact WHERE import_id = ?").bind(import).fetch_all(connection).await?;
+    rows.iter().map(|row| Ok(SubjectId(row.try_get(0)?))).collect()
+}
