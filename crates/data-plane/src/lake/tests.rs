@@ -124,7 +124,7 @@ fn acts(lake: &ParquetLake, manifest: &Manifest) -> std::collections::BTreeSet<(
     use datafusion::arrow::datatypes::UInt32Type;
     let mut acts = std::collections::BTreeSet::new();
     for file in manifest.files(TableName::Activity) {
-        for batch in files::read(&lake.store, file, TableName::Activity).unwrap() {
+        for batch in files::read(lake.store(), file, TableName::Activity).unwrap() {
             let number = |name: &str| batch.column_by_name(name).unwrap().as_primitive::<UInt32Type>().clone();
             let (owners, sources, arrived) = (number("subject_id"), number("source"), number("arrived_as"));
             let ids = batch.column_by_name("activity_id").unwrap().as_fixed_size_binary();
