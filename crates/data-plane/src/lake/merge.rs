@@ -156,12 +156,12 @@ impl Bucket<'_> {
             }
             all = filtered;
         }
+        // Rows that arrive have no features yet.
+        let features = if new.num_rows() == 0 { features(&base) } else { 0 };
         let all = if all.num_rows() == 0 { new } else { concat_batches(&schema(table), [&all, &new]).map_err(arrow)? };
         if all.num_rows() == 0 {
             return Ok(Some(Vec::new()));
         }
-        // Rows that arrive have no features yet.
-        let features = if new.num_rows() == 0 { features(&base) } else { 0 };
         files::write(self.store, self.part(table, features), &sort(table, &all)?).map(|file| Some(vec![file]))
     }
 

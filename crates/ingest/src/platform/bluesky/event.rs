@@ -23,16 +23,15 @@ pub(super) struct Event<'a> {
 }
 
 impl<'a> Event<'a> {
-    /// Reads one line.
+    /// Reads one line; else tells the column at which it cannot be read.
     ///
     /// The fast parser does not limit how deeply it follows brackets in what it skips; a line with
     /// enough of them to matter goes to one that does.
-    pub(super) fn parse(line: &'a [u8]) -> Result<Self, String> {
+    pub(super) fn parse(line: &'a [u8]) -> Result<Self, usize> {
         if memchr::memchr2_iter(b'[', b'{', line).nth(BRACKETS).is_some() {
-            return serde_json::from_slice(line).map_err(|e| e.to_string());
+            return serde_json::from_slice(line).map_err(|e| e.column());
         }
-        // Its messages show the text around the place; the line itself is kept with the reason anyway.
-        sonic_rs::from_slice(line).map_err(|e| e.to_string().lines().next().unwrap_or_default().to_owned())
+        sonic_rs::from_slice(line).map_err(|e| e.column())
     }
 }
 

@@ -110,7 +110,7 @@ impl Reader<'_> {
         }
         let outcome = match Event::parse(line) {
             Ok(event) => self.event(event),
-            Err(e) => Err(format!("not a Jetstream event: column {} cannot be read", e.column())),
+            Err(column) => Err(format!("not a Jetstream event: column {column} cannot be read")),
         };
         if let Err(reason) = outcome {
             // Somebody who never enrolled wrote it: the place in the file is enough to find it.
