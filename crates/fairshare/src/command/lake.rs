@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::cli::Lake;
 use crate::deployment::Deployment;
-use crate::output::{Format, list, note, object};
+use crate::output::{Format, list, note, object, objects, rows};
 use crate::progress::TerminalProgress;
 
 /// Snapshots whose files are kept: the newest, and the one that a release may still be reading.
@@ -44,10 +44,13 @@ async fn show(deployment: &Deployment, format: Format) -> anyhow::Result<()> {
     };
     let line = |table: TableName| -> Vec<Value> {
         let files = head.manifest.files(table);
-        let (rows, bytes): (u64, u64) = (files.iter().map(|f| f.rows).sum(), files.iter().map(|f| f.bytes).sum());
-        vec![json!(table), json!(rows), json!(bytes), json!(files.len()), json!(files.chunk_by(|a, b| a.bucket == b.bucket).count())]
+        let (count, bytes): (u64, u64) = (files.iter().map(|f| f.rows).sum(), files.iter().map(|f| f.bytes).sum());
+        vec![json!(table), json!(count), json!(bytes), json!(files.len()), json!(files.chunk_by(|a, b| a.bucket == b.bucket).count())]
     };
-    list(format, "tables", &["table", "rows", "bytes", "files", "buckets"], &TableName::ALL.iter().map(|t| line(*t)).collect::<Vec<_>>())?;
+    let table: Vec<Vec<Value>> = TableName::ALL.iter().map(|t| line(*t)).collect();
+    let headers = ["table", "rows", "bytes", "files", "buckets"];
+    let place = deployment.bucket.as_ref().map_or_else(|| deployment.folder.join("lake").display().to_string(), ToString::to_string);
+    rows(format, &headers, &table, &json!({ "schema": 1, "lake": place, "tables": objects(&headers, &table) }))?;
     if format == Format::Table {
         note(&format!("snapshot {} of {}, made by {}", head.id, head.at.format("%Y-%m-%d %H:%M:%S UTC"), head.cause));
     }
