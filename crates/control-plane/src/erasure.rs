@@ -7,7 +7,7 @@
 //! ```
 
 use domain::audit::EntryKind;
-use domain::lake::{Manifest, SnapshotCause};
+use domain::lake::{Manifest, Snapshot, SnapshotCause};
 use domain::subject::SubjectStatus;
 use domain::{PartnerName, Purpose, Refusal, RefusalCode, SubjectId, SubjectSet};
 use sqlx::Row;
@@ -20,8 +20,7 @@ use crate::store::parse_word;
 use crate::{ControlPlane, Error, snapshot};
 
 impl ControlPlane {
-    /// Makes a person unreachable, and deletes what the store knows of them but their number. Tells
-    /// which imports named them.
+    /// Makes a person unreachable, and deletes what the store knows of them but their number.
     ///
     /// # Guarantee
     /// No release that starts after this returns includes the person. Their accounts, names, country
@@ -30,7 +29,7 @@ impl ControlPlane {
     ///
     /// # Errors
     /// Not found; a refusal when the person was erased before.
-    pub async fn subject_erase(&self, subject: SubjectId) -> Result<Vec<i64>, Error> {
+    pub async fn subject_erase(&self, subject: SubjectId) -> Result<(), Error> {
         let mut tx = self.inner.store.begin().await?;
         let (status, _) = crate::subject::facts(&mut tx, subject).await?;
         if status == SubjectStatus::Erased {
@@ -60,10 +59,7 @@ impl ControlPlane {
         audit.append(&mut tx, EntryKind::SubjectErased, "erasure", inserted.last_insert_rowid()).await?;
         audit.finish(&mut tx).await?;
         tx.commit().await?;
-        let mut imports: Vec<i64> = lines.into_iter().map(|(import, _)| import).collect();
-        imports.sort_unstable();
-        imports.dedup();
-        Ok(imports)
+        Ok(())
     }
 
     /// Erased people whose rows may still be in files of the lake.
@@ -75,18 +71,16 @@ impl ControlPlane {
         rows.iter().map(|row| Ok(SubjectId(row.try_get(0)?))).collect()
     }
 
-    /// Makes the snapshot without `people` visible, when there is one, and takes them off the list;
-    /// the caller has the lake's lock.
+    /// Puts the snapshots without `people` into the places of the live ones, and takes the people off the
+    /// list; the caller has the lake's lock.
     ///
     /// # Errors
     /// A fault of the store.
-    pub async fn erasure_finish(&self, _lock: &LakeLock, people: &SubjectSet, manifest: Option<&Manifest>) -> Result<(), Error> {
+    pub async fn erasure_finish(&self, _lock: &LakeLock, people: &SubjectSet, rewritten: &[(Snapshot, Manifest)]) -> Result<(), Error> {
         let mut tx = self.inner.store.begin().await?;
-        if let Some(manifest) = manifest {
-            let mut audit = AuditWriter::begin(&mut tx, &self.inner).await?;
-            snapshot::publish(&mut tx, &mut audit, SnapshotCause::Erasure, manifest, self.now()).await?;
-            audit.finish(&mut tx).await?;
-        }
+        let mut audit = AuditWriter::begin(&mut tx, &self.inner).await?;
+        snapshot::replace(&mut tx, &mut audit, SnapshotCause::Erasure, rewritten, self.now()).await?;
+        audit.finish(&mut tx).await?;
         for subject in people.iter() {
             sqlx::query("DELETE FROM erasure_pending WHERE subject_id = ?").bind(subject.0).execute(&mut *tx).await?;
         }

@@ -9,9 +9,9 @@ use crate::error::store_fault;
 
 /// Recorded tables with an integer id, and all their columns in order.
 pub(crate) const RECORDED: &[(&str, &[&str])] = &[
-    ("deployment", &["id", "origin", "rho_cap", "delta_cap", "subject_rho_cap", "subject_delta_cap", "at"]),
+    ("deployment", &["id", "origin", "rho_cap", "delta_cap", "subject_rho_cap", "subject_delta_cap", "snapshot_clock", "at"]),
     ("import", &["id", "sources", "snapshot_id", "people_sha256", "at"]),
-    ("snapshot", &["id", "cause", "manifest", "at"]),
+    ("snapshot", &["id", "cause", "manifest", "visible_from", "at"]),
     ("erasure", &["id", "subject_id", "at"]),
     ("notice", &["id", "name", "version", "language", "purposes", "partners", "text", "sha256", "at"]),
     ("consent_event", &["id", "subject_id", "partner", "purpose", "action", "notice", "notice_version", "method", "at"]),

@@ -4,5 +4,6 @@
 mod accounting;
 mod choices;
 mod releases;
+mod snapshots;
 mod tampering;
 mod world;

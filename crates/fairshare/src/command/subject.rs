@@ -40,12 +40,9 @@ pub(crate) async fn subject(args: Subject, deployment: &Deployment, format: Form
 /// Erases a person: at once from every answer, then from the files.
 async fn erase(subject: &str, deployment: &Deployment, format: Format) -> anyhow::Result<()> {
     let person = deployment.control.subject_find(subject).await?;
-    let imports = deployment.control.subject_erase(person.id).await?;
+    deployment.control.subject_erase(person.id).await?;
     note(&format!("subject {} is unreachable from now on", person.id));
-    // What these imports could not read may be about the person, and nobody can tell.
-    for import in imports {
-        import::delete_rejects(&deployment.folder, import)?;
-    }
+    import::delete_rejects(&deployment.folder)?;
     let files = match deployment.control.lake_lock() {
         Ok(lock) => {
             let swept = lake::forget(deployment, &lock).await?;

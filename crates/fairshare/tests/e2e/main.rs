@@ -7,3 +7,4 @@ mod erasure;
 mod main_job;
 mod s3;
 mod samples;
+mod snapshots;

@@ -12,7 +12,7 @@ use testkit::{Generator, env_seed};
 
 use crate::command::{Deployment, repository};
 use crate::crash::{kill, start};
-use crate::erasure::{PEOPLE, canary, files_with, write_sources};
+use crate::erasure::{PEOPLE, files_with, late, write_sources};
 
 /// A server that speaks S3, until it is dropped.
 struct Server {
@@ -94,14 +94,6 @@ impl Drop for Server {
     }
 }
 
-fn late(folder: &Path) -> String {
-    let file = folder.join("late.csv");
-    std::fs::write(&file, format!("account,native_key,kind,text\n{},late1,post,{}\n", canary(7, "account"), canary(7, "late"))).unwrap();
-    let mapping = "schema = 1\ntable = \"activity\"\nplatform = \"csv\"\n[columns]\naccount = \"account\"\nnative_key = \"native_key\"\nkind = \"kind\"\ntext = \"text\"\n";
-    std::fs::write(file.with_extension("mapping.toml"), mapping).unwrap();
-    file.to_str().unwrap().to_owned()
-}
-
 #[test]
 fn a_bucket_holds_the_lake_and_forgets() {
     let Some(server) = Server::start() else { return };
@@ -116,12 +108,12 @@ fn a_bucket_holds_the_lake_and_forgets() {
     // A second import appends a file, compaction makes them one, and what is old goes.
     d.ok(&["import", &late(sources.path())]);
     assert_eq!(d.ok(&["lake", "show"])["tables"][0]["files"], 2);
-    let compacted = d.ok(&["lake", "compact"]);
-    assert_eq!((&compacted["tables"][0]["rows"], &compacted["tables"][0]["files"]), (&json!(601), &json!(1)));
-    assert_eq!(d.ok(&["lake", "show"])["lake"], "s3://town/lake");
     let planted = tempfile::tempdir().unwrap();
     server.download(planted.path());
     assert!(!files_with(planted.path(), "canary07").is_empty());
+    let compacted = d.ok(&["lake", "compact"]);
+    assert_eq!((&compacted["tables"][0]["rows"], &compacted["tables"][0]["files"]), (&json!(601), &json!(1)));
+    assert_eq!(d.ok(&["lake", "show"])["lake"], "s3://town/lake");
     assert_eq!(d.ok(&["subject", "erase", "7"])["files"], "gone");
     let left = tempfile::tempdir().unwrap();
     server.download(left.path());
