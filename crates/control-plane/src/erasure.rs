@@ -6,10 +6,8 @@
 //! erasure_finish    the snapshot without them becomes visible; the store forgets its old pages
 //! ```
 
-use std::collections::BTreeSet;
-
 use domain::audit::EntryKind;
-use domain::lake::{Manifest, SnapshotCause};
+use domain::lake::{Manifest, Snapshot, SnapshotCause};
 use domain::subject::SubjectStatus;
 use domain::{Refusal, RefusalCode, SubjectId, SubjectSet};
 use sqlx::{Row, SqliteConnection};
@@ -22,7 +20,7 @@ use crate::{ControlPlane, Error, snapshot};
 
 impl ControlPlane {
     /// Makes a person unreachable, under every id that they have, and deletes what the store knows of
-    /// them but their numbers. Tells which imports named them.
+    /// them but their numbers.
     ///
     /// # Guarantee
     /// No release that starts after this returns includes the person. Their accounts, names, country
@@ -31,44 +29,24 @@ impl ControlPlane {
     ///
     /// # Errors
     /// Not found; a refusal when the person was erased before.
-    pub async fn subject_erase(&self, subject: SubjectId) -> Result<Vec<i64>, Error> {
+    pub async fn subject_erase(&self, subject: SubjectId) -> Result<(), Error> {
         let mut tx = self.inner.store.begin().await?;
         let subject = crate::subject::resolve(&mut tx, subject).await?;
         let (status, _) = crate::subject::facts(&mut tx, subject).await?;
         if status == SubjectStatus::Erased {
             return Err(Refusal::new(RefusalCode::State, format!("subject {subject} was erased before")).into());
         }
-        let mut imports = BTreeSet::new();
         let ids = crate::subject::ids_of(&mut tx, subject).await?;
         let mut audit = AuditWriter::begin(&mut tx, &self.inner).await?;
         for &id in &ids {
-            imports.extend(self.forget(&mut tx, id).await?);
+            forget(&mut tx, id).await?;
             let inserted = sqlx::query("INSERT INTO erasure (subject_id, at) VALUES (?, ?)").bind(id.0).bind(self.now_text()).execute(&mut *tx).await?;
             audit.append(&mut tx, EntryKind::SubjectErased, "erasure", inserted.last_insert_rowid()).await?;
         }
         audit.finish(&mut tx).await?;
         recompute(&mut tx, &ids).await?;
         tx.commit().await?;
-        Ok(imports.into_iter().collect())
-    }
-
-    /// Deletes what the store knows of one id; tells which imports named it.
-    async fn forget(&self, tx: &mut SqliteConnection, id: SubjectId) -> Result<Vec<i64>, Error> {
-        let lines = lines_of(tx, id).await?;
-        for (import, digest) in &lines {
-            sqlx::query("INSERT INTO erased_line (import_id, digest) VALUES (?, ?)").bind(import).bind(digest.as_slice()).execute(&mut *tx).await?;
-        }
-        for statement in [
-            "UPDATE subject SET status = 'erased', age_band = 'unknown', country = NULL, salt = NULL WHERE subject_id = ?",
-            "DELETE FROM account WHERE subject_id = ?",
-            "DELETE FROM subject_fact WHERE subject_id = ?",
-            "DELETE FROM source_path WHERE subject_id = ?",
-            "DELETE FROM identity_evidence WHERE act_id IN (SELECT id FROM identity_act WHERE ? IN (keep_id, other_id))",
-            "INSERT INTO erasure_pending (subject_id) VALUES (?)",
-        ] {
-            sqlx::query(statement).bind(id.0).execute(&mut *tx).await?;
-        }
-        Ok(lines.into_iter().map(|(import, _)| import).collect())
+        Ok(())
     }
 
     /// Erased people whose rows may still be in files of the lake.
@@ -80,18 +58,16 @@ impl ControlPlane {
         rows.iter().map(|row| Ok(SubjectId(row.try_get(0)?))).collect()
     }
 
-    /// Makes the snapshot without `people` visible, when there is one, and takes them off the list;
-    /// the caller has the lake's lock.
+    /// Puts the snapshots without `people` into the places of the live ones, and takes the people off the
+    /// list; the caller has the lake's lock.
     ///
     /// # Errors
     /// A fault of the store.
-    pub async fn erasure_finish(&self, _lock: &LakeLock, people: &SubjectSet, manifest: Option<&Manifest>) -> Result<(), Error> {
+    pub async fn erasure_finish(&self, _lock: &LakeLock, people: &SubjectSet, rewritten: &[(Snapshot, Manifest)]) -> Result<(), Error> {
         let mut tx = self.inner.store.begin().await?;
-        if let Some(manifest) = manifest {
-            let mut audit = AuditWriter::begin(&mut tx, &self.inner).await?;
-            snapshot::publish(&mut tx, &mut audit, SnapshotCause::Erasure, manifest, self.now()).await?;
-            audit.finish(&mut tx).await?;
-        }
+        let mut audit = AuditWriter::begin(&mut tx, &self.inner).await?;
+        snapshot::replace(&mut tx, &mut audit, SnapshotCause::Erasure, rewritten, self.now()).await?;
+        audit.finish(&mut tx).await?;
         for subject in people.iter() {
             sqlx::query("DELETE FROM erasure_pending WHERE subject_id = ?").bind(subject.0).execute(&mut *tx).await?;
         }
@@ -99,4 +75,23 @@ impl ControlPlane {
         self.inner.store.forget().await?;
         Ok(())
     }
+}
+
+/// Deletes what the store knows of one id.
+async fn forget(tx: &mut SqliteConnection, id: SubjectId) -> Result<(), Error> {
+    let lines = lines_of(tx, id).await?;
+    for (import, digest) in lines {
+        sqlx::query("INSERT INTO erased_line (import_id, digest) VALUES (?, ?)").bind(import).bind(digest.as_slice()).execute(&mut *tx).await?;
+    }
+    for statement in [
+        "UPDATE subject SET status = 'erased', age_band = 'unknown', country = NULL, salt = NULL WHERE subject_id = ?",
+        "DELETE FROM account WHERE subject_id = ?",
+        "DELETE FROM subject_fact WHERE subject_id = ?",
+        "DELETE FROM source_path WHERE subject_id = ?",
+        "DELETE FROM identity_evidence WHERE act_id IN (SELECT id FROM identity_act WHERE ? IN (keep_id, other_id))",
+        "INSERT INTO erasure_pending (subject_id) VALUES (?)",
+    ] {
+        sqlx::query(statement).bind(id.0).execute(&mut *tx).await?;
+    }
+    Ok(())
 }

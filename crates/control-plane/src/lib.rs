@@ -33,5 +33,5 @@ pub use notice::NewNotice;
 pub use partner::PartnerInfo;
 pub use plane::{ControlPlane, Secrets, Settings};
 pub use release::{Ask, ReleaseInfo};
-pub use snapshot::LakeLock;
+pub use snapshot::{Kept, LakeLock};
 pub use subject::SubjectInfo;

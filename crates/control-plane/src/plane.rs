@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use audit_log::{Signer, Verifier};
 use domain::audit::EntryKind;
+use domain::lake::SnapshotClock;
 use domain::port::{Clock, Entropy};
 use domain::{Fault, Timestamp};
 use dp::Cost;
@@ -35,6 +36,8 @@ pub struct Settings {
     pub lifetime: Cost,
     /// Privacy loss that one person may have in a year, unless they choose another cap.
     pub subject_cap: Cost,
+    /// When new data become visible.
+    pub snapshot_clock: SnapshotClock,
 }
 
 /// The control plane of one deployment. Clones share it.
@@ -98,12 +101,13 @@ impl ControlPlane {
             }),
         };
         let mut tx = plane.inner.store.begin().await?;
-        sqlx::query("INSERT INTO deployment (id, origin, rho_cap, delta_cap, subject_rho_cap, subject_delta_cap, at) VALUES (1, ?, ?, ?, ?, ?, ?)")
+        sqlx::query("INSERT INTO deployment (id, origin, rho_cap, delta_cap, subject_rho_cap, subject_delta_cap, snapshot_clock, at) VALUES (1, ?, ?, ?, ?, ?, ?, ?)")
             .bind(&settings.origin)
             .bind(to_i64(settings.lifetime.rho.nano())?)
             .bind(to_i64(settings.lifetime.delta.atto())?)
             .bind(to_i64(settings.subject_cap.rho.nano())?)
             .bind(to_i64(settings.subject_cap.delta.atto())?)
+            .bind(settings.snapshot_clock.as_str())
             .bind(plane.now_text())
             .execute(&mut *tx)
             .await?;

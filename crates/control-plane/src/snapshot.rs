@@ -1,11 +1,11 @@
-//! Snapshots of the lake: visible through their row alone.
+//! Snapshots of the lake: they exist through their row alone, and become visible by a public clock.
 
 use std::fs::{File, TryLockError};
 
 use domain::Fault;
 use domain::Timestamp;
 use domain::audit::EntryKind;
-use domain::lake::{Manifest, Snapshot, SnapshotCause};
+use domain::lake::{Manifest, Snapshot, SnapshotCause, SnapshotClock};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
@@ -35,16 +35,15 @@ impl ControlPlane {
         }
     }
 
-    /// The newest visible snapshots, newest first, `limit` at most.
+    /// When new data become visible in this deployment.
     ///
     /// # Errors
     /// A fault of the store.
-    pub async fn snapshot_list(&self, limit: u32) -> Result<Vec<Snapshot>, Error> {
-        let rows = sqlx::query("SELECT id, cause, manifest, at FROM snapshot ORDER BY id DESC LIMIT ?").bind(limit).fetch_all(self.inner.store.reader()).await?;
-        rows.iter().map(snapshot).collect()
+    pub async fn snapshot_clock(&self) -> Result<SnapshotClock, Error> {
+        clock(&mut *self.inner.store.snapshot().await?).await
     }
 
-    /// The newest visible snapshot.
+    /// The newest snapshot of all, visible or not: what imports build on.
     ///
     /// # Errors
     /// A fault of the store.
@@ -52,39 +51,161 @@ impl ControlPlane {
         head(&mut *self.inner.store.snapshot().await?).await
     }
 
-    /// Makes visible what compaction made of the newest snapshot; the caller has the lake's lock.
+    /// The snapshots that releases look at from now on: the visible one, then those that wait for their
+    /// tick, ascending. The last is the head.
     ///
     /// # Errors
     /// A fault of the store.
-    pub async fn snapshot_compacted(&self, _lock: &LakeLock, manifest: &Manifest) -> Result<i64, Error> {
+    pub async fn snapshot_live(&self) -> Result<Vec<Snapshot>, Error> {
+        live(&mut *self.inner.store.snapshot().await?, self.now()).await
+    }
+
+    /// Manifests whose files must stay: of the live snapshots, and of those that a release is reading.
+    ///
+    /// # Guarantee
+    /// No release that starts later looks at any other snapshot: this is read while nobody can reserve
+    /// one, and releases take their time after that.
+    ///
+    /// # Errors
+    /// A fault of the store.
+    pub async fn snapshot_kept(&self, _lock: &LakeLock) -> Result<Kept, Error> {
+        let mut tx = self.inner.store.begin().await?;
+        let live = live(&mut tx, self.now()).await?;
+        let mut manifests: Vec<Manifest> = Vec::new();
+        let running = "SELECT DISTINCT r.snapshot_id FROM release_reservation r WHERE NOT EXISTS (SELECT 1 FROM release_outcome o WHERE o.release = r.release)";
+        for row in sqlx::query(running).fetch_all(&mut *tx).await? {
+            let id: i64 = row.try_get(0)?;
+            if live.iter().all(|s| s.id != id) {
+                let row = sqlx::query(SELECT_ONE).bind(id).fetch_one(&mut *tx).await?;
+                manifests.push(snapshot(&row)?.manifest);
+            }
+        }
+        let waiting = !manifests.is_empty();
+        manifests.extend(live.into_iter().map(|s| s.manifest));
+        Ok(Kept { manifests, waiting })
+    }
+
+    /// Puts rewritten snapshots into the places of live ones, each visible from when its original was;
+    /// the caller has the lake's lock. Does nothing when nothing was changed.
+    ///
+    /// # Errors
+    /// A fault of the store.
+    pub async fn snapshot_replace(&self, _lock: &LakeLock, cause: SnapshotCause, rewritten: &[(Snapshot, Manifest)]) -> Result<(), Error> {
         let mut tx = self.inner.store.begin().await?;
         let mut audit = AuditWriter::begin(&mut tx, &self.inner).await?;
-        let id = publish(&mut tx, &mut audit, SnapshotCause::Compaction, manifest, self.now()).await?;
+        replace(&mut tx, &mut audit, cause, rewritten, self.now()).await?;
+        audit.finish(&mut tx).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Makes the head into what is made of it, visible from the next tick; the caller has the lake's lock.
+    ///
+    /// # Errors
+    /// A fault of the store.
+    pub async fn snapshot_advance(&self, _lock: &LakeLock, cause: SnapshotCause, manifest: &Manifest) -> Result<i64, Error> {
+        let mut tx = self.inner.store.begin().await?;
+        let mut audit = AuditWriter::begin(&mut tx, &self.inner).await?;
+        let id = publish(&mut tx, &mut audit, cause, manifest, self.now()).await?;
         audit.finish(&mut tx).await?;
         tx.commit().await?;
         Ok(id)
     }
 
-    /// Whether a release is being answered, which may still read older snapshots.
+    /// Makes the head visible now, before its tick: an act of the operator. Gives the new snapshot; none
+    /// when nothing waits.
     ///
     /// # Errors
     /// A fault of the store.
-    pub async fn release_running(&self) -> Result<bool, Error> {
-        let open = "SELECT 1 FROM release_reservation r WHERE NOT EXISTS (SELECT 1 FROM release_outcome o WHERE o.release = r.release) LIMIT 1";
-        Ok(sqlx::query(open).fetch_optional(self.inner.store.reader()).await?.is_some())
+    pub async fn snapshot_publish(&self, _lock: &LakeLock) -> Result<Option<i64>, Error> {
+        let mut tx = self.inner.store.begin().await?;
+        let at = self.now();
+        let Some(head) = head(&mut tx).await?.filter(|head| head.visible_from > at) else { return Ok(None) };
+        let mut audit = AuditWriter::begin(&mut tx, &self.inner).await?;
+        let id = insert(&mut tx, &mut audit, SnapshotCause::Publish, &head.manifest, at, at).await?;
+        audit.finish(&mut tx).await?;
+        tx.commit().await?;
+        Ok(Some(id))
     }
 }
 
-/// The newest visible snapshot, as `connection` sees it.
+/// What a sweep must leave.
+#[derive(Debug)]
+pub struct Kept {
+    /// Whose files.
+    pub manifests: Vec<Manifest>,
+    /// Whether some of them are kept only for releases that are being answered.
+    pub waiting: bool,
+}
+
+const SELECT_ONE: &str = "SELECT id, cause, manifest, at, visible_from FROM snapshot WHERE id = ?";
+const SELECT_HEAD: &str = "SELECT id, cause, manifest, at, visible_from FROM snapshot ORDER BY id DESC LIMIT 1";
+const SELECT_BEFORE: &str = "SELECT id, cause, manifest, at, visible_from FROM snapshot WHERE id < ? AND visible_from < ? ORDER BY id DESC LIMIT 1";
+
+/// The newest snapshot of all, as `connection` sees it.
 pub(crate) async fn head(connection: &mut SqliteConnection) -> Result<Option<Snapshot>, Error> {
-    let row = sqlx::query("SELECT id, cause, manifest, at FROM snapshot ORDER BY id DESC LIMIT 1").fetch_optional(connection).await?;
+    let row = sqlx::query(SELECT_HEAD).fetch_optional(connection).await?;
     row.map(|row| snapshot(&row)).transpose()
 }
 
-/// Makes a snapshot visible when `tx` commits.
+/// What a release that starts at `now` looks at: the newest snapshot whose time has come.
+pub(crate) async fn visible(connection: &mut SqliteConnection, now: Timestamp) -> Result<Option<Snapshot>, Error> {
+    Ok(live(connection, now).await?.into_iter().next())
+}
+
+/// The visible snapshot at `now`, then those that wait, ascending. A snapshot is never looked at when a
+/// newer one is visible from the same time or earlier; the very first is visible from when it was made.
+pub(crate) async fn live(connection: &mut SqliteConnection, now: Timestamp) -> Result<Vec<Snapshot>, Error> {
+    let Some(head) = head(connection).await? else { return Ok(Vec::new()) };
+    // A clock that was set back does not bring back what another took the place of.
+    let now = now.max(head.at);
+    let mut live = vec![head];
+    while let Some(oldest) = live.last().filter(|s| s.visible_from > now) {
+        let before = sqlx::query(SELECT_BEFORE).bind(oldest.id).bind(time_text(oldest.visible_from)).fetch_optional(&mut *connection).await?;
+        let Some(before) = before else { break };
+        live.push(snapshot(&before)?);
+    }
+    live.reverse();
+    Ok(live)
+}
+
+async fn clock(connection: &mut SqliteConnection) -> Result<SnapshotClock, Error> {
+    let row = sqlx::query("SELECT snapshot_clock FROM deployment WHERE id = 1").fetch_one(connection).await?;
+    Ok(parse_word(row.try_get(0)?)?)
+}
+
+/// Makes the newest snapshot when `tx` commits. It is visible from the next tick of the deployment's
+/// clock on; the very first at once.
 pub(crate) async fn publish(tx: &mut SqliteConnection, audit: &mut AuditWriter<'_>, cause: SnapshotCause, manifest: &Manifest, at: Timestamp) -> Result<i64, Error> {
-    let inserted =
-        sqlx::query("INSERT INTO snapshot (cause, manifest, at) VALUES (?, ?, ?)").bind(cause.as_str()).bind(manifest.to_json()).bind(time_text(at)).execute(&mut *tx).await?;
+    let first = head(tx).await?.is_none();
+    let visible_from = if first { at } else { clock(tx).await?.next(at) };
+    insert(tx, audit, cause, manifest, visible_from, at).await
+}
+
+/// Puts rewritten snapshots into the places of live ones when `tx` commits: those from the first that
+/// changed on, so that their order stays. Gives the newest; none when nothing was changed.
+pub(crate) async fn replace(
+    tx: &mut SqliteConnection,
+    audit: &mut AuditWriter<'_>,
+    cause: SnapshotCause,
+    rewritten: &[(Snapshot, Manifest)],
+    at: Timestamp,
+) -> Result<Option<i64>, Error> {
+    let mut newest = None;
+    for (original, manifest) in rewritten.iter().skip_while(|(original, manifest)| original.manifest == *manifest) {
+        newest = Some(insert(tx, audit, cause, manifest, original.visible_from, at).await?);
+    }
+    Ok(newest)
+}
+
+async fn insert(tx: &mut SqliteConnection, audit: &mut AuditWriter<'_>, cause: SnapshotCause, manifest: &Manifest, visible_from: Timestamp, at: Timestamp) -> Result<i64, Error> {
+    let inserted = sqlx::query("INSERT INTO snapshot (cause, manifest, visible_from, at) VALUES (?, ?, ?, ?)")
+        .bind(cause.as_str())
+        .bind(manifest.to_json())
+        .bind(time_text(visible_from))
+        .bind(time_text(at))
+        .execute(&mut *tx)
+        .await?;
     let id = inserted.last_insert_rowid();
     audit.append(tx, EntryKind::SnapshotPublished, "snapshot", id).await?;
     Ok(id)
@@ -92,5 +213,5 @@ pub(crate) async fn publish(tx: &mut SqliteConnection, audit: &mut AuditWriter<'
 
 fn snapshot(row: &SqliteRow) -> Result<Snapshot, Error> {
     let manifest: Manifest = serde_json::from_str(row.try_get(2)?).map_err(|e| unreadable("a snapshot", e))?;
-    Ok(Snapshot { id: row.try_get(0)?, cause: parse_word(row.try_get(1)?)?, at: parse_time(row.try_get(3)?)?, manifest })
+    Ok(Snapshot { id: row.try_get(0)?, cause: parse_word(row.try_get(1)?)?, at: parse_time(row.try_get(3)?)?, visible_from: parse_time(row.try_get(4)?)?, manifest })
 }

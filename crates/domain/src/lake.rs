@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use chrono::{DurationRound, TimeDelta};
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::TableName;
@@ -31,7 +32,7 @@ pub struct LakeFile {
 
 /// All files of one snapshot.
 ///
-/// A snapshot is visible only through the control-store row that holds its manifest; files that no
+/// A snapshot counts only through the control-store row that holds its manifest; files that no
 /// such row names are garbage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -117,18 +118,69 @@ crate::words! {
         Erasure = "erasure",
         /// Small files were made large.
         Compaction = "compaction",
+        /// Features were derived from texts.
+        Features = "features",
+        /// The operator made the newest data visible before their tick.
+        Publish = "publish",
     }
 }
 
-/// A visible snapshot.
+crate::words! {
+    /// When new data become visible: a public parameter of the deployment.
+    pub enum SnapshotClock("snapshot clock") {
+        /// At the next midnight, UTC.
+        Daily = "daily",
+        /// At the next full hour, UTC.
+        Hourly = "hourly",
+        /// At once.
+        Import = "import",
+    }
+}
+
+impl SnapshotClock {
+    /// The first tick after `at`.
+    #[must_use]
+    pub fn next(self, at: Timestamp) -> Timestamp {
+        let step = match self {
+            Self::Daily => TimeDelta::days(1),
+            Self::Hourly => TimeDelta::hours(1),
+            Self::Import => return at,
+        };
+        // Both steps divide the time since the epoch, which began at a midnight.
+        at.duration_trunc(step).unwrap_or(at) + step
+    }
+}
+
+/// A snapshot, visible or waiting for its tick.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
     /// Its number, from 1 upwards.
     pub id: i64,
     /// Why it was made.
     pub cause: SnapshotCause,
-    /// When it became visible.
+    /// When it was made.
     pub at: Timestamp,
+    /// From when on releases look at it, unless there is a newer one.
+    pub visible_from: Timestamp,
     /// Its files.
     pub manifest: Manifest,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_come_after_the_instant() {
+        for (clock, at, tick) in [
+            (SnapshotClock::Daily, "2026-11-24T10:00:00.5Z", "2026-11-25T00:00:00Z"),
+            (SnapshotClock::Daily, "2026-11-25T00:00:00Z", "2026-11-26T00:00:00Z"),
+            (SnapshotClock::Daily, "1969-12-31T10:00:00Z", "1970-01-01T00:00:00Z"),
+            (SnapshotClock::Hourly, "2026-12-31T23:59:59.999999Z", "2027-01-01T00:00:00Z"),
+            (SnapshotClock::Hourly, "2026-11-24T10:00:00Z", "2026-11-24T11:00:00Z"),
+            (SnapshotClock::Import, "2026-11-24T10:00:00Z", "2026-11-24T10:00:00Z"),
+        ] {
+            assert_eq!(clock.next(at.parse().unwrap()), tick.parse::<Timestamp>().unwrap(), "{clock} {at}");
+        }
+    }
 }

@@ -101,12 +101,12 @@ pub trait Lake: Send + Sync {
         import.finish(progress)
     }
 
-    /// Writes files that hold `base` without any row of `people`; gives the snapshot that would be
-    /// visible, which is `base` itself when they have no rows.
+    /// Writes files that hold each of `bases` without any row of `people`; gives the snapshots that would
+    /// take their places: a base itself when they have no rows in it. What bases share stays shared.
     ///
     /// # Errors
     /// A fault; files written so far are garbage.
-    fn erase(&self, base: &Manifest, people: &SubjectSet) -> Result<Manifest, Fault>;
+    fn erase(&self, bases: &[Manifest], people: &SubjectSet) -> Result<Vec<Manifest>, Fault>;
 
     /// Writes files that hold `base` without what an import brought; gives the snapshot that would be
     /// visible, which is `base` itself when nothing of it is there.
@@ -139,11 +139,12 @@ pub trait Lake: Send + Sync {
     /// A fault of the file system.
     fn trace(&self, manifest: &Manifest, subject: SubjectId, native_key: Option<&str>) -> Result<Vec<Traced>, Fault>;
 
-    /// Makes one file of each bucket's files; gives the snapshot that would be visible.
+    /// Makes one file of each bucket's files; gives the snapshots that would take the places of `bases`.
+    /// What bases share stays shared.
     ///
     /// # Errors
     /// A fault; files written so far are garbage.
-    fn compact(&self, base: &Manifest, progress: &dyn Progress) -> Result<Manifest, Fault>;
+    fn compact(&self, bases: &[Manifest], progress: &dyn Progress) -> Result<Vec<Manifest>, Fault>;
 
     /// Removes every file that none of `live` names; tells how many.
     ///

@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 use clap::{Args, Parser, Subcommand};
 use data_plane::S3Location;
 use domain::consent::ConsentAction;
+use domain::lake::SnapshotClock;
 use domain::{AgreementName, NoticeName, PartnerName, Platform, Purpose};
 use dp::{Delta, Rho};
 use ingest::Deletions;
@@ -118,6 +119,9 @@ pub(crate) struct Init {
     /// The same for δ.
     #[arg(long, default_value = "1e-6")]
     pub(crate) subject_delta: Delta,
+    /// When new data become visible to questions: daily, hourly (UTC) or import (at once).
+    #[arg(long, default_value_t = SnapshotClock::Daily)]
+    pub(crate) snapshot_clock: SnapshotClock,
     /// A bucket for the lake, s3://BUCKET/PREFIX; the folder `lake` of the deployment when not named.
     #[arg(long, value_name = "URL")]
     pub(crate) lake: Option<S3Location>,
@@ -232,6 +236,8 @@ pub(crate) enum Subject {
 pub(crate) enum Lake {
     /// Show how many rows and bytes each table has, in how many files.
     Show,
+    /// Make the newest data visible now, before the tick of the snapshot clock.
+    Publish,
     /// Make one file of each bucket's files.
     Compact,
     /// Finish pending erasures, and delete files that no snapshot needs.

@@ -14,6 +14,7 @@ CREATE TABLE deployment (
     delta_cap INTEGER NOT NULL,
     subject_rho_cap   INTEGER NOT NULL,   -- of everybody who has chosen no cap, per year
     subject_delta_cap INTEGER NOT NULL,
+    snapshot_clock    TEXT NOT NULL,      -- when new data become visible
     at        TEXT NOT NULL
 ) STRICT;
 
@@ -21,7 +22,7 @@ CREATE TABLE import (
     id            INTEGER PRIMARY KEY,
     sources       TEXT NOT NULL,      -- JSON: number, kind, platform, hash, parser and counts of each source
     named         BLOB NOT NULL,      -- bitmap of the ids that the sources name
-    snapshot_id   INTEGER,            -- the lake snapshot that became visible, if anything changed
+    snapshot_id   INTEGER,            -- the lake snapshot that was made, if anything changed
     people_sha256 TEXT NOT NULL,      -- over this import's rows of account and subject_fact
     at            TEXT NOT NULL
 ) STRICT;
@@ -33,11 +34,12 @@ CREATE TABLE import_undo (            -- what such an import told counts no more
     at          TEXT NOT NULL
 ) STRICT;
 
-CREATE TABLE snapshot (               -- the lake is what the newest row names, and nothing else
-    id       INTEGER PRIMARY KEY,
-    cause    TEXT NOT NULL,
-    manifest TEXT NOT NULL,           -- JSON: names, sizes and hashes of files
-    at       TEXT NOT NULL
+CREATE TABLE snapshot (               -- releases look at the newest row whose time has come; imports build on the newest of all
+    id           INTEGER PRIMARY KEY,
+    cause        TEXT NOT NULL,
+    manifest     TEXT NOT NULL,       -- JSON: names, sizes and hashes of files
+    visible_from TEXT NOT NULL,
+    at           TEXT NOT NULL
 ) STRICT;
 
 CREATE TABLE source_path (            -- where the operator found a source; a name can tell whose it is

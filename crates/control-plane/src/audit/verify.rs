@@ -5,9 +5,8 @@ use std::fs;
 
 use audit_log::{Claimed, Frontier, Hash, Salt, row_digest, verify_entries};
 use domain::audit::EntryBody;
-use domain::catalog::TableName;
 use domain::consent::{ConsentAction, ConsentState, Facts, permitted};
-use domain::lake::Manifest;
+use domain::lake::Snapshot;
 use domain::port::Lake;
 use domain::subject::{AgeBand, SubjectStatus};
 use domain::{Purpose, SubjectId, SubjectSet};
@@ -129,13 +128,16 @@ impl ControlPlane {
     }
 
     async fn lake(&self, tx: &mut SqliteConnection, entries: &[Entry], lake: &dyn Lake) -> Result<Finding, Error> {
-        let row = sqlx::query("SELECT id, manifest FROM snapshot ORDER BY id DESC LIMIT 1").fetch_optional(tx).await?;
-        let Some(row) = row else { return Ok(None) };
-        let (id, manifest): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
-        let entry = entries.iter().find(|e| e.body.row.table == "snapshot" && e.body.row.id == id).map(|e| e.claimed.index);
-        let Ok(manifest) = serde_json::from_str::<Manifest>(&manifest) else { return Ok(found(entry, "the manifest of the newest snapshot cannot be read")) };
-        let damaged = lake.first_damaged(&manifest)?;
-        Ok(damaged.and_then(|(table, file): (TableName, String)| found(entry, format!("the file {file} of the table {table} is not the one that was imported"))))
+        let mut seen = BTreeSet::new();
+        for snapshot in crate::snapshot::live(tx, self.now()).await? {
+            let Snapshot { id, mut manifest, .. } = snapshot;
+            manifest.tables.values_mut().for_each(|files| files.retain(|file| seen.insert(file.path.clone())));
+            if let Some((table, file)) = lake.first_damaged(&manifest)? {
+                let entry = entries.iter().find(|e| e.body.row.table == "snapshot" && e.body.row.id == id).map(|e| e.claimed.index);
+                return Ok(found(entry, format!("the file {file} of the table {table} is not the one that was imported")));
+            }
+        }
+        Ok(None)
     }
 }
 

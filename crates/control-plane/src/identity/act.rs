@@ -25,7 +25,7 @@ pub struct IdentityChange {
     act: IdentityAct,
     keep: SubjectId,
     other: SubjectId,
-    base: Option<Snapshot>,
+    live: Vec<Snapshot>,
     lock: LakeLock,
 }
 
@@ -48,10 +48,10 @@ impl IdentityChange {
         self.other
     }
 
-    /// The snapshot in which the rows lie.
+    /// The snapshots in which the rows lie: the visible one, and those that wait for their tick.
     #[must_use]
-    pub const fn base(&self) -> Option<&Snapshot> {
-        self.base.as_ref()
+    pub fn live(&self) -> &[Snapshot] {
+        &self.live
     }
 
     /// The right to change the lake.
@@ -73,7 +73,7 @@ pub struct IdentityChanged {
     pub capped: Option<Cost>,
     /// What it has lost this year.
     pub loss: Cost,
-    /// The snapshot in which the rows moved, if there were any.
+    /// The newest snapshot in which the rows moved, if there were any.
     pub snapshot: Option<i64>,
 }
 
@@ -100,11 +100,12 @@ impl ControlPlane {
         let lock = self.lake_lock()?;
         let mut tx = self.inner.store.snapshot().await?;
         check(&mut tx, act, keep, other).await?;
-        let base = snapshot::head(&mut tx).await?;
-        Ok(IdentityChange { act, keep, other, base, lock })
+        let live = snapshot::live(&mut tx, self.now()).await?;
+        Ok(IdentityChange { act, keep, other, live, lock })
     }
 
-    /// Carries out a merge or split, with the snapshot in which the rows moved.
+    /// Carries out a merge or split, with what the live snapshots become when the rows have moved, in
+    /// their order.
     ///
     /// # Guarantee
     /// One transaction. Releases that start afterwards see the person as one id, with the loss that k²
@@ -113,8 +114,8 @@ impl ControlPlane {
     ///
     /// # Errors
     /// As when it began; a refusal without evidence.
-    pub async fn identity_commit(&self, change: IdentityChange, evidence: &str, manifest: Option<&Manifest>) -> Result<IdentityChanged, Error> {
-        let IdentityChange { act, keep, other, base, lock } = change;
+    pub async fn identity_commit(&self, change: IdentityChange, evidence: &str, moved: Vec<Manifest>) -> Result<IdentityChanged, Error> {
+        let IdentityChange { act, keep, other, live, lock } = change;
         let (inner, at) = (&self.inner, self.now());
         if evidence.trim().is_empty() {
             return Err(Refusal::new(RefusalCode::State, "a merge or split needs evidence").hint("say how it is known, for example: --evidence \"letter of 12 May\"").into());
@@ -145,10 +146,9 @@ impl ControlPlane {
             IdentityAct::Merge => SnapshotCause::Merge,
             IdentityAct::Split => SnapshotCause::Split,
         };
-        let snapshot = match manifest.filter(|m| base.as_ref().is_none_or(|b| b.manifest != **m)) {
-            Some(manifest) => Some(snapshot::publish(&mut tx, &mut audit, cause, manifest, at).await?),
-            None => None,
-        };
+        // At once, in what is visible too: whoever is somebody else must not be counted as this person.
+        let moved: Vec<(Snapshot, Manifest)> = live.into_iter().zip(moved).collect();
+        let snapshot = snapshot::replace(&mut tx, &mut audit, cause, &moved, at).await?;
         let mut salt = [0; SALT];
         inner.entropy.fill(&mut salt)?;
         sqlx::query("INSERT INTO identity_evidence (act_id, salt, text) VALUES (?, ?, ?)").bind(id).bind(salt.as_slice()).bind(evidence).execute(&mut *tx).await?;

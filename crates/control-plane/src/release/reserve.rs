@@ -54,8 +54,9 @@ impl ControlPlane {
     /// entry that announces the release, and the set of people who are charged should it fail, are in
     /// the same transaction.
     pub(super) async fn release_reserve(&self, ask: &Ask, prepared: &Prepared) -> Result<Start, Error> {
-        let at = self.now();
         let mut tx = self.inner.store.begin().await?;
+        // After the transaction began: what a sweep removed before is not looked at.
+        let at = self.now();
         let terms = agreement::covering(&mut tx, &ask.partner, ask.purpose, ask.agreement.as_ref(), at.date_naive()).await?;
         let key = release_key(ask, &terms, prepared, at);
         if !ask.fresh
@@ -68,7 +69,7 @@ impl ControlPlane {
             tx.commit().await?;
             return Ok(Start::Stored(Box::new(stored)));
         }
-        let snapshot = snapshot::head(&mut tx).await?.ok_or_else(no_snapshot)?;
+        let snapshot = snapshot::visible(&mut tx, at).await?.ok_or_else(no_snapshot)?;
         let window = budget::month(at);
         budget::open_scope(&mut tx, &budget::window_scope(&terms.name, at), agreement::window_cap(&terms)).await?;
         budget::charge(&mut tx, &budget::scopes(&ask.partner, &terms.name, &window), prepared.cost).await?;

@@ -10,10 +10,10 @@ use crate::error::{store_fault, unreadable};
 
 /// Recorded tables with an integer id, and all their columns in order.
 pub(crate) const RECORDED: &[(&str, &[&str])] = &[
-    ("deployment", &["id", "origin", "rho_cap", "delta_cap", "subject_rho_cap", "subject_delta_cap", "at"]),
+    ("deployment", &["id", "origin", "rho_cap", "delta_cap", "subject_rho_cap", "subject_delta_cap", "snapshot_clock", "at"]),
     ("import", &["id", "sources", "named", "snapshot_id", "people_sha256", "at"]),
     ("import_undo", &["id", "import_id", "snapshot_id", "at"]),
-    ("snapshot", &["id", "cause", "manifest", "at"]),
+    ("snapshot", &["id", "cause", "manifest", "visible_from", "at"]),
     ("erasure", &["id", "subject_id", "at"]),
     ("identity_act", &["id", "act", "keep_id", "other_id", "evidence", "losses", "settled", "snapshot_id", "at"]),
     ("staff_read", &["id", "subject_id", "what", "at"]),

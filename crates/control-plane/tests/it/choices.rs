@@ -107,7 +107,12 @@ async fn imports_exclude_each_other_and_leave_nothing_when_dropped() {
 #[tokio::test]
 async fn there_is_one_deployment_per_folder() {
     let world = World::new().await;
-    let settings = control_plane::Settings { origin: "other.example/log".into(), lifetime: crate::world::cost("1"), subject_cap: crate::world::cost("1") };
+    let settings = control_plane::Settings {
+        origin: "other.example/log".into(),
+        lifetime: crate::world::cost("1"),
+        subject_cap: crate::world::cost("1"),
+        snapshot_clock: domain::lake::SnapshotClock::Daily,
+    };
     let again = ControlPlane::create(world.folder.path(), settings, secrets(), world.clock.clone(), Arc::new(SeededEntropy::new(3))).await;
     assert!(matches!(again, Err(Error::Conflict(_))));
     let empty = tempfile::tempdir().unwrap();

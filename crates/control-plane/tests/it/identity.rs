@@ -257,7 +257,7 @@ async fn erasing_one_id_erases_the_person() {
         world.control.subject_erase(SubjectId(named)).await.unwrap();
         let pending = world.control.erasure_pending().await.unwrap();
         assert_eq!(pending, [1, 2].map(SubjectId).into_iter().collect());
-        world.control.erasure_finish(&world.control.lake_lock().unwrap(), &pending, None).await.unwrap();
+        world.control.erasure_finish(&world.control.lake_lock().unwrap(), &pending, &[]).await.unwrap();
         assert_eq!(world.store_files_with("names Maria"), Vec::<String>::new());
         assert_eq!(world.store_files_with("Person 2\u{0}"), Vec::<String>::new());
         for id in ["1", "2"] {

@@ -90,7 +90,7 @@ async fn a_third_party_is_known_by_a_pseudonym_until_they_enrol() {
     assert_eq!(world.import_records(&[(SourceKind::Stream, vec![of_the_stream(did)])]).await, [ids[0]]);
     assert!(world.control.audit_verify(None).await.unwrap().verified);
     world.control.subject_erase(ids[0]).await.unwrap();
-    world.control.erasure_finish(&world.control.lake_lock().unwrap(), &[ids[0]].into_iter().collect(), None).await.unwrap();
+    world.control.erasure_finish(&world.control.lake_lock().unwrap(), &[ids[0]].into_iter().collect(), &[]).await.unwrap();
     assert_eq!(world.store_files_with("plc:abcdefgh"), Vec::<String>::new());
     assert!(world.control.audit_verify(None).await.unwrap().verified);
 }

@@ -6,5 +6,6 @@ mod choices;
 mod identity;
 mod imports;
 mod releases;
+mod snapshots;
 mod tampering;
 mod world;

@@ -1,6 +1,7 @@
 //! A deployment with people, a partner and a scripted clean room.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex};
 
 use chrono::TimeDelta;
@@ -8,7 +9,7 @@ use control_plane::{Ask, Choice, ControlPlane, NewNotice, Secrets, Settings};
 use domain::agreement::{AgreementAct, AgreementTerms, PartnerAct};
 use domain::catalog::TableName;
 use domain::consent::{ConsentAction, ConsentKey, ConsentMethod};
-use domain::lake::{Manifest, Staged};
+use domain::lake::{Manifest, SnapshotClock, Staged};
 use domain::notice::NoticeRef;
 use domain::port::{CleanRoom, PaidLook};
 use domain::question::{Aggregate, Expr, KeySource, Mechanisms, Narrowing, Plan, Prepared, Question, Value, View, ViewColumn};
@@ -47,9 +48,14 @@ impl World {
     /// Forty people, every fourth a minor, every tenth of unknown age; partner `acme` with an active
     /// agreement over ρ = 1.
     pub(crate) async fn new() -> Self {
+        Self::with_clock(SnapshotClock::Daily).await
+    }
+
+    /// The same with another snapshot clock.
+    pub(crate) async fn with_clock(snapshot_clock: SnapshotClock) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::at("2026-11-24T10:00:00Z"));
-        let settings = Settings { origin: "test.example/log".into(), lifetime: cost("100"), subject_cap: cost("1") };
+        let settings = Settings { origin: "test.example/log".into(), lifetime: cost("100"), subject_cap: cost("1"), snapshot_clock };
         let control = ControlPlane::create(folder.path(), settings, secrets(), clock.clone(), entropy()).await.unwrap();
         let world = Self { folder, control, clock };
         world
@@ -125,12 +131,12 @@ impl World {
     /// Makes `other` another id of the person `keep`.
     pub(crate) async fn merge(&self, keep: u32, other: u32, evidence: &str) -> Result<control_plane::IdentityChanged, control_plane::Error> {
         let change = self.control.merge_begin(SubjectId(keep), SubjectId(other)).await?;
-        self.control.identity_commit(change, evidence, None).await
+        self.control.identity_commit(change, evidence, Vec::new()).await
     }
 
     pub(crate) async fn split(&self, other: u32, evidence: &str) -> Result<control_plane::IdentityChanged, control_plane::Error> {
         let change = self.control.split_begin(SubjectId(other)).await?;
-        self.control.identity_commit(change, evidence, None).await
+        self.control.identity_commit(change, evidence, Vec::new()).await
     }
 
     pub(crate) async fn loss(&self, subject: u32) -> u64 {
@@ -169,6 +175,10 @@ pub(crate) fn ask(sql: &str, rho: &str) -> Ask {
 pub(crate) struct ScriptedRoom {
     pub(crate) calls: AtomicU64,
     pub(crate) eligible: Mutex<SubjectSet>,
+    /// The snapshot that it looked at last.
+    pub(crate) snapshot: AtomicI64,
+    /// Waits for a word before it answers, when it has somebody to wait for.
+    pub(crate) waits: Mutex<Option<Receiver<()>>>,
     pub(crate) breaks: AtomicBool,
     /// Who matches, besides being eligible; everybody when not said.
     pub(crate) matching: Mutex<Option<SubjectSet>>,
@@ -192,6 +202,10 @@ impl CleanRoom for ScriptedRoom {
     fn answer(&self, look: &PaidLook<'_>) -> Result<Answered, Fault> {
         let call = self.calls.fetch_add(1, Ordering::SeqCst);
         *self.eligible.lock().unwrap() = look.eligible.clone();
+        self.snapshot.store(look.snapshot.id, Ordering::SeqCst);
+        if let Some(word) = self.waits.lock().unwrap().take() {
+            word.recv().unwrap();
+        }
         if self.breaks.load(Ordering::SeqCst) {
             panic!("a cell of somebody: alice@example.org");
         }

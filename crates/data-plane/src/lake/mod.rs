@@ -97,9 +97,9 @@ impl Lake for ParquetLake {
         Ok(Box::new(Importing { store: self.store.clone(), base, first_source, spill, merged: BTreeMap::new(), sources: Vec::new(), acts: 0 }))
     }
 
-    fn erase(&self, base: &Manifest, people: &SubjectSet) -> Result<Manifest, Fault> {
-        rewrite::rewrite(&self.store, base, &Unwatched, |bucket| {
-            let touched = people.iter().any(|s| s.0.checked_div(base.bucket_size) == Some(bucket.number));
+    fn erase(&self, bases: &[Manifest], people: &SubjectSet) -> Result<Vec<Manifest>, Fault> {
+        rewrite::rewrite_all(&self.store, bases, &Unwatched, |bucket| {
+            let touched = people.iter().any(|s| s.0.checked_div(bucket.size) == Some(bucket.number));
             if touched { bucket.without(people) } else { Ok(None) }
         })
     }
@@ -120,8 +120,8 @@ impl Lake for ParquetLake {
         trace::trace(&self.store, manifest, subject, native_key)
     }
 
-    fn compact(&self, base: &Manifest, progress: &dyn Progress) -> Result<Manifest, Fault> {
-        rewrite::rewrite(&self.store, base, progress, |bucket| if bucket.files.len() > 1 { bucket.as_one().map(Some) } else { Ok(None) })
+    fn compact(&self, bases: &[Manifest], progress: &dyn Progress) -> Result<Vec<Manifest>, Fault> {
+        rewrite::rewrite_all(&self.store, bases, progress, |bucket| if bucket.files.len() > 1 { bucket.as_one().map(Some) } else { Ok(None) })
     }
 
     fn sweep(&self, live: &[Manifest]) -> Result<u64, Fault> {

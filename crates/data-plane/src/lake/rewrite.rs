@@ -1,5 +1,7 @@
 //! The same rows in fewer files, or fewer rows.
 
+use std::cell::RefCell;
+
 use datafusion::arrow::array::{AsArray, BooleanArray, RecordBatch, UInt32Array};
 use datafusion::arrow::compute::{concat_batches, filter_record_batch};
 use datafusion::arrow::datatypes::UInt32Type;
@@ -7,6 +9,7 @@ use domain::catalog::TableName;
 use domain::lake::{LakeFile, Manifest};
 use domain::port::Progress;
 use domain::{Fault, SubjectId, SubjectSet};
+use hashbrown::HashMap;
 
 use super::files::{self, Part};
 use super::merge;
@@ -18,6 +21,8 @@ pub(super) struct BucketFiles<'a> {
     pub(super) store: &'a Store,
     pub(super) table: TableName,
     pub(super) number: u32,
+    /// People in it.
+    pub(super) size: u32,
     pub(super) files: &'a [LakeFile],
 }
 
@@ -30,7 +35,7 @@ pub(super) fn rewrite(store: &Store, base: &Manifest, progress: &dyn Progress, e
         let mut all = Vec::with_capacity(files.len());
         for files in files.chunk_by(|a, b| a.bucket == b.bucket) {
             let number = files.first().map_or(0, |f| f.bucket);
-            all.extend(each(&BucketFiles { store, table, number, files })?.unwrap_or_else(|| files.to_vec()));
+            all.extend(each(&BucketFiles { store, table, number, size: base.bucket_size, files })?.unwrap_or_else(|| files.to_vec()));
             progress.advance(1);
         }
         manifest.tables.insert(table, all);
@@ -38,6 +43,26 @@ pub(super) fn rewrite(store: &Store, base: &Manifest, progress: &dyn Progress, e
     progress.finish();
     store.sync()?;
     Ok(manifest)
+}
+
+/// The same for several bases; files that they share are rewritten once.
+pub(super) fn rewrite_all(
+    store: &Store,
+    bases: &[Manifest],
+    progress: &dyn Progress,
+    each: impl Fn(&BucketFiles<'_>) -> Result<Option<Vec<LakeFile>>, Fault>,
+) -> Result<Vec<Manifest>, Fault> {
+    let done = RefCell::new(HashMap::<(TableName, Vec<String>), Option<Vec<LakeFile>>>::new());
+    let once = |bucket: &BucketFiles<'_>| {
+        let key = (bucket.table, bucket.files.iter().map(|f| f.path.clone()).collect());
+        if let Some(files) = done.borrow().get(&key) {
+            return Ok(files.clone());
+        }
+        let files = each(bucket)?;
+        done.borrow_mut().insert(key, files.clone());
+        Ok(files)
+    };
+    bases.iter().map(|base| rewrite(store, base, progress, once)).collect()
 }
 
 impl BucketFiles<'_> {

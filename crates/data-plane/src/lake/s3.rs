@@ -28,7 +28,7 @@ use sha2::{Digest, Sha256};
 use tokio::runtime::Runtime;
 
 /// Larger files go in parts of this size.
-const PART_BYTES: usize = 16 << 20;
+const PART_BYTES: usize = 8 << 20;
 
 /// How long a server may take to be reached, and a request with its retries.
 const CONNECT: Duration = Duration::from_secs(5);

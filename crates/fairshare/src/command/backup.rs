@@ -1,10 +1,12 @@
 //! `fairshare backup`: copies of a deployment.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
+use domain::lake::LakeFile;
 use serde_json::json;
 
 use crate::cli::Backup;
@@ -22,8 +24,9 @@ pub(crate) async fn backup(args: Backup, deployment: &Deployment, format: Format
     // The store first: the log that is copied after it may know more, never less.
     deployment.control.backup_store(&folder.join("control.sqlite")).await?;
     let mut bytes = fs::metadata(folder.join("control.sqlite"))?.len();
-    let head = deployment.control.snapshot_head().await?;
-    for file in head.iter().flat_map(|head| head.manifest.tables.values().flatten()) {
+    let live = deployment.control.snapshot_live().await?;
+    let files: BTreeMap<&str, &LakeFile> = live.iter().flat_map(|s| s.manifest.tables.values().flatten()).map(|f| (f.path.as_str(), f)).collect();
+    for file in files.into_values() {
         bytes += deployment.lake.fetch(file, &folder.join("lake").join(&file.path))?;
     }
     if let Some(bucket) = &deployment.bucket {
@@ -32,7 +35,7 @@ pub(crate) async fn backup(args: Backup, deployment: &Deployment, format: Format
     for part in ["keys", "rejects"] {
         bytes += copy_all(&deployment.folder.join(part), &folder.join(part))?;
     }
-    object(format, &json!({ "schema": 1, "folder": folder, "bytes": bytes, "snapshot": head.map(|h| h.id) }))?;
+    object(format, &json!({ "schema": 1, "folder": folder, "bytes": bytes, "snapshot": live.last().map(|head| head.id) }))?;
     Ok(ExitCode::SUCCESS)
 }
 

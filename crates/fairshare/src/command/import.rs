@@ -27,6 +27,9 @@ const MANY_SOURCES: usize = 8;
 /// Batches that wait between the reader and the lake.
 const WAITING: usize = 1;
 
+/// Where rejected records are kept.
+const REJECTS: &str = "rejects";
+
 /// Rejected records that are kept of one import.
 const REJECTED_MAX: usize = 100_000;
 
@@ -60,6 +63,8 @@ pub(crate) async fn import(args: ImportArgs, deployment: &Deployment, format: Fo
         note("this was a dry run: nothing was changed");
     } else if imported.snapshot.is_none() {
         note("nothing was new");
+    } else if let Some(head) = deployment.control.snapshot_head().await?.filter(|head| head.visible_from > SystemClock.now()) {
+        note(&format!("questions see the new rows from {} on; `fairshare lake publish` shows them now", lake::moment(head.visible_from)));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -105,6 +110,7 @@ pub(crate) async fn run(paths: &[PathBuf], options: &Options, dry_run: bool, dep
     if !control.erasure_pending().await?.is_empty() {
         lake::forget(deployment, &control.lake_lock()?).await?;
     }
+    let rejects_file = rejects_file.filter(|file| Path::new(file).exists());
     Ok(Imported { sources, snapshot: record.snapshot, rejects_file })
 }
 
@@ -112,9 +118,7 @@ pub(crate) async fn run(paths: &[PathBuf], options: &Options, dry_run: bool, dep
 async fn erase_departed(account: &AccountKey, deployment: &Deployment) -> anyhow::Result<()> {
     match deployment.control.subject_find(&account.to_string()).await {
         Ok(person) if person.accounts.len() == 1 => {
-            for import in deployment.control.subject_erase(person.id).await? {
-                delete_rejects(&deployment.folder, import)?;
-            }
+            deployment.control.subject_erase(person.id).await?;
             Ok(())
         }
         Ok(person) => {
@@ -180,12 +184,13 @@ impl Read {
 }
 
 pub(crate) fn rejects_path(folder: &Path, import: i64) -> PathBuf {
-    folder.join("rejects").join(format!("import-{import}.ndjson"))
+    folder.join(REJECTS).join(format!("import-{import}.ndjson"))
 }
 
-/// Deletes what could not become a row, if there was anything.
-pub(crate) fn delete_rejects(folder: &Path, import: i64) -> anyhow::Result<()> {
-    match std::fs::remove_file(rejects_path(folder, import)) {
+/// Deletes what could not become a row, of all imports: any of it may be about an erased person, and
+/// nobody can tell.
+pub(crate) fn delete_rejects(folder: &Path) -> anyhow::Result<()> {
+    match std::fs::remove_dir_all(folder.join(REJECTS)) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(e).context("deleting rejected records"),
         _ => Ok(()),
     }
@@ -197,7 +202,7 @@ fn write_rejects(folder: &Path, import: i64, rejected: &[RejectedRecord]) -> any
         return Ok(None);
     }
     let path = rejects_path(folder, import);
-    std::fs::create_dir_all(folder.join("rejects")).context("making the folder for rejected records")?;
+    std::fs::create_dir_all(folder.join(REJECTS)).context("making the folder for rejected records")?;
     let mut file = private_file(&path)?;
     for record in rejected {
         writeln!(file, "{}", serde_json::to_string(record)?)?;

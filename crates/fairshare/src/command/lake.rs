@@ -3,28 +3,33 @@
 use std::process::ExitCode;
 
 use control_plane::LakeLock;
+use domain::Timestamp;
 use domain::catalog::TableName;
+use domain::lake::{Manifest, Snapshot, SnapshotCause};
 use domain::port::Lake as _;
 use serde_json::{Value, json};
 
+use super::import::delete_rejects;
 use crate::cli::Lake;
 use crate::deployment::Deployment;
-use crate::output::{Format, list, note, object};
+use crate::output::{Format, note, object, objects, rows};
 use crate::progress::TerminalProgress;
-
-/// Snapshots whose files are kept: the newest, and the one that a release may still be reading.
-const SNAPSHOTS_KEPT: u32 = 2;
 
 pub(crate) async fn lake(args: Lake, deployment: &Deployment, format: Format) -> anyhow::Result<ExitCode> {
     match args {
         Lake::Show => show(deployment, format).await?,
+        Lake::Publish => {
+            let lock = deployment.control.lake_lock()?;
+            if deployment.control.snapshot_publish(&lock).await?.is_none() {
+                note("nothing was waiting");
+            }
+            show(deployment, format).await?;
+        }
         Lake::Compact => {
             let lock = deployment.control.lake_lock()?;
-            let Some(head) = deployment.control.snapshot_head().await? else { return Ok(ExitCode::SUCCESS) };
-            let compacted = deployment.lake.compact(&head.manifest, &TerminalProgress::default())?;
-            if compacted != head.manifest {
-                deployment.control.snapshot_compacted(&lock, &compacted).await?;
-            }
+            let live = deployment.control.snapshot_live().await?;
+            let compacted = deployment.lake.compact(&manifests(&live), &TerminalProgress::default())?;
+            deployment.control.snapshot_replace(&lock, SnapshotCause::Compaction, &live.into_iter().zip(compacted).collect::<Vec<_>>()).await?;
             tidy(deployment, &lock).await?;
             show(deployment, format).await?;
         }
@@ -38,20 +43,43 @@ pub(crate) async fn lake(args: Lake, deployment: &Deployment, format: Format) ->
 }
 
 async fn show(deployment: &Deployment, format: Format) -> anyhow::Result<()> {
-    let Some(head) = deployment.control.snapshot_head().await? else {
+    let clock = deployment.control.snapshot_clock().await?;
+    let live = deployment.control.snapshot_live().await?;
+    let headers = ["table", "rows", "bytes", "files", "buckets"];
+    let place = deployment.bucket.as_ref().map_or_else(|| deployment.folder.join("lake").display().to_string(), ToString::to_string);
+    let Some(head) = live.last() else {
         note("the lake is empty");
-        return Ok(list(format, "tables", &["table", "rows", "bytes", "files", "buckets"], &[])?);
+        return Ok(rows(format, &headers, &[], &json!({ "schema": 1, "lake": place, "snapshot_clock": clock, "tables": [] }))?);
     };
+    // What questions look at, when it is not the newest.
+    let waits_behind = live.first().map(|visible| visible.id).filter(|visible| *visible != head.id);
     let line = |table: TableName| -> Vec<Value> {
         let files = head.manifest.files(table);
-        let (rows, bytes): (u64, u64) = (files.iter().map(|f| f.rows).sum(), files.iter().map(|f| f.bytes).sum());
-        vec![json!(table), json!(rows), json!(bytes), json!(files.len()), json!(files.chunk_by(|a, b| a.bucket == b.bucket).count())]
+        let (count, bytes): (u64, u64) = (files.iter().map(|f| f.rows).sum(), files.iter().map(|f| f.bytes).sum());
+        vec![json!(table), json!(count), json!(bytes), json!(files.len()), json!(files.chunk_by(|a, b| a.bucket == b.bucket).count())]
     };
-    list(format, "tables", &["table", "rows", "bytes", "files", "buckets"], &TableName::ALL.iter().map(|t| line(*t)).collect::<Vec<_>>())?;
+    let table: Vec<Vec<Value>> = TableName::ALL.iter().map(|t| line(*t)).collect();
+    let snapshot = json!({ "id": head.id, "at": head.at, "cause": head.cause, "visible_from": head.visible_from });
+    let document = json!({
+        "schema": 1, "lake": place, "snapshot_clock": clock, "snapshot": snapshot, "visible": waits_behind.unwrap_or(head.id), "tables": objects(&headers, &table),
+    });
+    rows(format, &headers, &table, &document)?;
     if format == Format::Table {
-        note(&format!("snapshot {} of {}, made by {}", head.id, head.at.format("%Y-%m-%d %H:%M:%S UTC"), head.cause));
+        note(&format!("snapshot {} of {}, made by {}; snapshot clock: {clock}", head.id, moment(head.at), head.cause));
+        if let Some(visible) = waits_behind {
+            note(&format!("questions look at snapshot {visible} until {}; `fairshare lake publish` makes the newest visible now", moment(head.visible_from)));
+        }
     }
     Ok(())
+}
+
+/// An instant as people read it.
+pub(crate) fn moment(at: Timestamp) -> String {
+    at.format("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+fn manifests(snapshots: &[Snapshot]) -> Vec<Manifest> {
+    snapshots.iter().map(|s| s.manifest.clone()).collect()
 }
 
 /// What a sweep led to.
@@ -76,26 +104,25 @@ pub(crate) async fn forget_if_free(deployment: &Deployment) -> anyhow::Result<&'
     }
 }
 
-/// Finishes pending erasures, and deletes what the newest snapshot does not need.
+/// Finishes pending erasures, and deletes files that no release reads or will read.
 pub(crate) async fn forget(deployment: &Deployment, lock: &LakeLock) -> anyhow::Result<Swept> {
     let (control, lake) = (&deployment.control, &deployment.lake);
     let pending = control.erasure_pending().await?;
     if !pending.is_empty() {
-        let head = control.snapshot_head().await?;
-        let without = head.as_ref().map(|head| lake.erase(&head.manifest, &pending)).transpose()?;
-        let changed = without.filter(|m| head.is_none_or(|h| h.manifest != *m));
-        control.erasure_finish(lock, &pending, changed.as_ref()).await?;
+        // Also what still waits for its tick must not hold them.
+        let live = control.snapshot_live().await?;
+        let without = lake.erase(&manifests(&live), &pending)?;
+        // An import that was running may have kept some since the person was erased.
+        delete_rejects(&deployment.folder)?;
+        control.erasure_finish(lock, &pending, &live.into_iter().zip(without).collect::<Vec<_>>()).await?;
     }
-    // A release that is being answered may read the snapshot before; its files go with the next sweep.
-    let waiting = control.release_running().await?;
-    let kept = if waiting { SNAPSHOTS_KEPT } else { 1 };
-    let live: Vec<_> = control.snapshot_list(kept).await?.into_iter().map(|s| s.manifest).collect();
-    Ok(Swept { erased: pending.len(), files: lake.sweep(&live)?, waiting })
+    let kept = control.snapshot_kept(lock).await?;
+    Ok(Swept { erased: pending.len(), files: lake.sweep(&kept.manifests)?, waiting: kept.waiting })
 }
 
-/// Deletes what neither the newest snapshot nor the one before needs.
-pub(crate) async fn tidy(deployment: &Deployment, _lock: &LakeLock) -> anyhow::Result<()> {
-    let live: Vec<_> = deployment.control.snapshot_list(SNAPSHOTS_KEPT).await?.into_iter().map(|s| s.manifest).collect();
-    deployment.lake.sweep(&live)?;
+/// Deletes files that no release reads or will read.
+pub(crate) async fn tidy(deployment: &Deployment, lock: &LakeLock) -> anyhow::Result<()> {
+    let kept = deployment.control.snapshot_kept(lock).await?;
+    deployment.lake.sweep(&kept.manifests)?;
     Ok(())
 }

@@ -69,6 +69,7 @@ pub(crate) async fn init(data: &std::path::Path, args: Init) -> anyhow::Result<D
         origin: args.origin,
         lifetime: Cost { rho: args.lifetime_rho, delta: args.lifetime_delta },
         subject_cap: Cost { rho: args.subject_rho, delta: args.subject_delta },
+        snapshot_clock: args.snapshot_clock,
     };
     Deployment::create(data, settings, args.lake).await
 }

@@ -54,12 +54,12 @@ async fn identity(change: IdentityChange, evidence: &str, deployment: &Deploymen
     let (act, keep, other) = (change.act(), change.keep(), change.other());
     // What was left behind by a command that was killed.
     lake::tidy(deployment, change.lock()).await?;
-    let moved = match (change.base(), act) {
-        (None, _) => None,
-        (Some(base), IdentityAct::Merge) => Some(deployment.lake.merge(&base.manifest, keep, other)?),
-        (Some(base), IdentityAct::Split) => Some(deployment.lake.split(&base.manifest, keep, other)?),
-    };
-    let changed = deployment.control.identity_commit(change, evidence, moved.as_ref()).await?;
+    let moved = change.live().iter().map(|snapshot| match act {
+        IdentityAct::Merge => deployment.lake.merge(&snapshot.manifest, keep, other),
+        IdentityAct::Split => deployment.lake.split(&snapshot.manifest, keep, other),
+    });
+    let moved = moved.collect::<Result<Vec<_>, _>>()?;
+    let changed = deployment.control.identity_commit(change, evidence, moved).await?;
     let withdrawn: Vec<Value> = changed.withdrawn.iter().map(|(partner, purpose)| json!(format!("{partner} {purpose}"))).collect();
     if !withdrawn.is_empty() {
         note(&format!("subject {} agreed to what the other id does not permit: withdrawn", changed.subject));
@@ -77,15 +77,12 @@ async fn identity(change: IdentityChange, evidence: &str, deployment: &Deploymen
 /// Erases a person: at once from every answer, then from the files.
 async fn erase(subject: &str, deployment: &Deployment, format: Format) -> anyhow::Result<()> {
     let person = deployment.control.subject_find(subject).await?;
-    let imports = deployment.control.subject_erase(person.id).await?;
+    deployment.control.subject_erase(person.id).await?;
     note(&format!("subject {} is unreachable from now on", person.id));
     for other in &person.merged {
         note(&format!("so is subject {other}, another id of theirs"));
     }
-    // What these imports could not read may be about the person, and nobody can tell.
-    for import in imports {
-        import::delete_rejects(&deployment.folder, import)?;
-    }
+    import::delete_rejects(&deployment.folder)?;
     let files = lake::forget_if_free(deployment).await?;
     object(format, &json!({ "schema": 1, "subject": person.id.0, "reachable": false, "files": files }))?;
     Ok(())

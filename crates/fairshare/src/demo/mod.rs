@@ -13,6 +13,7 @@ use anyhow::Context;
 use control_plane::{Choice, NewNotice};
 use domain::agreement::{AgreementAct, AgreementTerms, PartnerAct};
 use domain::consent::{ConsentKey, ConsentMethod};
+use domain::lake::SnapshotClock;
 use domain::notice::NoticeRef;
 use domain::port::Clock;
 use domain::record::Counts;
@@ -68,6 +69,7 @@ async fn set_up(args: &Demo, data: &Path) -> anyhow::Result<Demonstration> {
         lifetime_delta: "1e-5".parse()?,
         subject_rho: "1".parse()?,
         subject_delta: "1e-6".parse()?,
+        snapshot_clock: SnapshotClock::Daily,
         lake: None,
     };
     let deployment = command::init(data, init).await.context("the demo needs a folder of its own: name one with --data DIR")?;

@@ -21,8 +21,9 @@ impl Deployment {
     /// The same with more options of `init`, and with variables for every command.
     pub(crate) fn with(options: &[&str], env: Vec<(&'static str, String)>) -> Self {
         let deployment = Self { folder: tempfile::tempdir().unwrap(), env };
-        // Tests ask more of the same people than a year would allow.
-        deployment.ok(&[&["init", "--subject-rho", "100", "--subject-delta", "1e-4"], options].concat());
+        // Tests ask more of the same people than a year would allow, and do not wait for midnight.
+        let clock: &[&str] = if options.contains(&"--snapshot-clock") { &[] } else { &["--snapshot-clock", "import"] };
+        deployment.ok(&[&["init", "--subject-rho", "100", "--subject-delta", "1e-4"], clock, options].concat());
         deployment
     }
 

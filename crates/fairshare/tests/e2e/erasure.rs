@@ -50,6 +50,15 @@ pub(crate) fn write_sources(folder: &Path) -> [String; 2] {
     ]
 }
 
+/// One more act of person 7.
+pub(crate) fn late(folder: &Path) -> String {
+    let file = folder.join("late.csv");
+    std::fs::write(&file, format!("account,native_key,kind,text\n{},late1,post,{}\n", canary(7, "account"), canary(7, "late"))).unwrap();
+    let mapping = "schema = 1\ntable = \"activity\"\nplatform = \"csv\"\n[columns]\naccount = \"account\"\nnative_key = \"native_key\"\nkind = \"kind\"\ntext = \"text\"\n";
+    std::fs::write(file.with_extension("mapping.toml"), mapping).unwrap();
+    file.to_str().unwrap().to_owned()
+}
+
 /// The files of a deployment that hold `needle`.
 pub(crate) fn files_with(folder: &Path, needle: &str) -> Vec<String> {
     let mut found = Vec::new();

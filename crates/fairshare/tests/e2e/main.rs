@@ -9,3 +9,4 @@ mod imports;
 mod main_job;
 mod s3;
 mod samples;
+mod snapshots;

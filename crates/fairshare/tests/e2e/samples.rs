@@ -56,7 +56,7 @@ fn the_clean_room_without_noise_gives_the_answers_of_plain_sql() {
     let counts = staged.counts[0];
     assert_eq!((counts.posts, counts.replies, counts.likes, counts.follows, counts.other, counts.duplicates), (171_861, 232_033, 183_747, 2 * 17_994, 275_379, 0));
     let room = DataFusionCleanRoom::new(lake, Arc::new(ZeroNoise), 2).unwrap();
-    let snapshot = Snapshot { id: 1, cause: domain::lake::SnapshotCause::Import, at: Timestamp::UNIX_EPOCH, manifest: staged.manifest };
+    let snapshot = Snapshot { id: 1, cause: domain::lake::SnapshotCause::Import, at: Timestamp::UNIX_EPOCH, visible_from: Timestamp::UNIX_EPOCH, manifest: staged.manifest };
     let everybody: SubjectSet = ids.into_iter().collect();
     let key = BoundingKey::from_bytes([3; 16]);
     let ask = |sql: &str| -> (Plan, BTreeMap<Vec<u8>, Vec<i64>>) {
