@@ -56,8 +56,8 @@ impl Move {
         let there = self.there(store, &files_of(base, TableName::Activity, to))?;
         for table in ACTS {
             let (source, target) = (files_of(base, table, from), files_of(base, table, to));
-            let source = BucketFiles { store, table, number: from, files: &source };
-            let target = BucketFiles { store, table, number: to, files: &target };
+            let source = BucketFiles { store, table, number: from, size: base.bucket_size, files: &source };
+            let target = BucketFiles { store, table, number: to, size: base.bucket_size, files: &target };
             let rows = source.rows()?;
             let moves = self.moves(&rows)?;
             if moves.true_count() == 0 {
