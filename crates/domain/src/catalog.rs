@@ -2,7 +2,12 @@
 //!
 //! Everything here is public: bounds, domains and clamps are fixed before anybody looks at data.
 
-use dp::{ContributionBounds, Granularity};
+use std::cmp::Ordering;
+use std::fmt;
+
+use chrono::{Datelike, NaiveDate, Weekday};
+use dp::Granularity;
+use serde::{Serialize, Serializer};
 
 use crate::Platform;
 use crate::question::Value;
@@ -61,15 +66,38 @@ impl Domain {
     }
 }
 
-/// How far one person's sum within one group may count.
+/// How far one person's values may count within one group.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SumContract {
-    /// Lowest sum counted.
-    pub low: f64,
-    /// Highest sum counted.
-    pub high: f64,
+    /// Lowest and highest sum counted.
+    pub sums: (f64, f64),
+    /// Lowest and highest single value counted in an average.
+    pub values: (f64, f64),
     /// Sums are kept in whole multiples of this.
     pub granularity: Granularity,
+}
+
+/// Which days a column of days can hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Calendar {
+    /// Every day.
+    Days,
+    /// Mondays, which stand for their week.
+    Weeks,
+    /// First days, which stand for their month.
+    Months,
+}
+
+impl Calendar {
+    /// Whether `day` is one of them.
+    #[must_use]
+    pub fn has(self, day: NaiveDate) -> bool {
+        match self {
+            Self::Days => true,
+            Self::Weeks => day.weekday() == Weekday::Mon,
+            Self::Months => day.day() == 1,
+        }
+    }
 }
 
 /// One column.
@@ -83,7 +111,9 @@ pub struct Column {
     pub nullable: bool,
     /// Its values, when they are public.
     pub domain: Option<Domain>,
-    /// How it may be summed, when it may.
+    /// Which days it can hold, when it holds days.
+    pub calendar: Option<Calendar>,
+    /// How it may be summed and averaged, when it may.
     pub sum: Option<SumContract>,
     /// What it means.
     pub doc: &'static str,
@@ -107,6 +137,20 @@ pub struct Table {
 /// Rows of one person that a question looks at, at most: limits the work one person can cause.
 pub const ROWS_AT_SCAN: u32 = 100_000;
 
+/// Interests of one person that are joined to each of their other rows, at most: the first ones in the
+/// order of interest and origin. Limits the work of a join.
+pub const INTERESTS_JOINED: u32 = 64;
+
+/// The contract for a question about several tables: groups and rows per group of one person, each the
+/// smallest of those of the tables, in which `subject` plays no part beside others. It holds for the
+/// joined rows.
+#[must_use]
+pub fn contract(tables: &[TableName]) -> (u32, u32) {
+    let counting = |table: &&TableName| tables.len() == 1 || **table != TableName::Subject;
+    let all = || tables.iter().filter(counting).map(|&name| Table::of(name));
+    (all().map(|t| t.groups).min().unwrap_or(1), all().map(|t| t.rows_per_group).min().unwrap_or(1))
+}
+
 impl Table {
     /// The table of that name.
     #[must_use]
@@ -125,34 +169,97 @@ impl Table {
         self.columns.iter().find(|c| c.name == name)
     }
 
-    /// The contract's bounds.
-    ///
-    /// # Errors
-    /// Never for the tables of this catalogue, whose bounds are all at least 1.
-    pub fn bounds(&self) -> Result<ContributionBounds, dp::BoundsError> {
-        ContributionBounds::new(self.groups, self.rows_per_group, ROWS_AT_SCAN)
+    /// The column of that name, as plans name it.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<ColumnName> {
+        self.column(name).map(|column| ColumnName { table: self.name, column })
+    }
+}
+
+/// A column as plans name it: `activity.kind`.
+#[derive(Debug, Clone, Copy)]
+pub struct ColumnName {
+    table: TableName,
+    column: &'static Column,
+}
+
+impl ColumnName {
+    /// The table.
+    #[must_use]
+    pub const fn table(self) -> TableName {
+        self.table
+    }
+
+    /// What the catalogue says of it.
+    #[must_use]
+    pub const fn column(self) -> &'static Column {
+        self.column
+    }
+
+    /// Its name without the table's.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.column.name
+    }
+}
+
+// Names tell columns apart: a catalogue has each only once.
+impl PartialEq for ColumnName {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for ColumnName {}
+
+impl PartialOrd for ColumnName {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for ColumnName {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.table, self.name()).cmp(&(other.table, other.name()))
+    }
+}
+
+impl fmt::Display for ColumnName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.table, self.name())
+    }
+}
+
+impl Serialize for ColumnName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
 const fn column(name: &'static str, ty: ColumnType, doc: &'static str) -> Column {
-    Column { name, ty, nullable: true, domain: None, sum: None, doc }
+    Column { name, ty, nullable: true, domain: None, calendar: None, sum: None, doc }
 }
 
 const fn id(name: &'static str, doc: &'static str) -> Column {
-    Column { name, ty: ColumnType::Id, nullable: false, domain: None, sum: None, doc }
+    Column { name, ty: ColumnType::Id, nullable: false, domain: None, calendar: None, sum: None, doc }
 }
 
 const fn words(name: &'static str, words: &'static [&'static str], doc: &'static str) -> Column {
-    Column { name, ty: ColumnType::Text, nullable: false, domain: Some(Domain::Words(words)), sum: None, doc }
+    Column { name, ty: ColumnType::Text, nullable: false, domain: Some(Domain::Words(words)), calendar: None, sum: None, doc }
 }
 
 const fn range(name: &'static str, low: i64, high: i64, doc: &'static str) -> Column {
-    Column { name, ty: ColumnType::Integer, nullable: true, domain: Some(Domain::Range(low, high)), sum: None, doc }
+    Column { name, ty: ColumnType::Integer, nullable: true, domain: Some(Domain::Range(low, high)), calendar: None, sum: None, doc }
 }
 
-const fn counter(name: &'static str, high: f64, doc: &'static str) -> Column {
-    let sum = SumContract { low: 0.0, high, granularity: Granularity::ONE };
-    Column { name, ty: ColumnType::Integer, nullable: true, domain: None, sum: Some(sum), doc }
+const fn days(name: &'static str, calendar: Calendar, doc: &'static str) -> Column {
+    Column { name, ty: ColumnType::Date, nullable: true, domain: None, calendar: Some(calendar), sum: None, doc }
+}
+
+/// A whole number from 0, with the highest sum and the highest single value that count.
+const fn counter(name: &'static str, sum_high: f64, value_high: f64, doc: &'static str) -> Column {
+    let sum = SumContract { sums: (0.0, sum_high), values: (0.0, value_high), granularity: Granularity::ONE };
+    Column { name, ty: ColumnType::Integer, nullable: true, domain: None, calendar: None, sum: Some(sum), doc }
 }
 
 const ACTIVITY: Table = Table {
@@ -166,9 +273,9 @@ const ACTIVITY: Table = Table {
         words("platform", Platform::WORDS, "where it happened"),
         words("kind", ActivityKind::WORDS, "what was done"),
         column("at", ColumnType::Timestamp, "when (UTC); empty where the export does not say"),
-        column("day", ColumnType::Date, "calendar day of `at` (UTC)"),
-        column("week", ColumnType::Date, "Monday of the week of `at` (UTC)"),
-        column("month", ColumnType::Date, "first day of the month of `at` (UTC)"),
+        days("day", Calendar::Days, "calendar day of `at` (UTC)"),
+        days("week", Calendar::Weeks, "Monday of the week of `at` (UTC)"),
+        days("month", Calendar::Months, "first day of the month of `at` (UTC)"),
         range("hour", 0, 23, "hour of `at` (UTC)"),
         range("weekday", 1, 7, "day of the week of `at` (UTC), 1 = Monday"),
         column("language", ColumnType::Text, "language of the content (BCP 47), as the source says"),
@@ -177,17 +284,18 @@ const ACTIVITY: Table = Table {
             ty: ColumnType::Float,
             nullable: true,
             domain: None,
-            sum: Some(SumContract { low: -50.0, high: 50.0, granularity: Granularity::PER_1024 }),
+            calendar: None,
+            sum: Some(SumContract { sums: (-50.0, 50.0), values: (-1.0, 1.0), granularity: Granularity::PER_1024 }),
             doc: "tone of the content from -1 to 1; empty until a feature pass has run",
         },
-        counter("word_count", 2_000.0, "words in the content"),
+        counter("word_count", 2_000.0, 200.0, "words in the content"),
         words("media", Media::WORDS, "what was attached"),
         words("visibility", Visibility::WORDS, "who could see it"),
         column("link_domain", ColumnType::Text, "host of the first link"),
         column("container", ColumnType::Text, "the group, channel or forum it happened in"),
-        counter("likes_received", 1_000.0, "likes received when the source was made"),
-        counter("replies_received", 500.0, "replies received when the source was made"),
-        counter("shares_received", 500.0, "shares received when the source was made"),
+        counter("likes_received", 1_000.0, 200.0, "likes received when the source was made"),
+        counter("replies_received", 500.0, 100.0, "replies received when the source was made"),
+        counter("shares_received", 500.0, 100.0, "shares received when the source was made"),
     ],
 };
 
@@ -210,7 +318,7 @@ const SUBJECT: Table = Table {
         column("region", ColumnType::Text, "region or city, as the source names it"),
         words("age_band", AgeBand::WORDS, "how old, when the source was imported"),
         column("language", ColumnType::Text, "first language (BCP 47)"),
-        column("joined_month", ColumnType::Date, "first day of the month in which the account was made"),
+        days("joined_month", Calendar::Months, "first day of the month in which the account was made"),
         words("followers_band", FollowersBand::WORDS, "how many followers, when the source was made"),
     ],
 };
@@ -229,6 +337,8 @@ const SUBJECT_INTEREST: Table = Table {
 
 #[cfg(test)]
 mod tests {
+    use dp::ContributionBounds;
+
     use super::*;
 
     #[test]
@@ -237,7 +347,26 @@ mod tests {
             let table = Table::of(name);
             assert_eq!(table.name, name);
             assert!(table.column("subject_id").is_some(), "{name} has no owner");
-            table.bounds().unwrap();
+            ContributionBounds::new(table.groups, table.rows_per_group, ROWS_AT_SCAN).unwrap();
         }
+    }
+
+    #[test]
+    fn columns_are_what_their_types_say() {
+        for column in TableName::ALL.iter().flat_map(|&name| Table::of(name).columns) {
+            assert_eq!(column.calendar.is_some(), column.ty == ColumnType::Date, "{}", column.name);
+            if let Some(SumContract { sums, values, .. }) = column.sum {
+                assert!(sums.0 <= sums.1 && values.0 < values.1, "{}", column.name);
+            }
+        }
+    }
+
+    #[test]
+    fn joined_tables_have_the_tightest_contract_and_people_do_not_tighten_it() {
+        use TableName::{Activity, ActivityTag, Subject, SubjectInterest};
+        assert_eq!(contract(&[Subject]), (1, 1));
+        assert_eq!(contract(&[Activity, Subject]), (16, 50));
+        assert_eq!(contract(&[Activity, ActivityTag, Subject]), (16, 20));
+        assert_eq!(contract(&[Activity, SubjectInterest]), (16, 1));
     }
 }

@@ -41,8 +41,13 @@ pub(crate) fn bars(bars: &[Bar]) -> String {
     out
 }
 
-/// A number with thousands apart.
+/// A number with thousands apart; small ones with two places.
 pub(crate) fn grouped(x: f64) -> String {
+    if x.abs() < 100.0 {
+        let short = format!("{x:.2}");
+        let short = short.trim_end_matches('0').trim_end_matches('.');
+        return if short == "-0" { "0".to_owned() } else { short.to_owned() };
+    }
     let whole = format!("{:.0}", x.abs());
     let digits: Vec<char> = whole.chars().collect();
     let mut out = String::new();
@@ -52,7 +57,14 @@ pub(crate) fn grouped(x: f64) -> String {
         }
         out.push(*digit);
     }
-    if x < 0.0 && whole != "0" { format!("-{out}") } else { out }
+    if x < 0.0 { format!("-{out}") } else { out }
+}
+
+/// A whole number as people write it.
+pub(crate) fn count(n: u64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "a printed count")]
+    let n = n as f64;
+    grouped(n)
 }
 
 #[cfg(test)]
@@ -61,7 +73,7 @@ mod tests {
 
     #[test]
     fn numbers_are_grouped() {
-        for (x, expected) in [(0.0, "0"), (999.0, "999"), (1_000.0, "1,000"), (-1_234_567.0, "-1,234,567"), (-0.2, "0")] {
+        for (x, expected) in [(0.0, "0"), (999.0, "999"), (1_000.0, "1,000"), (-1_234_567.0, "-1,234,567"), (-0.2, "-0.2"), (-0.001, "0"), (12.345, "12.35"), (123.4, "123")] {
             assert_eq!(grouped(x), expected);
         }
     }

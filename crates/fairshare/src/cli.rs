@@ -441,7 +441,7 @@ pub(crate) struct Query {
     /// Pay again for a question that was answered today.
     #[arg(long, conflicts_with = "estimate")]
     pub(crate) fresh: bool,
-    /// Narrow a bound: groups=4, rows=10 or word_count=0..500; repeat for several.
+    /// Narrow a bound: groups=4, rows=10, word_count=0..500 (sums) or avg:word_count=0..100 (values in averages); repeat for several.
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) bound: Vec<String>,
     /// The question.

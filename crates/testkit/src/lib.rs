@@ -1,10 +1,11 @@
 //! For tests only: a clock that is moved by hand, randomness with a seed, noise of zero, random
 //! questions, and the clean room as plain loops over rows — the executable specification.
 
+mod question;
 mod random;
 mod reference;
 mod world;
 
 pub use random::{Generator, env_seed};
-pub use reference::{Reference, ReferenceAnswer, Row, rows};
+pub use reference::{Reference, ReferenceAnswer, Row, Tables, tables};
 pub use world::{ManualClock, SeededEntropy, ZeroNoise};

@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, TimeDelta};
 use domain::Platform;
-use domain::catalog::{ColumnType, Table, TableName};
 use domain::record::{AccountKey, ActivityKind, ActivityRecord, Interest, InterestOrigin, Media, NormalizedBatch, SourceInfo, SourceKind, SubjectRecord, Visibility};
 use domain::subject::AgeBand;
 use rand::seq::IndexedRandom;
@@ -31,7 +30,7 @@ impl Generator {
         Self(ChaCha20Rng::seed_from_u64(seed))
     }
 
-    fn pick<'a>(&mut self, pool: &[&'a str]) -> &'a str {
+    pub(crate) fn pick<'a>(&mut self, pool: &[&'a str]) -> &'a str {
         pool.choose(&mut self.0).copied().unwrap_or("")
     }
 
@@ -67,9 +66,15 @@ impl Generator {
         subject.age = AgeBand::ALL.choose(&mut self.0).copied().unwrap_or(AgeBand::Unknown);
         subject.followers = self.maybe(|g| g.0.random_range(0..200_000));
         subject.joined = self.maybe(|g| DateTime::UNIX_EPOCH + TimeDelta::days(g.0.random_range(0..20_000)));
-        let topics = self.0.random_range(0..4);
-        subject.interests = (0..topics).map(|_| Interest { topic: self.text(), origin: InterestOrigin::Declared }).collect();
+        // Now and then more than are joined.
+        let topics = if self.0.random_ratio(1, 12) { 80 } else { self.0.random_range(0..4) };
+        subject.interests = (0..topics).map(|n| self.interest(n)).collect();
         subject
+    }
+
+    fn interest(&mut self, n: u32) -> Interest {
+        let topic = if n < 4 { self.text() } else { format!("{}{n}", self.text()) };
+        Interest { topic, origin: InterestOrigin::ALL.choose(&mut self.0).copied().unwrap_or(InterestOrigin::Declared) }
     }
 
     fn activity(&mut self, owner: u32, n: u32) -> ActivityRecord {
@@ -91,61 +96,5 @@ impl Generator {
         act.tags.sort();
         act.tags.dedup();
         act
-    }
-
-    /// A random question in the accepted SQL, as text.
-    pub fn sql(&mut self) -> String {
-        let table = Table::of(TableName::ALL.choose(&mut self.0).copied().unwrap_or(TableName::Activity));
-        let groupable: Vec<&str> = table.columns.iter().filter(|c| !matches!(c.ty, ColumnType::Id | ColumnType::Timestamp | ColumnType::Float)).map(|c| c.name).collect();
-        let many = self.0.random_range(0..3);
-        let keys: Vec<&str> = groupable.sample(&mut self.0, many).copied().collect();
-        let mut aggregates = vec!["count(*)".to_owned(), "count(distinct subject_id)".to_owned()];
-        aggregates.extend(table.columns.iter().filter(|c| c.sum.is_some()).map(|c| format!("sum({})", c.name)));
-        let many = self.0.random_range(1..4);
-        let chosen: Vec<String> = aggregates.sample(&mut self.0, many).cloned().collect();
-        let select: Vec<String> = keys.iter().map(|k| (*k).to_owned()).chain(chosen).collect();
-        let mut sql = format!("SELECT {} FROM {}", select.join(", "), table.name);
-        if self.0.random_ratio(2, 3) {
-            sql += &format!(" WHERE {}", self.condition(table, 2));
-        }
-        if !keys.is_empty() {
-            sql += &format!(" GROUP BY {}", keys.join(", "));
-        }
-        sql
-    }
-
-    fn condition(&mut self, table: &Table, depth: u32) -> String {
-        if depth > 0 && self.0.random_ratio(1, 2) {
-            let (a, b) = (self.condition(table, depth - 1), self.condition(table, depth - 1));
-            return match self.0.random_range(0..3) {
-                0 => format!("({a} AND {b})"),
-                1 => format!("({a} OR {b})"),
-                _ => format!("NOT ({a})"),
-            };
-        }
-        let columns: Vec<_> = table.columns.iter().filter(|c| c.ty != ColumnType::Id).collect();
-        let Some(column) = columns.choose(&mut self.0) else { return "TRUE".to_owned() };
-        let name = column.name;
-        let constant = |g: &mut Self| match column.ty {
-            ColumnType::Integer => format!("{}", if g.0.random_ratio(1, 4) { i64::MAX } else { g.0.random_range(-3..40) }),
-            ColumnType::Float => "0.5".to_owned(),
-            ColumnType::Date => format!("'{}'", (DateTime::UNIX_EPOCH + TimeDelta::days(19_000 + g.0.random_range(0..62))).date_naive()),
-            ColumnType::Timestamp => "'2022-01-20T10:00:00Z'".to_owned(),
-            ColumnType::Text | ColumnType::Id => {
-                let word = if g.0.random_ratio(1, 2) { g.text() } else { g.pick(&["en", "de", "post", "like", "image", "public", "18_24"]).to_owned() };
-                format!("'{}'", word.replace('\'', "''").replace('\u{0}', ""))
-            }
-        };
-        match self.0.random_range(0..6) {
-            0 => format!("{name} IS NULL"),
-            1 => format!("{name} IS NOT NULL"),
-            2 => format!("{name} IN ({}, {})", constant(self), constant(self)),
-            3 => format!("{name} BETWEEN {} AND {}", constant(self), constant(self)),
-            4 if column.ty == ColumnType::Text => format!("{name} LIKE '{}'", self.pick(&["%a%", "r_st", "%", "_", "de%", "%ot%"])),
-            _ => {
-                let op = self.pick(&["=", "<>", "<", "<=", ">", ">="]);
-                format!("{name} {op} {}", constant(self))
-            }
-        }
     }
 }

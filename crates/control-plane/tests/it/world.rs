@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex};
 use chrono::TimeDelta;
 use control_plane::{Ask, Choice, ControlPlane, NewNotice, Secrets, Settings};
 use domain::agreement::{AgreementAct, AgreementTerms, PartnerAct};
-use domain::catalog::TableName;
+use domain::catalog::{Table, TableName};
 use domain::consent::{ConsentAction, ConsentKey, ConsentMethod};
 use domain::lake::{Manifest, SnapshotClock, Staged};
 use domain::notice::NoticeRef;
 use domain::port::{CleanRoom, PaidLook};
-use domain::question::{Aggregate, Expr, KeySource, Mechanisms, Narrowing, Plan, Prepared, Question, Value, View, ViewColumn};
+use domain::question::{Aggregate, Expr, Mechanisms, Narrowing, Plan, Prepared, Question, Value, View, ViewColumn};
 use domain::record::{AccountKey, Counts, NormalizedBatch, SourceInfo, SourceKind, SubjectRecord};
 use domain::release::{Answered, NoisedAggregate, NoisedRow, NoisedTable};
 use domain::subject::AgeBand;
@@ -190,10 +190,13 @@ impl CleanRoom for ScriptedRoom {
             return Err(Refusal::new(RefusalCode::Syntax, "not in the script"));
         }
         // The text stands in for the plan: different questions have different filters.
-        let filter = Some(domain::question::Predicate::Compare { column: "language".into(), op: domain::question::Comparison::Eq, value: Value::Text(question.sql.clone()) });
+        let filter = Some(domain::question::Predicate::Compare {
+            column: Table::of(TableName::Activity).named("language").unwrap(),
+            op: domain::question::Comparison::Eq,
+            value: Value::Text(question.sql.clone()),
+        });
         let bounds = dp::ContributionBounds::new(1, 1, 1).unwrap();
-        let plan =
-            Plan { schema: Plan::SCHEMA, table: TableName::Activity, filter, keys: Vec::new(), key_source: KeySource::Public, aggregates: vec![Aggregate::CountSubjects], bounds };
+        let plan = Plan { schema: Plan::SCHEMA, tables: vec![TableName::Activity], filter, keys: Vec::new(), aggregates: vec![Aggregate::CountSubjects], bounds };
         let view = View { columns: vec![ViewColumn { name: "n".into(), expr: Expr::Aggregate(0) }], having: None, order_by: Vec::new(), limit: None, offset: 0 };
         let cost = Mechanisms::cost(&plan, question.rho);
         Ok(Prepared { plan, view, cost })

@@ -50,7 +50,7 @@ impl ExactAnswer {
 
 /// Reads all partitions side by side and adds up what their bounded people contribute.
 pub(super) async fn aggregate(consented: Consented, plan: &Plan, key: &BoundingKey) -> Result<ExactAnswer, Fault> {
-    let columns = consented.columns().to_vec();
+    let columns = consented.columns();
     let shared = Arc::new((plan.clone(), key.clone(), columns));
     let tasks = consented.into_partitions().into_iter().map(|partition| {
         let shared = Arc::clone(&shared);

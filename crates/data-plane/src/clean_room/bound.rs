@@ -10,14 +10,14 @@ use std::ops::Range;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::buffer::{NullBuffer, ScalarBuffer};
 use datafusion::arrow::datatypes::{Float64Type, UInt32Type};
-use domain::catalog::Table;
-use domain::question::{Aggregate, Plan, Value, encode_key};
+use domain::question::{Aggregate, Plan, Tally, Value, encode_key};
 use domain::{Fault, SubjectId, SubjectSet};
 use dp::{BoundingKey, GroupTag};
 use hashbrown::HashMap;
 
 use super::column::{Coder, Column};
 use super::filter::Visitor;
+use super::join::StoredColumn;
 use super::mask::Mask;
 
 /// What one group gets from bounded people.
@@ -35,13 +35,15 @@ pub(super) struct Bounded<'a> {
     key: &'a BoundingKey,
     mask: Option<Mask>,
     coders: Vec<Coder>,
-    /// The column that each aggregate sums, if it does.
+    /// The column that each aggregate reads, if it reads one.
     summed: Vec<Option<Column>>,
     /// Groups by pairs of numbers: that of the columns before, and that of the next.
     pairs: Vec<HashMap<(u32, u32), u32>>,
     groups: Groups,
     participants: SubjectSet,
     person: Person,
+    /// Rows of a person that are looked at, at most. Rows of a join were limited before it.
+    rows_max: u32,
 }
 
 /// The groups that were seen, each with a number from 0.
@@ -69,8 +71,22 @@ pub(super) struct Grouped {
 
 /// A summed column of a batch, in grid units.
 enum Summed {
-    Counts { values: ScalarBuffer<u32>, known: Option<NullBuffer>, denominator: i128 },
-    Floats { values: ScalarBuffer<f64>, known: Option<NullBuffer>, aggregate: Aggregate },
+    /// Whole numbers that are simply added.
+    Counts {
+        values: ScalarBuffer<u32>,
+        known: Option<NullBuffer>,
+        denominator: i128,
+    },
+    Integers {
+        values: ScalarBuffer<u32>,
+        known: Option<NullBuffer>,
+        aggregate: Aggregate,
+    },
+    Floats {
+        values: ScalarBuffer<f64>,
+        known: Option<NullBuffer>,
+        aggregate: Aggregate,
+    },
 }
 
 /// The current person.
@@ -82,8 +98,8 @@ struct Person {
     touched: Vec<u32>,
     /// For each group, this person's rows in it; 0 when not touched.
     counts: Vec<u64>,
-    /// Sums of the aggregates' columns, `aggregates` per group.
-    sums: Vec<Sum>,
+    /// Tallies of the aggregates' columns, `aggregates` per group.
+    tallies: Vec<Tally>,
     /// Rows of a run that match.
     matching: Vec<usize>,
 }
@@ -94,18 +110,14 @@ fn broken() -> Fault {
 
 impl<'a> Bounded<'a> {
     /// Nobody yet. `scanned` are the scan's stored columns.
-    pub(super) fn new(plan: &'a Plan, key: &'a BoundingKey, scanned: &[&'static str]) -> Result<Self, Fault> {
-        let table = Table::of(plan.table);
-        let find = |name: &str| Column::find(table, name, scanned);
-        let coders = plan.keys.iter().map(|k| find(k).map(Coder::new)).collect::<Result<Vec<_>, _>>()?;
-        let summed = plan.aggregates.iter().map(|a| match a {
-            Aggregate::CountSubjects | Aggregate::CountRows => Ok(None),
-            Aggregate::Sum { column, .. } => find(column).map(Some),
-        });
-        let summed = summed.collect::<Result<_, _>>()?;
-        let mask = plan.filter.as_ref().map(|f| Mask::of(f, table, scanned)).transpose()?;
+    pub(super) fn new(plan: &'a Plan, key: &'a BoundingKey, scanned: &[StoredColumn]) -> Result<Self, Fault> {
+        let coders = plan.keys.iter().map(|k| Column::find(k.column, scanned).map(Coder::new)).collect::<Result<Vec<_>, _>>()?;
+        let summed = plan.aggregates.iter().map(|a| a.column().map(|c| Column::find(c, scanned)).transpose()).collect::<Result<_, _>>()?;
+        let mask = plan.row_filter().map(|f| Mask::of(&f, scanned)).transpose()?;
         let pairs = plan.keys.iter().map(|_| HashMap::new()).collect();
-        let mut bounded = Self { plan, key, mask, coders, summed, pairs, groups: Groups::default(), participants: SubjectSet::new(), person: Person::default() };
+        let rows_max = if plan.tables.len() > 1 { u32::MAX } else { plan.bounds.rows_at_scan() };
+        let (groups, participants, person) = (Groups::default(), SubjectSet::new(), Person::default());
+        let mut bounded = Self { plan, key, mask, coders, summed, pairs, groups, participants, person, rows_max };
         if plan.keys.is_empty() {
             bounded.new_group(Vec::new())?;
         }
@@ -138,7 +150,7 @@ impl<'a> Bounded<'a> {
         self.groups.values.resize(self.groups.values.len() + self.plan.aggregates.len(), 0);
         self.groups.counted.push(false);
         self.person.counts.push(0);
-        self.person.sums.resize(self.groups.values.len(), Sum::default());
+        self.person.tallies.resize(self.groups.values.len(), Tally::default());
         Ok(number)
     }
 
@@ -204,7 +216,7 @@ impl<'a> Bounded<'a> {
         for group in &touched {
             let group = index(*group);
             *self.person.counts.get_mut(group).ok_or_else(broken)? = 0;
-            self.person.sums.get_mut(group * width..(group + 1) * width).ok_or_else(broken)?.fill(Sum::default());
+            self.person.tallies.get_mut(group * width..(group + 1) * width).ok_or_else(broken)?.fill(Tally::default());
         }
         self.person.touched = touched;
         self.person.touched.clear();
@@ -217,9 +229,9 @@ impl<'a> Bounded<'a> {
         let rows = *self.person.counts.get(group).ok_or_else(broken)?;
         *self.groups.counted.get_mut(group).ok_or_else(broken)? = true;
         let values = self.groups.values.get_mut(group * width..(group + 1) * width).ok_or_else(broken)?;
-        let sums = self.person.sums.get(group * width..(group + 1) * width).ok_or_else(broken)?;
-        for ((aggregate, value), sum) in self.plan.aggregates.iter().zip(values).zip(sums) {
-            *value += aggregate.contribution(&self.plan.bounds, rows, sum.known.then_some(sum.value));
+        let tallies = self.person.tallies.get(group * width..(group + 1) * width).ok_or_else(broken)?;
+        for ((aggregate, value), tally) in self.plan.aggregates.iter().zip(values).zip(tallies) {
+            *value += aggregate.contribution(&self.plan.bounds, rows, *tally);
         }
         Ok(())
     }
@@ -239,21 +251,14 @@ impl<'a> Bounded<'a> {
         for (place, summed) in &batch.sums {
             for row in rows.clone() {
                 let Some(x) = summed.grid_value(row) else { continue };
-                let sum = self.person.sums.get_mut(group_of(row) * width + place).ok_or_else(broken)?;
-                // At most ROWS_AT_SCAN values below 2^63: far from the ends of i128.
-                sum.value += x;
-                sum.known = true;
+                let tally = self.person.tallies.get_mut(group_of(row) * width + place).ok_or_else(broken)?;
+                // At most ROWS_AT_SCAN · INTERESTS_JOINED values below 2^65: far from the ends of i128.
+                tally.sum += x;
+                tally.known += 1;
             }
         }
         Ok(())
     }
-}
-
-/// A sum that knows whether anything but nulls went into it.
-#[derive(Clone, Copy, Default)]
-struct Sum {
-    value: i128,
-    known: bool,
 }
 
 fn index(number: u32) -> usize {
@@ -283,26 +288,20 @@ impl Visitor for Bounded<'_> {
         }
         // The lake's order of a person's rows is a function of those rows, so that "the first" means the
         // same whatever else the lake holds.
-        let room = index(self.plan.bounds.rows_at_scan().saturating_sub(self.person.rows));
-        let taken = match &batch.matches {
-            None => {
-                let rows = rows.take(room);
-                let taken = rows.len();
-                self.add_rows(batch, rows)?;
-                taken
-            }
+        let room = index(self.rows_max.saturating_sub(self.person.rows));
+        let rows = rows.take(room);
+        self.person.rows = self.person.rows.saturating_add(u32::try_from(rows.len()).unwrap_or(u32::MAX));
+        match &batch.matches {
+            None => self.add_rows(batch, rows),
             Some(matches) => {
                 let mut matching = std::mem::take(&mut self.person.matching);
                 matching.clear();
-                matching.extend(rows.filter(|row| matches.get(*row) == Some(&true)).take(room));
-                self.add_rows(batch, matching.iter().copied())?;
-                let taken = matching.len();
+                matching.extend(rows.filter(|row| matches.get(*row) == Some(&true)));
+                let added = self.add_rows(batch, matching.iter().copied());
                 self.person.matching = matching;
-                taken
+                added
             }
-        };
-        self.person.rows = self.person.rows.saturating_add(u32::try_from(taken).unwrap_or(u32::MAX));
-        Ok(())
+        }
     }
 }
 
@@ -310,7 +309,11 @@ impl Summed {
     fn of(array: &ArrayRef, aggregate: &Aggregate) -> Result<Self, Fault> {
         let known = array.nulls().cloned();
         if let Some(array) = array.as_primitive_opt::<UInt32Type>() {
-            Ok(Self::Counts { values: array.values().clone(), known, denominator: i128::from(aggregate.denominator()) })
+            let values = array.values().clone();
+            Ok(match aggregate {
+                Aggregate::Sum { denominator, .. } => Self::Counts { values, known, denominator: i128::from(*denominator) },
+                _ => Self::Integers { values, known, aggregate: aggregate.clone() },
+            })
         } else if let Some(array) = array.as_primitive_opt::<Float64Type>() {
             Ok(Self::Floats { values: array.values().clone(), known, aggregate: aggregate.clone() })
         } else {
@@ -321,12 +324,13 @@ impl Summed {
     /// One value in grid units; `None` for null.
     #[inline]
     fn grid_value(&self, row: usize) -> Option<i128> {
-        let (Self::Counts { known, .. } | Self::Floats { known, .. }) = self;
+        let (Self::Counts { known, .. } | Self::Integers { known, .. } | Self::Floats { known, .. }) = self;
         if known.as_ref().is_some_and(|known| known.is_null(row)) {
             return None;
         }
         match self {
             Self::Counts { values, denominator, .. } => values.get(row).map(|x| i128::from(*x) * denominator),
+            Self::Integers { values, aggregate, .. } => values.get(row).and_then(|x| aggregate.grid_value(&Value::Integer(i64::from(*x)))),
             Self::Floats { values, aggregate, .. } => values.get(row).and_then(|x| aggregate.grid_value(&Value::Float(*x))),
         }
     }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, UInt8Array};
 use datafusion::arrow::datatypes::{Date32Type, Float64Type, Int32Type, TimestampMicrosecondType, UInt8Type, UInt32Type};
 use domain::Fault;
-use domain::catalog::Table;
+use domain::catalog::ColumnName;
 use domain::question::Value;
 use hashbrown::HashMap;
 
+use super::join::StoredColumn;
 use crate::schema::{DayPart, Storage, stored};
 
 /// A column of the catalogue, found among the columns of a scan.
@@ -23,10 +24,10 @@ fn broken() -> Fault {
 }
 
 impl Column {
-    /// The column `name` of `table` among the stored columns `scanned`.
-    pub(super) fn find(table: &Table, name: &str, scanned: &[&'static str]) -> Result<Self, Fault> {
-        let (name, storage) = stored(table.column(name).ok_or_else(|| Fault::broken("a column that the catalogue does not have"))?);
-        let place = scanned.iter().position(|s| *s == name).ok_or_else(|| Fault::broken("a column that is not scanned"))?;
+    /// The column of that name among the stored columns `scanned`.
+    pub(super) fn find(name: ColumnName, scanned: &[StoredColumn]) -> Result<Self, Fault> {
+        let (stored, storage) = stored(name.column());
+        let place = scanned.iter().position(|s| *s == (name.table(), stored)).ok_or_else(|| Fault::broken("a column that is not scanned"))?;
         Ok(Self { place, storage })
     }
 

@@ -8,9 +8,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, AsArray};
+use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::buffer::ScalarBuffer;
-use datafusion::arrow::datatypes::UInt32Type;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
@@ -18,14 +17,14 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::ExecutionPlan;
-use domain::catalog::{Table, TableName};
 use domain::lake::{LakeFile, Snapshot};
 use domain::question::Plan;
 use domain::{Fault, SubjectId, SubjectSet};
-use futures::StreamExt;
+use futures::{StreamExt, TryStreamExt};
 
+use super::join::{ACT, Held, Read, Reading, StoredColumn, Tables, Widening, owners};
 use crate::ParquetLake;
-use crate::schema::{schema, stored};
+use crate::schema::schema;
 
 /// Where the engine finds the lake's files.
 const STORE: &str = "lake://fairshare";
@@ -38,39 +37,49 @@ pub(super) struct Consented {
     eligible: Arc<SubjectSet>,
     partitions: Vec<Vec<Bucket>>,
     context: Arc<TaskContext>,
-    columns: Vec<&'static str>,
+    tables: Arc<Tables>,
 }
 
 /// The scans of one bucket's files. Only here can two files hold rows of one person.
-type Bucket = Vec<Arc<dyn ExecutionPlan>>;
+struct Bucket {
+    scanned: Scans,
+    /// Of the tables whose rows are joined to the scanned ones, in their order.
+    beside: Vec<Scans>,
+}
+
+/// One scan per file.
+type Scans = Vec<Arc<dyn ExecutionPlan>>;
 
 impl Consented {
     /// The scan of `plan` over `snapshot`, cut into at most `threads` partitions between buckets.
     pub(super) fn of(lake: &ParquetLake, plan: &Plan, snapshot: &Snapshot, eligible: &SubjectSet, threads: usize) -> Result<Self, Fault> {
-        let table = Table::of(plan.table);
-        let mut columns: Vec<&'static str> = plan.columns().iter().filter_map(|name| table.column(name)).map(|column| stored(column).0).collect();
-        columns.sort_unstable();
-        columns.dedup();
-        let files = snapshot.manifest.files(plan.table);
+        let tables = Tables::of(plan)?;
+        let files = snapshot.manifest.files(tables.scanned.table);
         let context = Arc::new(TaskContext::default());
         if !files.is_empty() {
             context.runtime_env().register_object_store(store_url()?.as_ref(), lake.store().object_store()?);
         }
-        let bucket = |files: &[LakeFile]| files.iter().map(|file| scan(plan.table, &columns, file)).collect::<Result<Bucket, _>>();
+        let scans = |read: &Read, files: &mut dyn Iterator<Item = &LakeFile>| files.map(|file| scan(read, file)).collect::<Result<Scans, _>>();
+        let bucket = |files: &[LakeFile]| {
+            let of_bucket = |file: &&LakeFile| files.first().is_some_and(|first| first.bucket == file.bucket);
+            let beside = tables.beside.iter().map(|read| scans(read, &mut snapshot.manifest.files(read.table).iter().filter(of_bucket)));
+            Ok(Bucket { beside: beside.collect::<Result<_, _>>()?, scanned: scans(&tables.scanned, &mut files.iter())? })
+        };
         let partitions = split(files, threads).into_iter().map(|buckets| buckets.into_iter().map(bucket).collect::<Result<Vec<_>, _>>());
         let partitions = partitions.collect::<Result<_, _>>().map_err(engine)?;
-        Ok(Self { eligible: Arc::new(eligible.clone()), partitions, context, columns })
+        Ok(Self { eligible: Arc::new(eligible.clone()), partitions, context, tables: Arc::new(tables) })
     }
 
     /// The stored columns after the owner, in order.
-    pub(super) fn columns(&self) -> &[&'static str] {
-        &self.columns
+    pub(super) fn columns(&self) -> Vec<StoredColumn> {
+        self.tables.columns()
     }
 
     /// The partitions, each to be read by one task.
     pub(super) fn into_partitions(self) -> Vec<Partition> {
-        let Self { eligible, partitions, context, columns: _ } = self;
-        partitions.into_iter().map(|buckets| Partition { eligible: Arc::clone(&eligible), buckets, context: Arc::clone(&context) }).collect()
+        let Self { eligible, partitions, context, tables } = self;
+        let partition = |buckets| Partition { eligible: Arc::clone(&eligible), buckets, context: Arc::clone(&context), tables: Arc::clone(&tables) };
+        partitions.into_iter().map(partition).collect()
     }
 }
 
@@ -79,6 +88,7 @@ pub(super) struct Partition {
     eligible: Arc<SubjectSet>,
     buckets: Vec<Bucket>,
     context: Arc<TaskContext>,
+    tables: Arc<Tables>,
 }
 
 /// What reads a partition.
@@ -99,6 +109,7 @@ struct Lane<B> {
     stream: SendableRecordBatchStream,
     loaded: Option<Loaded<B>>,
     last: Option<u32>,
+    reading: Reading,
 }
 
 struct Loaded<B> {
@@ -109,7 +120,7 @@ struct Loaded<B> {
 
 impl<B> Lane<B> {
     /// The person whose rows come next; reads on when a batch is used up.
-    async fn peek<V: Visitor<Batch = B>>(&mut self, visitor: &mut V) -> Result<Option<u32>, Fault> {
+    async fn peek<V: Visitor<Batch = B>>(&mut self, visitor: &mut V, widening: Option<&Widening<'_>>) -> Result<Option<u32>, Fault> {
         loop {
             if let Some(Loaded { owners, next, .. }) = &self.loaded
                 && let Some(&subject) = owners.get(*next)
@@ -123,9 +134,18 @@ impl<B> Lane<B> {
             }
             let Some(batch) = self.stream.next().await else { return Ok(None) };
             let batch = batch.map_err(engine)?;
-            let (owner, columns) = batch.columns().split_first().ok_or_else(|| Fault::broken("a batch without an owner"))?;
-            let owners = owner.as_primitive_opt::<UInt32Type>().ok_or_else(|| Fault::broken("an owner that is no id"))?.values().clone();
-            self.loaded = Some(Loaded { owners, batch: visitor.batch(columns, batch.num_rows())?, next: 0 });
+            let (owners, batch) = match widening {
+                None => (owners(batch.columns())?, visitor.batch(batch.columns().get(1..).unwrap_or_default(), batch.num_rows())?),
+                Some(widening) => {
+                    let (owners, columns) = widening.widen(&batch, &mut self.reading)?;
+                    let rows = owners.len();
+                    if rows == 0 {
+                        continue;
+                    }
+                    (owners, visitor.batch(&columns, rows)?)
+                }
+            };
+            self.loaded = Some(Loaded { owners, batch, next: 0 });
         }
     }
 
@@ -143,11 +163,25 @@ impl Partition {
     /// Reads the partition from beginning to end.
     pub(super) async fn visit<V: Visitor>(self, visitor: &mut V) -> Result<(), Fault> {
         for bucket in self.buckets {
-            let lanes = bucket.into_iter().map(|plan| Ok(Lane { stream: plan.execute(0, Arc::clone(&self.context)).map_err(engine)?, loaded: None, last: None }));
+            let mut held = Vec::with_capacity(bucket.beside.len());
+            for (read, scans) in self.tables.beside.iter().zip(bucket.beside) {
+                let mut batches = Vec::new();
+                for scan in scans {
+                    let stream = scan.execute(0, Arc::clone(&self.context)).map_err(engine)?;
+                    batches.extend(stream.try_collect::<Vec<_>>().await.map_err(engine)?);
+                }
+                held.push(Held::of(read, &batches, &self.eligible)?);
+            }
+            let widening = Widening { tables: &self.tables, held: &held, eligible: &self.eligible };
+            let widening = (!held.is_empty()).then_some(&widening);
+            let lane = |plan: Arc<dyn ExecutionPlan>| {
+                Ok(Lane { stream: plan.execute(0, Arc::clone(&self.context)).map_err(engine)?, loaded: None, last: None, reading: Reading::default() })
+            };
+            let lanes = bucket.scanned.into_iter().map(lane);
             let mut lanes = lanes.collect::<Result<Vec<Lane<V::Batch>>, Fault>>()?;
             let mut heads = Vec::with_capacity(lanes.len());
             for lane in &mut lanes {
-                heads.push(lane.peek(visitor).await?);
+                heads.push(lane.peek(visitor, widening).await?);
             }
             // The lowest person first; of equals the first file first.
             while let Some((place, subject)) = heads.iter().enumerate().filter_map(|(place, head)| head.map(|s| (place, s))).min_by_key(|(place, s)| (*s, *place)) {
@@ -158,7 +192,7 @@ impl Partition {
                     visitor.run(batch, SubjectId(subject), rows)?;
                 }
                 if let Some(head) = heads.get_mut(place) {
-                    *head = lane.peek(visitor).await?;
+                    *head = lane.peek(visitor, widening).await?;
                 }
             }
         }
@@ -188,10 +222,10 @@ fn split(files: &[LakeFile], threads: usize) -> Vec<Vec<&[LakeFile]>> {
 
 /// One scan per file, each its own plan: the engine has nothing to share work with, so it cannot move
 /// part of a file, and with it part of a person, to another partition.
-fn scan(table: TableName, columns: &[&'static str], file: &LakeFile) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
-    let schema = schema(table);
+fn scan(read: &Read, file: &LakeFile) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+    let schema = schema(read.table);
     let mut wanted = vec![OWNER];
-    for name in columns {
+    for name in read.by_act.then_some(&ACT).into_iter().chain(&read.columns) {
         wanted.push(schema.index_of(name)?);
     }
     let url = ObjectStoreUrl::parse(STORE)?;

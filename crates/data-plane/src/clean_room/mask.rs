@@ -5,10 +5,10 @@
 
 use datafusion::arrow::array::ArrayRef;
 use domain::Fault;
-use domain::catalog::Table;
 use domain::question::{Predicate, Truth, Value};
 
 use super::column::{Coder, Column};
+use super::join::StoredColumn;
 
 /// A condition over batches of one scan.
 pub(super) enum Mask {
@@ -30,16 +30,16 @@ pub(super) enum Mask {
 }
 
 impl Mask {
-    /// The condition over the stored columns `scanned` of `table`.
-    pub(super) fn of(predicate: &Predicate, table: &Table, scanned: &[&'static str]) -> Result<Self, Fault> {
-        let all = |parts: &[Predicate]| parts.iter().map(|p| Self::of(p, table, scanned)).collect::<Result<_, _>>();
+    /// The condition over the stored columns `scanned`.
+    pub(super) fn of(predicate: &Predicate, scanned: &[StoredColumn]) -> Result<Self, Fault> {
+        let all = |parts: &[Predicate]| parts.iter().map(|p| Self::of(p, scanned)).collect::<Result<_, _>>();
         Ok(match predicate {
             Predicate::Constant(truth) => Self::Constant(*truth),
             Predicate::And(parts) => Self::And(all(parts)?),
             Predicate::Or(parts) => Self::Or(all(parts)?),
-            Predicate::Not(inner) => Self::Not(Box::new(Self::of(inner, table, scanned)?)),
+            Predicate::Not(inner) => Self::Not(Box::new(Self::of(inner, scanned)?)),
             Predicate::Compare { column, .. } | Predicate::In { column, .. } | Predicate::IsNull { column } | Predicate::Like { column, .. } => {
-                let column = Column::find(table, column, scanned)?;
+                let column = Column::find(*column, scanned)?;
                 if column.is_wide() {
                     Self::Wide { leaf: predicate.clone(), column }
                 } else {

@@ -4,6 +4,7 @@ mod aggregate;
 mod bound;
 mod column;
 mod filter;
+mod join;
 mod mask;
 mod noise;
 mod validate;

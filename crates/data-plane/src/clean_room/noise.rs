@@ -18,7 +18,7 @@ const TABLE_SCHEMA: u32 = 1;
 /// an unknown key is shown only if its noisy number of people, which is paid for, reaches the
 /// threshold. With public keys every group is shown, whether or not anybody is in it.
 pub(super) fn noise(exact: ExactAnswer, plan: &Plan, mechanisms: &Mechanisms, noise: &dyn Noise) -> Result<Answered, Fault> {
-    let mut rows = match plan.key_source {
+    let mut rows = match plan.key_source() {
         KeySource::Public => public_rows(&exact, plan, mechanisms, noise)?,
         KeySource::Unknown => unknown_rows(&exact, plan, mechanisms, noise)?,
     };
@@ -28,7 +28,7 @@ pub(super) fn noise(exact: ExactAnswer, plan: &Plan, mechanisms: &Mechanisms, no
         denominator: aggregate.denominator(),
         half_width: i64::try_from(variance.half_width_95()).unwrap_or(i64::MAX),
     });
-    let table = NoisedTable { schema: TABLE_SCHEMA, keys: plan.keys.clone(), aggregates: aggregates.collect(), rows };
+    let table = NoisedTable { schema: TABLE_SCHEMA, keys: plan.keys.iter().map(|key| key.column.to_string()).collect(), aggregates: aggregates.collect(), rows };
     Ok(Answered { table, participants: exact.into_participants() })
 }
 

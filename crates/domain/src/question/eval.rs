@@ -1,25 +1,26 @@
 //! What predicates mean, in plain code: the specification that the engine is tested against.
 
 use super::{Predicate, Truth, Value};
+use crate::catalog::ColumnName;
 
 impl Predicate {
     /// The truth of the condition for one row, whose columns `get` looks up.
     ///
     /// # Guarantee
     /// Total: any row gives an answer, none gives an error.
-    pub fn evaluate(&self, get: &dyn Fn(&str) -> Value) -> Truth {
+    pub fn evaluate(&self, get: &dyn Fn(ColumnName) -> Value) -> Truth {
         match self {
             Self::Constant(truth) => *truth,
-            Self::Compare { column, op, value } => get(column).compare(value).map(|ordering| op.holds(ordering)),
+            Self::Compare { column, op, value } => get(*column).compare(value).map(|ordering| op.holds(ordering)),
             Self::In { column, values } => {
-                let found = get(column);
+                let found = get(*column);
                 if found == Value::Null {
                     return None;
                 }
                 Some(values.iter().any(|v| found.compare(v).is_some_and(std::cmp::Ordering::is_eq)))
             }
-            Self::IsNull { column } => Some(get(column) == Value::Null),
-            Self::Like { column, pattern } => match get(column) {
+            Self::IsNull { column } => Some(get(*column) == Value::Null),
+            Self::Like { column, pattern } => match get(*column) {
                 Value::Text(text) => Some(like(&text, pattern)),
                 Value::Null | Value::Boolean(_) | Value::Integer(_) | Value::Float(_) | Value::Date(_) | Value::Timestamp(_) => None,
             },
@@ -85,6 +86,7 @@ fn like(text: &str, pattern: &str) -> bool {
 mod tests {
     use super::super::Comparison;
     use super::*;
+    use crate::catalog::{Table, TableName};
 
     #[test]
     fn like_follows_sql() {
@@ -104,11 +106,12 @@ mod tests {
 
     #[test]
     fn null_is_neither_equal_nor_unequal() {
-        let equal = Predicate::Compare { column: "language".into(), op: Comparison::Eq, value: Value::Text("de".into()) };
-        let null = |_: &str| Value::Null;
+        let column = Table::of(TableName::Activity).named("language").unwrap();
+        let equal = Predicate::Compare { column, op: Comparison::Eq, value: Value::Text("de".into()) };
+        let null = |_: ColumnName| Value::Null;
         assert_eq!(equal.evaluate(&null), None);
         assert_eq!(Predicate::Not(Box::new(equal.clone())).canonical().evaluate(&null), None);
-        let or_known = Predicate::Or(vec![equal, Predicate::IsNull { column: "language".into() }]);
+        let or_known = Predicate::Or(vec![equal, Predicate::IsNull { column }]);
         assert_eq!(or_known.evaluate(&null), Some(true));
     }
 }

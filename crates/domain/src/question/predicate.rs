@@ -2,9 +2,10 @@
 
 use std::cmp::Ordering;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::Value;
+use crate::catalog::ColumnName;
 
 crate::words! {
     /// How a column is compared with a constant.
@@ -69,7 +70,7 @@ impl Comparison {
 pub type Truth = Option<bool>;
 
 /// A condition on one row.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Predicate {
     /// Always this.
@@ -77,7 +78,7 @@ pub enum Predicate {
     /// A column against a constant; unknown when the column is null.
     Compare {
         /// The column.
-        column: String,
+        column: ColumnName,
         /// How.
         op: Comparison,
         /// With what; of the column's type, never null.
@@ -86,19 +87,19 @@ pub enum Predicate {
     /// The column is one of these; unknown when the column is null.
     In {
         /// The column.
-        column: String,
+        column: ColumnName,
         /// The constants; of the column's type, never null.
         values: Vec<Value>,
     },
     /// The column is null.
     IsNull {
         /// The column.
-        column: String,
+        column: ColumnName,
     },
     /// The text column matches a pattern of `%` (any run) and `_` (any one character); unknown when the column is null.
     Like {
         /// The column.
-        column: String,
+        column: ColumnName,
         /// The pattern.
         pattern: String,
     },
@@ -156,10 +157,10 @@ impl Predicate {
     }
 
     /// The columns it reads.
-    pub fn columns(&self, into: &mut Vec<String>) {
+    pub fn columns(&self, into: &mut Vec<ColumnName>) {
         match self {
             Self::Constant(_) => {}
-            Self::Compare { column, .. } | Self::In { column, .. } | Self::IsNull { column } | Self::Like { column, .. } => into.push(column.clone()),
+            Self::Compare { column, .. } | Self::In { column, .. } | Self::IsNull { column } | Self::Like { column, .. } => into.push(*column),
             Self::And(parts) | Self::Or(parts) => parts.iter().for_each(|p| p.columns(into)),
             Self::Not(inner) => inner.columns(into),
         }

@@ -65,7 +65,7 @@ impl Mechanisms {
             let sensitivity = aggregate.sensitivity(&plan.bounds).map_err(|_| numbers(()))?;
             variances.push(Variance::for_cost(sensitivity, share).map_err(|_| numbers(()))?);
         }
-        let threshold = match plan.key_source {
+        let threshold = match plan.key_source() {
             KeySource::Public => None,
             KeySource::Unknown => {
                 let people = plan.aggregates.iter().position(|a| *a == Aggregate::CountSubjects).and_then(|i| variances.get(i));
@@ -78,8 +78,8 @@ impl Mechanisms {
 
     /// What `plan` costs at `rho`.
     #[must_use]
-    pub const fn cost(plan: &Plan, rho: Rho) -> Cost {
-        match plan.key_source {
+    pub fn cost(plan: &Plan, rho: Rho) -> Cost {
+        match plan.key_source() {
             KeySource::Public => Cost { rho, delta: Delta::ZERO },
             KeySource::Unknown => Cost { rho, delta: Delta::PER_RELEASE },
         }
@@ -99,11 +99,38 @@ pub struct AggregateEstimate {
     pub readable_at_10_percent: f64,
 }
 
+/// What can be expected of an average, as far as it can be said without its count.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AverageEstimate {
+    /// The average in SQL.
+    pub average: String,
+    /// The values that count.
+    pub low: f64,
+    /// See `low`.
+    pub high: f64,
+    /// For some counts of known values in a group, half the width of the average's 95 % range, at most.
+    pub half_widths: Vec<HalfWidth>,
+}
+
+/// How wide the range of an average is in a group of that size.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct HalfWidth {
+    /// Known values in the group.
+    pub count: u64,
+    /// Half the width of the 95 % range.
+    pub half_width_95: f64,
+}
+
+/// Counts for which the range of an average is estimated.
+const COUNTS: [u64; 4] = [100, 1_000, 10_000, 100_000];
+
 /// What can be said before paying. A function of public parameters only.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Estimate {
     /// Each paid aggregate.
     pub aggregates: Vec<AggregateEstimate>,
+    /// Each average whose parts are paid for.
+    pub averages: Vec<AverageEstimate>,
     /// How many people a group needs, after noise, to be shown; none with public keys.
     pub threshold: Option<i128>,
     /// Groups smaller than this will almost surely not be shown.
@@ -122,7 +149,7 @@ impl Prepared {
     pub fn estimate(&self) -> Result<Estimate, Refusal> {
         let mechanisms = Mechanisms::of(&self.plan, self.cost.rho)?;
         let aggregates = self.plan.aggregates.iter().zip(&mechanisms.variances);
-        let aggregates = aggregates
+        let aggregates: Vec<AggregateEstimate> = aggregates
             .map(|(aggregate, variance)| {
                 let grid = f64::from(aggregate.denominator());
                 let sigma = variance.sigma() / grid;
@@ -131,6 +158,7 @@ impl Prepared {
                 AggregateEstimate { aggregate: aggregate.to_string(), sigma, half_width_95, readable_at_10_percent: half_width_95 * 10.0 }
             })
             .collect();
+        let averages = self.plan.aggregates.iter().zip(&aggregates).filter_map(|(sum, estimate)| self.average(sum, estimate, &aggregates)).collect();
         let threshold = mechanisms.threshold.as_ref().map(KeyThreshold::threshold);
         let people = self.plan.aggregates.iter().position(|a| *a == Aggregate::CountSubjects).and_then(|i| mechanisms.variances.get(i));
         let vanishing_below = threshold.zip(people).map(|(t, v)| {
@@ -138,6 +166,20 @@ impl Prepared {
             let two_sigma = (2.0 * v.sigma()).ceil() as i128;
             (t - two_sigma).max(0)
         });
-        Ok(Estimate { aggregates, threshold, vanishing_below, groups_per_person: self.plan.bounds.groups(), rows_per_group: self.plan.bounds.rows_per_group() })
+        Ok(Estimate { aggregates, averages, threshold, vanishing_below, groups_per_person: self.plan.bounds.groups(), rows_per_group: self.plan.bounds.rows_per_group() })
+    }
+    /// The average of which `sum` is a part, if it is one. Its true distance from the middle is at most
+    /// half the range, so that the range of its quotient is at most (sum's + half the range · count's) /
+    /// (count − count's), all of them half-widths.
+    fn average(&self, sum: &Aggregate, of_sum: &AggregateEstimate, all: &[AggregateEstimate]) -> Option<AverageEstimate> {
+        let ((low, high), column) = (sum.value_range()?, sum.column()?);
+        let place = self.plan.aggregates.iter().position(|a| *a == Aggregate::CountKnown { column })?;
+        let (sum, count) = (of_sum.half_width_95, all.get(place)?.half_width_95);
+        let half_widths = COUNTS.map(|n| {
+            #[expect(clippy::cast_precision_loss, reason = "round counts below 2^53")]
+            let left = (n as f64 - count).max(1.0);
+            HalfWidth { count: n, half_width_95: ((sum + (high - low) / 2.0 * count) / left).min(high - low) }
+        });
+        Some(AverageEstimate { average: format!("avg({})", column.name()), low, high, half_widths: half_widths.to_vec() })
     }
 }

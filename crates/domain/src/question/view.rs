@@ -44,12 +44,27 @@ pub enum Expr {
     Key(usize),
     /// A paid aggregate, by its place in [`super::Plan::aggregates`].
     Aggregate(usize),
+    /// An average, made of two paid aggregates.
+    Average(Average),
     /// A constant.
     Constant(Value),
     /// One-sided.
     Unary(Unary, Box<Self>),
     /// Two-sided.
     Binary(Binary, Box<Self>, Box<Self>),
+}
+
+/// The middle of a range of values + what they are above it on average.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Average {
+    /// The place of the sum of what values are above the middle, in [`super::Plan::aggregates`].
+    pub sum: usize,
+    /// The place of the count of known values.
+    pub count: usize,
+    /// Lowest value that counts.
+    pub low: f64,
+    /// Highest value that counts.
+    pub high: f64,
 }
 
 /// One output column.
@@ -144,7 +159,7 @@ impl ViewColumn {
     const fn role(&self) -> &'static str {
         match self.expr {
             Expr::Key(_) => "key",
-            Expr::Aggregate(_) => "aggregate",
+            Expr::Aggregate(_) | Expr::Average(_) => "aggregate",
             Expr::Constant(_) | Expr::Unary(..) | Expr::Binary(..) => "expression",
         }
     }
@@ -156,9 +171,48 @@ impl ViewColumn {
                 let half = from_grid(a.half_width, a.denominator);
                 (arithmetic(Binary::Subtract, &value, &half), arithmetic(Binary::Add, &value, &half))
             }),
+            (Expr::Average(average), Some(_)) => average.range(row, table),
             _ => None,
         };
         (value, range)
+    }
+}
+
+impl Average {
+    /// The average, within the range of values; null where no value seems to be known.
+    fn value(&self, row: &Row<'_>) -> Value {
+        match self.parts(row) {
+            Some((sum, count)) if count > 0.0 => Value::float(self.of(sum, count.max(1.0))),
+            _ => Value::Null,
+        }
+    }
+
+    /// The 95 % range: where sum/count can be when each part is within its own range.
+    ///
+    /// It is conservative. With noises Z of the parts and m = sum/count, the noisy sum − m · the noisy
+    /// count is Z − m·Z′, which is within 1.96·√(σ² + m²σ′²) 19 times out of 20 (Fieller 1954), and that
+    /// is at most the half-width of the sum + |m| · that of the count. The quotients for which this holds
+    /// are those of the box of both ranges. Where the count may be 0, nothing but the values' range is
+    /// known.
+    fn range(&self, row: &Row<'_>, table: &NoisedTable) -> Option<(Value, Value)> {
+        let (sum, count) = self.parts(row)?;
+        let half = |place: usize| table.aggregates.get(place).and_then(|a| from_grid(a.half_width, a.denominator).as_f64());
+        let (of_sum, of_count) = (half(self.sum)?, half(self.count)?);
+        let (fewest, most) = (count - of_count, count + of_count);
+        if fewest < 1.0 {
+            return Some((Value::float(self.low), Value::float(self.high)));
+        }
+        let below = self.of(sum - of_sum, fewest).min(self.of(sum - of_sum, most));
+        let above = self.of(sum + of_sum, fewest).max(self.of(sum + of_sum, most));
+        Some((Value::float(below), Value::float(above)))
+    }
+
+    fn of(&self, sum: f64, count: f64) -> f64 {
+        (f64::midpoint(self.low, self.high) + sum / count).max(self.low).min(self.high)
+    }
+
+    fn parts(&self, row: &Row<'_>) -> Option<(f64, f64)> {
+        row.values.get(self.sum)?.as_f64().zip(row.values.get(self.count)?.as_f64())
     }
 }
 
@@ -180,6 +234,7 @@ impl Expr {
         match self {
             Self::Key(i) => row.key.get(*i).cloned().unwrap_or(Value::Null),
             Self::Aggregate(i) => row.values.get(*i).cloned().unwrap_or(Value::Null),
+            Self::Average(average) => average.value(row),
             Self::Constant(value) => value.clone(),
             Self::Unary(Unary::Minus, x) => match x.evaluate(row) {
                 Value::Integer(x) => Value::Integer(x.saturating_neg()),
@@ -238,4 +293,31 @@ fn from_grid(grid: i64, denominator: u32) -> Value {
         return Value::Integer(grid);
     }
     Value::Integer(grid).as_f64().map_or(Value::Null, |x| Value::float(x / f64::from(denominator)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::release::{NoisedAggregate, NoisedRow};
+
+    /// One row with a sum in halves and a count, and the average of values in 0..200 that is shown.
+    fn shown(sum: i64, count: i64, half_widths: (i64, i64)) -> Shown {
+        let aggregate = |denominator, half_width| NoisedAggregate { aggregate: String::new(), denominator, half_width };
+        let aggregates = vec![aggregate(2, half_widths.0), aggregate(1, half_widths.1)];
+        let table = NoisedTable { schema: 1, keys: Vec::new(), aggregates, rows: vec![NoisedRow { key: Vec::new(), values: vec![sum, count] }] };
+        let average = Expr::Average(Average { sum: 0, count: 1, low: 0.0, high: 200.0 });
+        let view = View { columns: vec![ViewColumn { name: "avg".into(), expr: average }], having: None, order_by: Vec::new(), limit: None, offset: 0 };
+        view.present(&table).rows.remove(0).remove(0)
+    }
+
+    #[test]
+    fn an_average_is_made_of_its_parts() {
+        let float = Value::Float;
+        assert_eq!(shown(-1_600, 10, (0, 0)), (float(20.0), Some((float(20.0), float(20.0)))));
+        assert_eq!(shown(-1_600, 10, (40, 2)), (float(20.0), Some((float(0.0), float(100.0 - 780.0 / 12.0)))));
+        assert_eq!(shown(1_000_000, 10, (0, 0)).0, float(200.0), "no average is outside the values' range");
+        assert_eq!(shown(-7, 0, (4, 3)), (Value::Null, None));
+        assert_eq!(shown(-7, -5, (4, 3)), (Value::Null, None));
+        assert_eq!(shown(0, 3, (4, 3)), (float(100.0), Some((float(0.0), float(200.0)))), "the count may be 0");
+    }
 }

@@ -9,7 +9,7 @@ use domain::release::{Balance, Quote, Release};
 use dp::{Cost, Delta, Rho};
 use serde_json::{Value, json};
 
-use crate::chart::grouped;
+use crate::chart::{count, grouped};
 use crate::cli::Query;
 use crate::deployment::Deployment;
 use crate::failure::Usage;
@@ -49,18 +49,22 @@ fn uniform(error: Error, deployment: &Deployment) -> anyhow::Error {
     }
 }
 
-/// `groups=4`, `rows=10`, `word_count=0..500`.
+/// `groups=4`, `rows=10`, `word_count=0..500`, `avg:word_count=0..100`.
 fn narrowing(bounds: &[String]) -> Result<Narrowing, Usage> {
     let mut narrowing = Narrowing::default();
     for bound in bounds {
-        let wrong = || Usage(format!("`{bound}` is not a bound; write groups=4, rows=10 or word_count=0..500"));
+        let wrong = || Usage(format!("`{bound}` is not a bound; write groups=4, rows=10, word_count=0..500 or avg:word_count=0..100"));
         let (name, value) = bound.split_once('=').ok_or_else(wrong)?;
         match name {
             "groups" => narrowing.groups = Some(value.parse().map_err(|_| wrong())?),
             "rows" => narrowing.rows_per_group = Some(value.parse().map_err(|_| wrong())?),
             column => {
                 let (low, high) = value.split_once("..").ok_or_else(wrong)?;
-                narrowing.sums.insert(column.to_owned(), (low.parse().map_err(|_| wrong())?, high.parse().map_err(|_| wrong())?));
+                let range = (low.parse().map_err(|_| wrong())?, high.parse().map_err(|_| wrong())?);
+                match column.strip_prefix("avg:") {
+                    Some(column) => narrowing.values.insert(column.to_owned(), range),
+                    None => narrowing.sums.insert(column.to_owned(), range),
+                };
             }
         }
     }
@@ -131,13 +135,17 @@ fn quote_document(quote: &Quote) -> Value {
 
 /// The estimate in words.
 pub(crate) fn quote_lines(quote: &Quote) -> Vec<String> {
-    let Estimate { aggregates, threshold, vanishing_below, groups_per_person, rows_per_group } = &quote.estimate;
+    let Estimate { aggregates, averages, threshold, vanishing_below, groups_per_person, rows_per_group } = &quote.estimate;
     let mut lines = vec![
         format!("cost               ρ = {} (ε = {:.2} at δ = 1e-6) of ρ = {} left", quote.cost.rho, dp::epsilon(quote.cost, Delta::LIFETIME), quote.budget.left.rho),
         format!("more like it       {} fit into every budget", quote.fits),
     ];
     for a in aggregates {
         lines.push(format!("expected accuracy  {}: within ±{} (95 %); readable at ±10 % from about {}", a.aggregate, grouped(a.half_width_95), grouped(a.readable_at_10_percent)));
+    }
+    for average in averages {
+        let widths = average.half_widths.iter().map(|w| format!("±{} of {} values", grouped(w.half_width_95), count(w.count)));
+        lines.push(format!("expected accuracy  {}: within {} (95 %)", average.average, widths.collect::<Vec<_>>().join(", ")));
     }
     match (threshold, vanishing_below) {
         (Some(threshold), Some(below)) => lines.push(format!("small groups       shown from about {threshold} people; below {below} almost surely not")),

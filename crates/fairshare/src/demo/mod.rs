@@ -75,7 +75,7 @@ async fn set_up(args: &Demo, data: &Path) -> anyhow::Result<Demonstration> {
     let deployment = command::init(data, init).await.context("the demo needs a folder of its own: name one with --data DIR")?;
     fs::write(data.join(MARKER), b"")?;
 
-    note(&format!("Wendelhaven, a town of {} people who do not exist (seed {}).\n", tour::count(args.subjects.into()), args.seed));
+    note(&format!("Wendelhaven, a town of {} people who do not exist (seed {}).\n", crate::chart::count(args.subjects.into()), args.seed));
     let today = SystemClock.now().date_naive();
     let town = town::build(&data.join("exports"), &TownOptions { people: args.subjects, seed: args.seed, today })?;
     let options = Options { platform: None, mapping: None, deletions: Deletions::Apply, today };

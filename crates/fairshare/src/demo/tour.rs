@@ -11,19 +11,12 @@ use domain::question::{Narrowing, Question, Value};
 use domain::release::Release;
 
 use super::{Demonstration, TownPartner, find};
-use crate::chart::{Bar, bars, grouped};
+use crate::chart::{Bar, bars, count, grouped};
 use crate::command::query::{quote_lines, summary};
 use crate::output::note;
 
 const TAGS: &str = "SELECT tag, count(distinct subject_id) AS people FROM activity_tag GROUP BY tag ORDER BY people DESC LIMIT 12";
 const HOURS: &str = "SELECT hour, count(*) AS acts FROM activity GROUP BY hour HAVING hour IS NOT NULL ORDER BY hour";
-
-/// A whole number as people write it.
-pub(super) fn count(n: u64) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "a printed count")]
-    let n = n as f64;
-    grouped(n)
-}
 
 /// Shows the town; tells how many releases it made.
 pub(super) async fn tour(demo: &Demonstration) -> anyhow::Result<u64> {

@@ -12,7 +12,7 @@ use domain::{SubjectId, SubjectSet, Timestamp};
 use dp::{BoundingKey, ContributionBounds};
 use ingest::{Deletions, Options};
 use serde_json::json;
-use testkit::{Reference, ZeroNoise, rows};
+use testkit::{Reference, ZeroNoise, tables};
 
 use crate::command::{Deployment, sample};
 
@@ -87,7 +87,7 @@ fn the_clean_room_without_noise_gives_the_answers_of_plain_sql() {
         }
     }
     assert!(compared > 60);
-    let expected = Reference { plan: &plan, eligible: &everybody, key: &key }.answer(&rows(plan.table, &arrivals));
+    let expected = Reference { plan: &plan, eligible: &everybody, key: &key }.answer(&tables(&plan.tables, &arrivals));
     assert_eq!(expected.groups.values().filter(|v| v[0] >= 2).count(), months.len());
 
     let (_, hours) = ask("SELECT hour, count(*), count(distinct subject_id) FROM activity WHERE kind = 'like' GROUP BY hour");
@@ -100,6 +100,16 @@ fn the_clean_room_without_noise_gives_the_answers_of_plain_sql() {
             assert_eq!(countries[&encode_key(&[Value::Text(row[0].as_str().unwrap().into())])][0], row[1].as_i64().unwrap(), "{row}");
         }
     }
+    // Hashtags joined to the messages that they are in. The importer writes them in lower case.
+    let (_, tags) = ask("SELECT tag, count(*), count(distinct subject_id) FROM activity a JOIN activity_tag USING (activity_id) WHERE a.kind IN ('post', 'reply') GROUP BY tag");
+    for row in oracle["top_tags_by_distinct_authors"]["rows"].as_array().unwrap() {
+        let tag = row[0].as_str().unwrap().to_lowercase();
+        assert_eq!(tags[&encode_key(&[Value::Text(tag)])], [row[2].as_i64().unwrap(), row[1].as_i64().unwrap()], "{row}");
+    }
+    // Listed keys are there whether or not anybody is, and the same numbers as without a list.
+    let (_, listed) = ask("SELECT country, count(*) FROM subject GROUP BY country KEYS ('India', 'China', 'Atlantis')");
+    let of = |country: &str| encode_key(&[Value::Text(country.into())]);
+    assert_eq!(listed, [("India", 259), ("China", 237), ("Atlantis", 0)].map(|(country, people)| (of(country), vec![people])).into());
 }
 
 /// The stream's events, replayed in plain loops, are what an import counts and the lake holds.

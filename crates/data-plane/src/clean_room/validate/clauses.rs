@@ -1,21 +1,13 @@
 //! One query → its clauses; every clause that is not offered is refused by name.
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, GroupByExpr, Ident, LimitClause, ObjectName, ObjectNamePart, Offset, OrderBy, OrderByExpr, OrderByKind, Query, Select, SelectFlavor, SelectItem, SetExpr, TableAlias,
-    TableFactor, TableWithJoins, Value, ValueWithSpan,
+    Expr, GroupByExpr, Ident, LimitClause, Offset, OrderBy, OrderByExpr, OrderByKind, Query, Select, SelectFlavor, SelectItem, SetExpr, Value, ValueWithSpan,
 };
-use domain::catalog::{Column, Table, TableName};
 use domain::{Refusal, RefusalCode};
 
+use super::from::Scope;
 use super::refuse::{clause, refuse};
-
-/// The names that expressions can use.
-pub(super) struct Scope {
-    /// The table asked.
-    pub(super) table: &'static Table,
-    /// What the question calls it.
-    alias: String,
-}
+use super::tokens::KeysClause;
 
 /// The clauses of a question.
 pub(super) struct Clauses {
@@ -23,6 +15,8 @@ pub(super) struct Clauses {
     pub(super) projection: Vec<SelectItem>,
     pub(super) selection: Option<Expr>,
     pub(super) group_by: Vec<Expr>,
+    /// What is said about the keys of items of `group_by`.
+    pub(super) keys: Vec<KeysClause>,
     pub(super) having: Option<Expr>,
     pub(super) order_by: Vec<OrderByExpr>,
     pub(super) limit: Option<u64>,
@@ -31,7 +25,7 @@ pub(super) struct Clauses {
 
 impl Clauses {
     /// Takes a query apart.
-    pub(super) fn of(query: Query) -> Result<Self, Refusal> {
+    pub(super) fn of((query, keys): (Query, Vec<KeysClause>)) -> Result<Self, Refusal> {
         let whole = query.clone();
         let Query { with, body, order_by, limit_clause, fetch, locks, for_clause, settings, format_clause, pipe_operators } = query;
         if with.is_some() {
@@ -53,10 +47,10 @@ impl Clauses {
         };
         let order_by = order_by.map_or_else(|| Ok(Vec::new()), |o| order_by_expressions(o, &whole))?;
         let (limit, offset) = limit_clause.map_or(Ok((None, 0)), |l| limit_and_offset(l, &whole))?;
-        Self::of_select(select, order_by, limit, offset)
+        Self::of_select(select, keys, order_by, limit, offset)
     }
 
-    fn of_select(select: Select, order_by: Vec<OrderByExpr>, limit: Option<u64>, offset: u64) -> Result<Self, Refusal> {
+    fn of_select(select: Select, keys: Vec<KeysClause>, order_by: Vec<OrderByExpr>, limit: Option<u64>, offset: u64) -> Result<Self, Refusal> {
         let whole = select.clone();
         let Select {
             select_token: _,
@@ -108,92 +102,19 @@ impl Clauses {
         if foreign {
             return Err(clause(&whole, "a clause of another SQL dialect", "use SELECT … FROM … WHERE … GROUP BY … HAVING … ORDER BY … LIMIT"));
         }
-        let scope = scope(from, &whole)?;
+        let scope = Scope::of(from, &whole)?;
         let group_by = match group_by {
             GroupByExpr::Expressions(expressions, modifiers) if modifiers.is_empty() => expressions,
             GroupByExpr::Expressions(..) => return Err(clause(&whole, "ROLLUP, CUBE or GROUPING SETS", "ask one question per grouping")),
             GroupByExpr::All(_) => return Err(clause(&whole, "GROUP BY ALL", "name the columns")),
         };
-        Ok(Self { scope, projection, selection, group_by, having, order_by, limit, offset })
-    }
-}
-
-impl Scope {
-    /// The column that an expression names, if it is a name.
-    pub(super) fn column(&self, expr: &Expr) -> Option<Result<&'static Column, Refusal>> {
-        let name = match expr {
-            Expr::Identifier(ident) => normalize(ident),
-            Expr::CompoundIdentifier(parts) => match parts.as_slice() {
-                [table, column] if normalize(table) == self.alias => normalize(column),
-                _ => {
-                    let message = format!("`{expr}` names no column of `{}`", self.alias);
-                    return Some(Err(refuse(RefusalCode::Column, expr, message).hint(format!("write {}.<column> or just <column>", self.alias))));
-                }
-            },
-            _ => return None,
-        };
-        Some(self.table.column(&name).ok_or_else(|| {
-            let names: Vec<_> = self.table.columns.iter().map(|c| c.name).collect();
-            refuse(RefusalCode::Column, expr, format!("`{}` has no column `{name}`", self.table.name)).hint(format!("its columns: {}", names.join(", ")))
-        }))
-    }
-
-    /// Like [`Scope::column`], and an identifier is refused.
-    pub(super) fn open_column(&self, expr: &Expr) -> Option<Result<&'static Column, Refusal>> {
-        self.column(expr).map(|found| {
-            let column = found?;
-            if column.ty == domain::catalog::ColumnType::Id {
-                let message = format!("`{}` identifies people or their acts: it can be neither selected, filtered nor grouped by", column.name);
-                return Err(refuse(RefusalCode::Identifier, expr, message).hint("count people with count(distinct subject_id)"));
-            }
-            Ok(column)
-        })
+        Ok(Self { scope, projection, selection, group_by, keys, having, order_by, limit, offset })
     }
 }
 
 /// PostgreSQL's rule: unquoted names are lower case.
 pub(super) fn normalize(ident: &Ident) -> String {
     if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_ascii_lowercase() }
-}
-
-fn scope(from: Vec<TableWithJoins>, whole: &Select) -> Result<Scope, Refusal> {
-    let tables = || format!("tables: {}", TableName::WORDS.join(", "));
-    let Ok([TableWithJoins { relation, joins }]) = <[TableWithJoins; 1]>::try_from(from) else {
-        return Err(refuse(RefusalCode::Table, whole, "a question is about exactly one table").hint(tables()));
-    };
-    if !joins.is_empty() {
-        return Err(clause(whole, "JOIN", "ask one table; attributes of people are in `subject`, hashtags in `activity_tag`"));
-    }
-    let TableFactor::Table { name, alias, args, with_hints, version, with_ordinality, partitions, json_path, sample, index_hints } = relation else {
-        return Err(refuse(RefusalCode::Table, whole, "only tables can be asked, no subqueries or functions").hint(tables()));
-    };
-    let plain = args.is_none()
-        && with_hints.is_empty()
-        && version.is_none()
-        && !with_ordinality
-        && partitions.is_empty()
-        && json_path.is_none()
-        && sample.is_none()
-        && index_hints.is_empty();
-    if !plain {
-        return Err(refuse(RefusalCode::Clause, &name, "a table is named without arguments, hints, versions or samples"));
-    }
-    let table_name = single_name(&name)
-        .and_then(|ident| normalize(ident).parse::<TableName>().ok())
-        .ok_or_else(|| refuse(RefusalCode::Table, &name, format!("there is no table `{name}`")).hint(tables()))?;
-    let alias = match alias {
-        None => table_name.as_str().to_owned(),
-        Some(TableAlias { explicit: _, name, columns, at: None }) if columns.is_empty() => normalize(&name),
-        Some(_) => return Err(refuse(RefusalCode::Clause, &name, "an alias that renames columns is not offered").hint("write FROM activity AS a")),
-    };
-    Ok(Scope { table: Table::of(table_name), alias })
-}
-
-fn single_name(name: &ObjectName) -> Option<&Ident> {
-    match name.0.as_slice() {
-        [ObjectNamePart::Identifier(ident)] => Some(ident),
-        _ => None,
-    }
 }
 
 fn order_by_expressions(order_by: OrderBy, whole: &Query) -> Result<Vec<OrderByExpr>, Refusal> {

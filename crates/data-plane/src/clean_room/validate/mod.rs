@@ -9,13 +9,16 @@
 
 mod bounds;
 mod clauses;
+mod from;
+mod keys;
 mod literal;
 mod output;
 mod parse;
 mod predicate;
 mod refuse;
+mod tokens;
 
-use domain::question::{Aggregate, KeySource, Mechanisms, Plan, PlanLimits, Predicate, Prepared, Question};
+use domain::question::{Aggregate, Key, Mechanisms, Plan, PlanLimits, Predicate, Prepared, Question};
 use domain::{Refusal, RefusalCode};
 
 use clauses::Clauses;
@@ -32,21 +35,18 @@ pub(crate) fn validate(question: &Question) -> Result<Prepared, Refusal> {
     if filter.as_ref().is_some_and(|f| f.size() > PlanLimits::PREDICATE_SIZE) {
         return Err(Refusal::new(RefusalCode::Limit, format!("the condition is larger than {} parts", PlanLimits::PREDICATE_SIZE)));
     }
-    let keys = output::keys(&clauses)?;
+    let keys = keys::keys(&clauses)?;
     let mut output = Output::of(&clauses, &keys, &question.narrowing)?;
-    let table = clauses.scope.table;
-    let public_keys = Plan::public_key_count(table, &keys).filter(|n| *n <= PlanLimits::PUBLIC_KEYS);
-    let key_source = match public_keys {
-        Some(_) => KeySource::Public,
-        None => {
-            // Groups are selected by their number of people, which is paid for like any aggregate.
-            output.require(Aggregate::CountSubjects);
-            KeySource::Unknown
-        }
-    };
-    let bounds = bounds::bounds(table, public_keys, &question.narrowing)?;
+    let public_groups = keys.iter().map(Key::public_values).try_fold(1, |groups: usize, values| groups.checked_mul(values?.len()));
+    if public_groups.is_none() {
+        // Groups are selected by their number of people, which is paid for like any aggregate.
+        output.require(Aggregate::CountSubjects);
+    }
+    let tables = clauses.scope.tables();
+    let bounds = bounds::bounds(&tables, public_groups, &question.narrowing)?;
     let (aggregates, view) = output.finish()?;
-    let plan = Plan { schema: Plan::SCHEMA, table: table.name, filter, keys, key_source, aggregates, bounds };
+    bounds::all_used(&aggregates, &question.narrowing)?;
+    let plan = Plan { schema: Plan::SCHEMA, tables, filter, keys, aggregates, bounds };
     let cost = Mechanisms::cost(&plan, question.rho);
     // Whatever could stop the mechanisms stops them now, before anything is paid.
     Mechanisms::of(&plan, question.rho)?;

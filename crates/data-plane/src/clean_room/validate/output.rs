@@ -5,40 +5,20 @@ use datafusion::sql::sqlparser::ast::{
     BinaryOperator, DuplicateTreatment, Expr as SqlExpr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, OrderByExpr, OrderByOptions, SelectItem,
     UnaryOperator,
 };
-use domain::catalog::ColumnType;
-use domain::question::{Aggregate, Binary, Comparison, Expr, Narrowing, OrderBy, PlanLimits, Unary, Value, View, ViewColumn};
+use domain::catalog::{ColumnName, SumContract};
+use domain::question::{Aggregate, Average, Binary, Comparison, Expr, Key, Narrowing, OrderBy, PlanLimits, Unary, Value, View, ViewColumn};
 use domain::{Refusal, RefusalCode};
 
 use super::bounds;
-use super::clauses::{Clauses, Scope, normalize};
+use super::clauses::{Clauses, normalize};
+use super::from::Scope;
 use super::literal;
 use super::refuse::{place, refuse};
 
-const AGGREGATES: &str = "count(*), count(distinct subject_id), sum(column)";
-
-/// The columns grouped by, sorted: `GROUP BY a, b` and `GROUP BY b, a` are one question.
-pub(super) fn keys(clauses: &Clauses) -> Result<Vec<String>, Refusal> {
-    let mut keys = Vec::new();
-    for expr in &clauses.group_by {
-        let target = ordinal(expr, &clauses.projection)?.unwrap_or(expr);
-        let column = clauses.scope.open_column(target).unwrap_or_else(|| {
-            Err(refuse(RefusalCode::Expression, expr, format!("`{expr}` is not offered in GROUP BY")).hint("group by columns: day, week, month, hour and weekday are columns"))
-        })?;
-        if matches!(column.ty, ColumnType::Timestamp | ColumnType::Float) {
-            return Err(refuse(RefusalCode::Type, expr, format!("`{}` has too many values to group by", column.name)).hint("group by day, week, month, hour or weekday"));
-        }
-        keys.push(column.name.to_owned());
-    }
-    keys.sort();
-    keys.dedup();
-    if keys.len() > PlanLimits::KEYS {
-        return Err(Refusal::new(RefusalCode::Limit, format!("more than {} columns to group by", PlanLimits::KEYS)));
-    }
-    Ok(keys)
-}
+const AGGREGATES: &str = "count(*), count(distinct subject_id), sum(column), avg(column)";
 
 /// `GROUP BY 1` and `ORDER BY 2` mean output columns.
-fn ordinal<'a>(expr: &SqlExpr, projection: &'a [SelectItem]) -> Result<Option<&'a SqlExpr>, Refusal> {
+pub(super) fn ordinal<'a>(expr: &SqlExpr, projection: &'a [SelectItem]) -> Result<Option<&'a SqlExpr>, Refusal> {
     let Some(Value::Integer(number)) = literal::plain(expr) else { return Ok(None) };
     let item = usize::try_from(number).ok().and_then(|n| n.checked_sub(1)).and_then(|i| projection.get(i));
     match item {
@@ -56,7 +36,7 @@ pub(super) struct Output {
 
 impl Output {
     /// Understands all clauses that shape the output.
-    pub(super) fn of(clauses: &Clauses, keys: &[String], narrowing: &Narrowing) -> Result<Self, Refusal> {
+    pub(super) fn of(clauses: &Clauses, keys: &[Key], narrowing: &Narrowing) -> Result<Self, Refusal> {
         let mut reader = Reader { scope: &clauses.scope, keys, narrowing, paid: Vec::new(), aliases: Vec::new() };
         let mut columns: Vec<ViewColumn> = Vec::with_capacity(clauses.projection.len());
         for item in &clauses.projection {
@@ -71,6 +51,7 @@ impl Output {
             let wanted = alias.unwrap_or_else(|| default_name(expr));
             columns.push(ViewColumn { name: unique_name(wanted, &columns), expr: understood });
         }
+        let columns = with_parts(columns);
         if columns.len() > PlanLimits::OUTPUT_COLUMNS {
             return Err(Refusal::new(RefusalCode::Limit, format!("more than {} output columns", PlanLimits::OUTPUT_COLUMNS)));
         }
@@ -111,6 +92,7 @@ impl Output {
 fn renumber(expr: &mut Expr, moved: &[usize]) {
     match expr {
         Expr::Aggregate(i) => *i = moved.get(*i).copied().unwrap_or(*i),
+        Expr::Average(Average { sum, count, .. }) => [sum, count].into_iter().for_each(|i| *i = moved.get(*i).copied().unwrap_or(*i)),
         Expr::Key(_) | Expr::Constant(_) => {}
         Expr::Unary(_, x) => renumber(x, moved),
         Expr::Binary(_, a, b) => {
@@ -118,6 +100,22 @@ fn renumber(expr: &mut Expr, moved: &[usize]) {
             renumber(b, moved);
         }
     }
+}
+
+/// The columns, with the parts of each average after it: they were paid for. Names that the question
+/// gave stay.
+fn with_parts(mut columns: Vec<ViewColumn>) -> Vec<ViewColumn> {
+    let mut place = 0;
+    while let Some(ViewColumn { name, expr }) = columns.get(place) {
+        place += 1;
+        let Expr::Average(Average { sum, count, .. }) = expr else { continue };
+        for (wanted, part) in [(format!("{name}_centered_sum"), *sum), (format!("{name}_count"), *count)] {
+            let name = unique_name(wanted, &columns);
+            columns.insert(place, ViewColumn { name, expr: Expr::Aggregate(part) });
+            place += 1;
+        }
+    }
+    columns
 }
 
 /// PostgreSQL's names: the column's, or the function's.
@@ -142,7 +140,7 @@ fn unique_name(wanted: String, columns: &[ViewColumn]) -> String {
 
 struct Reader<'a> {
     scope: &'a Scope,
-    keys: &'a [String],
+    keys: &'a [Key],
     narrowing: &'a Narrowing,
     paid: Vec<Aggregate>,
     /// Output columns by name, once they are known.
@@ -198,35 +196,33 @@ impl Reader<'_> {
 
     /// A constant compared with a key is read as the key's type, so that days can be written as text.
     fn coerce(&self, key: &Expr, constant: &mut Expr, written: &SqlExpr) -> Result<(), Refusal> {
-        if let (Expr::Key(i), Expr::Constant(value)) = (key, &mut *constant) {
-            let column = self.keys.get(*i).and_then(|name| self.scope.table.column(name));
-            if let Some(column) = column {
-                let coerced = literal::coerce(value.clone(), column.ty);
-                *value = coerced.map_err(|hint| {
-                    refuse(RefusalCode::Type, written, format!("`{}` is {} and cannot be compared with `{written}`", column.name, literal::article(column.ty))).hint(hint)
-                })?;
-            }
+        if let (Expr::Key(i), Expr::Constant(value)) = (key, &mut *constant)
+            && let Some(column) = self.keys.get(*i).map(|key| key.column.column())
+        {
+            let coerced = literal::coerce(value.clone(), column.ty);
+            *value = coerced.map_err(|hint| {
+                refuse(RefusalCode::Type, written, format!("`{}` is {} and cannot be compared with `{written}`", column.name, literal::article(column.ty))).hint(hint)
+            })?;
         }
         Ok(())
     }
 
     fn key(&self, expr: &SqlExpr) -> Result<Expr, Refusal> {
         let column = self.scope.open_column(expr).unwrap_or_else(|| Err(not_offered(expr)))?;
-        self.keys.iter().position(|k| k == column.name).map(Expr::Key).ok_or_else(|| {
-            refuse(RefusalCode::RawRows, expr, format!("`{}` of single rows is never shown", column.name)).hint(format!("GROUP BY {} or aggregate: {AGGREGATES}", column.name))
+        self.keys.iter().position(|key| key.column == column).map(Expr::Key).ok_or_else(|| {
+            refuse(RefusalCode::RawRows, expr, format!("`{}` of single rows is never shown", column.name())).hint(format!("GROUP BY {} or aggregate: {AGGREGATES}", column.name()))
+        })
+    }
+
+    /// The place of an aggregate among the paid ones: equal ones are paid for once.
+    fn pay(&mut self, aggregate: Aggregate) -> usize {
+        self.paid.iter().position(|a| *a == aggregate).unwrap_or_else(|| {
+            self.paid.push(aggregate);
+            self.paid.len() - 1
         })
     }
 
     fn aggregate(&mut self, function: &Function, whole: &SqlExpr) -> Result<Expr, Refusal> {
-        let aggregate = self.aggregate_of(function, whole)?;
-        let place = self.paid.iter().position(|a| *a == aggregate).unwrap_or_else(|| {
-            self.paid.push(aggregate);
-            self.paid.len() - 1
-        });
-        Ok(Expr::Aggregate(place))
-    }
-
-    fn aggregate_of(&self, function: &Function, whole: &SqlExpr) -> Result<Aggregate, Refusal> {
         let Function { name, uses_odbc_syntax, parameters, args, within_group, filter, null_treatment, over } = function;
         let unknown = || refuse(RefusalCode::Function, whole, format!("`{whole}` is not offered")).hint(format!("aggregates: {AGGREGATES}"));
         if over.is_some() {
@@ -243,26 +239,38 @@ impl Reader<'_> {
         let distinct = *duplicate_treatment == Some(DuplicateTreatment::Distinct);
         let name = name.to_string().to_ascii_lowercase();
         match (name.as_str(), distinct, argument) {
-            ("count", false, FunctionArgExpr::Wildcard) => Ok(Aggregate::CountRows),
+            ("count", false, FunctionArgExpr::Wildcard) => Ok(Expr::Aggregate(self.pay(Aggregate::CountRows))),
             ("count", true, FunctionArgExpr::Expr(expr)) => match self.scope.column(expr) {
-                Some(Ok(column)) if column.name == "subject_id" => Ok(Aggregate::CountSubjects),
+                Some(Ok(column)) if column.name() == "subject_id" => Ok(Expr::Aggregate(self.pay(Aggregate::CountSubjects))),
                 Some(Err(refusal)) => Err(refusal),
                 _ => Err(refuse(RefusalCode::Function, whole, "count(distinct …) is offered for subject_id only").hint("count(distinct subject_id) counts people")),
             },
             ("count", false, FunctionArgExpr::Expr(_)) => Err(unknown().hint("count rows with count(*), people with count(distinct subject_id)")),
-            ("sum", false, FunctionArgExpr::Expr(expr)) => self.sum(expr, whole),
+            ("sum", false, FunctionArgExpr::Expr(expr)) => {
+                let (column, contract) = self.summable(expr, whole, "sum")?;
+                let sum = bounds::sum(column, contract, self.narrowing).map_err(|refusal| refusal.at(place(whole)))?;
+                Ok(Expr::Aggregate(self.pay(sum)))
+            }
+            ("avg", false, FunctionArgExpr::Expr(expr)) => {
+                let (column, contract) = self.summable(expr, whole, "avg")?;
+                let [sum, count] = bounds::average(column, contract, self.narrowing).map_err(|refusal| refusal.at(place(whole)))?;
+                let (low, high) = sum.value_range().unwrap_or(contract.values);
+                Ok(Expr::Average(Average { sum: self.pay(sum), count: self.pay(count), low, high }))
+            }
             _ => Err(unknown()),
         }
     }
 
-    fn sum(&self, expr: &SqlExpr, whole: &SqlExpr) -> Result<Aggregate, Refusal> {
-        let summable = || {
-            let names: Vec<_> = self.scope.table.columns.iter().filter(|c| c.sum.is_some()).map(|c| c.name).collect();
-            if names.is_empty() { format!("`{}` has no column to sum", self.scope.table.name) } else { format!("columns that can be summed: {}", names.join(", ")) }
+    /// A column that can be summed and averaged, with its contract.
+    fn summable(&self, expr: &SqlExpr, whole: &SqlExpr, function: &str) -> Result<(ColumnName, &'static SumContract), Refusal> {
+        let hint = || {
+            let names: Vec<_> = self.scope.columns().filter(|c| c.column().sum.is_some()).map(ColumnName::name).collect();
+            if names.is_empty() { "only `activity` has columns to sum".to_owned() } else { format!("columns that can be summed and averaged: {}", names.join(", ")) }
         };
-        let column = self.scope.open_column(expr).unwrap_or_else(|| Err(refuse(RefusalCode::Expression, whole, format!("sum takes one column, not `{expr}`")).hint(summable())))?;
-        let contract = column.sum.as_ref().ok_or_else(|| refuse(RefusalCode::Type, whole, format!("`{}` cannot be summed", column.name)).hint(summable()))?;
-        bounds::sum(column, contract, self.narrowing).map_err(|refusal| refusal.at(place(whole)))
+        let column =
+            self.scope.open_column(expr).unwrap_or_else(|| Err(refuse(RefusalCode::Expression, whole, format!("{function} takes one column, not `{expr}`")).hint(hint())))?;
+        let contract = column.column().sum.as_ref().ok_or_else(|| refuse(RefusalCode::Type, whole, format!("`{}` has no {function}", column.name())).hint(hint()))?;
+        Ok((column, contract))
     }
 }
 

@@ -1,32 +1,44 @@
-//! Text → one query, or a refusal.
+//! Text → one query and what its `GROUP BY` says about keys, or a refusal.
 
 use datafusion::sql::sqlparser::ast::{Query, Statement};
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 use domain::question::PlanLimits;
 use domain::refusal::Place;
 use domain::{Refusal, RefusalCode};
+
+use super::tokens::{self, KeysClause};
 
 /// How deeply expressions may nest.
 const DEPTH_MAX: usize = 50;
 
 const HINT: &str = "ask one SELECT, for example: SELECT kind, count(*) FROM activity GROUP BY kind";
 
-/// Reads `sql` as exactly one query.
-pub(super) fn parse(sql: &str) -> Result<Query, Refusal> {
+/// Reads `sql` as exactly one query. The parser does not know `KEYS`: those clauses are taken out of the
+/// text's tokens before, which keep their places.
+pub(super) fn parse(sql: &str) -> Result<(Query, Vec<KeysClause>), Refusal> {
     if sql.len() > PlanLimits::SQL_BYTES {
         return Err(Refusal::new(RefusalCode::Limit, format!("the question is longer than {} bytes", PlanLimits::SQL_BYTES)));
     }
-    let dialect = PostgreSqlDialect {};
-    let parsed = Parser::new(&dialect).with_recursion_limit(DEPTH_MAX).try_with_sql(sql).and_then(|mut parser| parser.parse_statements());
-    let statements = parsed.map_err(|error| syntax(&error))?;
+    let tokens = Tokenizer::new(&PostgreSqlDialect {}, sql).tokenize_with_location();
+    let (tokens, keys) = tokens::cut_keys(tokens.map_err(|error| syntax(&error.into()))?)?;
+    let statements = read(tokens, |parser| parser.parse_statements())?;
     let one = <[Statement; 1]>::try_from(statements);
     match one {
-        Ok([Statement::Query(query)]) => Ok(*query),
+        Ok([Statement::Query(query)]) => Ok((*query, keys)),
         Ok([_]) => Err(Refusal::new(RefusalCode::Statement, "only SELECT is offered").hint(HINT)),
         Err(several) if several.is_empty() => Err(Refusal::new(RefusalCode::Statement, "the question is empty").hint(HINT)),
         Err(_) => Err(Refusal::new(RefusalCode::Statement, "only one statement at a time is offered").hint("send the statements one by one")),
     }
+}
+
+/// Reads all of `tokens` by one rule of the parser.
+pub(super) fn read<T>(tokens: Vec<TokenWithSpan>, rule: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>) -> Result<T, Refusal> {
+    let dialect = PostgreSqlDialect {};
+    let mut parser = Parser::new(&dialect).with_recursion_limit(DEPTH_MAX).with_tokens_with_locations(tokens);
+    let read = rule(&mut parser).and_then(|read| parser.expect_token(&Token::EOF).map(|_| read));
+    read.map_err(|error| syntax(&error))
 }
 
 fn syntax(error: &ParserError) -> Refusal {

@@ -1,11 +1,11 @@
 //! `WHERE`: a condition on one row, made of comparisons with constants.
 
 use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, UnaryOperator, Value as SqlValue, ValueWithSpan};
-use domain::catalog::{Column, ColumnType};
+use domain::catalog::{ColumnName, ColumnType};
 use domain::question::{Comparison, Predicate, Value};
 use domain::{Refusal, RefusalCode};
 
-use super::clauses::Scope;
+use super::from::Scope;
 use super::literal;
 use super::refuse::refuse;
 
@@ -31,8 +31,8 @@ pub(super) fn predicate(expr: &Expr, scope: &Scope) -> Result<Predicate, Refusal
             let column = tested_column(tested, scope)?;
             in_list(column, list).map(|p| negate_if(*negated, p))
         }
-        Expr::IsNull(tested) => Ok(Predicate::IsNull { column: tested_column(tested, scope)?.name.to_owned() }),
-        Expr::IsNotNull(tested) => Ok(Predicate::Not(Box::new(Predicate::IsNull { column: tested_column(tested, scope)?.name.to_owned() }))),
+        Expr::IsNull(tested) => Ok(Predicate::IsNull { column: tested_column(tested, scope)? }),
+        Expr::IsNotNull(tested) => Ok(Predicate::Not(Box::new(Predicate::IsNull { column: tested_column(tested, scope)? }))),
         Expr::Like { negated, any: false, expr: tested, pattern, escape_char: None } => like(tested, pattern, scope).map(|p| negate_if(*negated, p)),
         Expr::Value(ValueWithSpan { value: SqlValue::Boolean(truth), .. }) => Ok(Predicate::Constant(Some(*truth))),
         Expr::Value(ValueWithSpan { value: SqlValue::Null, .. }) => Ok(Predicate::Constant(None)),
@@ -69,43 +69,43 @@ fn compare(whole: &Expr, left: &Expr, op: Comparison, right: &Expr, scope: &Scop
     }
 }
 
-fn tested_column(expr: &Expr, scope: &Scope) -> Result<&'static Column, Refusal> {
+fn tested_column(expr: &Expr, scope: &Scope) -> Result<ColumnName, Refusal> {
     scope.open_column(expr).unwrap_or_else(|| Err(not_offered(expr)))
 }
 
 /// A comparison with NULL is neither true nor false.
-fn constant_compare(column: &Column, op: Comparison, constant: &Expr) -> Result<Predicate, Refusal> {
-    Ok(match literal::of_column(constant, column)? {
+fn constant_compare(column: ColumnName, op: Comparison, constant: &Expr) -> Result<Predicate, Refusal> {
+    Ok(match literal::of_column(constant, column.column())? {
         Value::Null => Predicate::Constant(None),
-        value => Predicate::Compare { column: column.name.to_owned(), op, value },
+        value => Predicate::Compare { column, op, value },
     })
 }
 
 /// `x IN (a, NULL)` is true when x = a and otherwise unknown, which is what the disjunction says.
-fn in_list(column: &Column, list: &[Expr]) -> Result<Predicate, Refusal> {
+fn in_list(column: ColumnName, list: &[Expr]) -> Result<Predicate, Refusal> {
     let mut values = Vec::with_capacity(list.len());
     let mut has_null = false;
     for item in list {
-        match literal::of_column(item, column)? {
+        match literal::of_column(item, column.column())? {
             Value::Null => has_null = true,
             value => values.push(value),
         }
     }
-    let found = if values.is_empty() { Predicate::Constant(Some(false)) } else { Predicate::In { column: column.name.to_owned(), values } };
+    let found = if values.is_empty() { Predicate::Constant(Some(false)) } else { Predicate::In { column, values } };
     Ok(if has_null { Predicate::Or(vec![found, Predicate::Constant(None)]) } else { found })
 }
 
 fn like(tested: &Expr, pattern: &Expr, scope: &Scope) -> Result<Predicate, Refusal> {
     let column = tested_column(tested, scope)?;
-    if column.ty != ColumnType::Text {
-        let message = format!("LIKE tests text, and `{}` is {}", column.name, literal::article(column.ty));
+    if column.column().ty != ColumnType::Text {
+        let message = format!("LIKE tests text, and `{}` is {}", column.name(), literal::article(column.column().ty));
         return Err(refuse(RefusalCode::Type, tested, message));
     }
-    match literal::of_column(pattern, column)? {
+    match literal::of_column(pattern, column.column())? {
         Value::Text(text) if text.contains('\\') => {
             Err(refuse(RefusalCode::Expression, pattern, "a backslash in a pattern is not offered").hint("% stands for any run of characters and _ for any one"))
         }
-        Value::Text(pattern) => Ok(Predicate::Like { column: column.name.to_owned(), pattern }),
+        Value::Text(pattern) => Ok(Predicate::Like { column, pattern }),
         Value::Null | Value::Boolean(_) | Value::Integer(_) | Value::Float(_) | Value::Date(_) | Value::Timestamp(_) => Ok(Predicate::Constant(None)),
     }
 }

@@ -66,3 +66,43 @@ fn a_price_of_zero_is_refused() {
     let free = Question { rho: dp::Rho::ZERO, ..ask("SELECT count(*) FROM activity") };
     assert_eq!(validate(&free).unwrap_err().code, RefusalCode::Price);
 }
+
+/// What is proposed instead of a join that is refused is accepted itself.
+#[test]
+fn rewrites_of_joins_are_accepted() {
+    use domain::catalog::TableName;
+    for chosen in 1..1_usize << TableName::ALL.len() {
+        let tables: Vec<TableName> = TableName::ALL.iter().enumerate().filter(|(place, _)| chosen >> place & 1 == 1).map(|(_, table)| *table).collect();
+        let from = from::rewrite(&tables).replace("write FROM", "SELECT count(*) FROM");
+        assert_eq!(validate(&ask(&from)).unwrap().plan.tables, tables, "{from}");
+    }
+}
+
+#[test]
+fn values_of_averages_can_be_narrowed_and_no_bound_is_ignored() {
+    let with = |sql: &str, sums: &[(&str, f64, f64)], values: &[(&str, f64, f64)]| {
+        let of = |bounds: &[(&str, f64, f64)]| bounds.iter().map(|(name, low, high)| ((*name).to_owned(), (*low, *high))).collect();
+        validate(&Question { narrowing: Narrowing { sums: of(sums), values: of(values), ..Narrowing::default() }, ..ask(sql) })
+    };
+    let average = "SELECT avg(word_count) FROM activity";
+    let narrowed = with(average, &[], &[("word_count", 0.0, 100.0)]).unwrap();
+    assert!(narrowed.plan.aggregates.iter().any(|a| a.value_range() == Some((0.0, 100.0))));
+    for wrong in [("word_count", 0.0, 201.0), ("word_count", -1.0, 10.0), ("word_count", 9.0, 1.0), ("word_count", f64::NAN, 1.0), ("likes_received", 0.0, 1.0)] {
+        assert_eq!(with(average, &[], &[wrong]).unwrap_err().code, RefusalCode::Bound, "{wrong:?}");
+    }
+    assert_eq!(with(average, &[("word_count", 0.0, 100.0)], &[]).unwrap_err().code, RefusalCode::Bound, "the question has no sum");
+    assert_eq!(with("SELECT sum(word_count) FROM activity", &[], &[("word_count", 0.0, 100.0)]).unwrap_err().code, RefusalCode::Bound, "the question has no average");
+}
+
+#[test]
+fn averages_share_what_is_equal_and_show_their_parts() {
+    let prepared = validate(&ask("SELECT avg(word_count) AS words, avg(likes_received), count(*) AS words_count FROM activity HAVING avg(word_count) > 1")).unwrap();
+    let paid: Vec<String> = prepared.plan.aggregates.iter().map(ToString::to_string).collect();
+    assert_eq!(paid, ["count(*)", "count(likes_received)", "count(word_count)", "sum(likes_received - 100)", "sum(word_count - 100)"]);
+    let names: Vec<&str> = prepared.view.columns.iter().map(|c| c.name.as_str()).collect();
+    assert_eq!(names, ["words", "words_centered_sum", "words_count_2", "avg", "avg_centered_sum", "avg_count", "words_count"]);
+    let estimate = prepared.estimate().unwrap();
+    assert_eq!(estimate.averages.len(), 2);
+    let widths: Vec<f64> = estimate.averages[0].half_widths.iter().map(|w| w.half_width_95).collect();
+    assert!(widths.is_sorted_by(|a, b| a >= b) && widths[0] <= 200.0 && widths[3] > 0.0, "{widths:?}");
+}

@@ -1,0 +1,262 @@
+//! Rows of several tables, joined within one person.
+//!
+//! One table is scanned; of the others the rows of the same bucket are held and looked up, row by row.
+//! Files of one bucket hold the same people in every table, so that a bucket needs no other.
+//!
+//! # Guarantee
+//! A joined row is made of rows of one person, who is eligible. Which rows of theirs are joined is a
+//! function of their own rows alone: the first `rows_at_scan` of the scanned table, in the lake's order,
+//! each with its act, its person, and the first [`INTERESTS_JOINED`] interests of that person.
+
+use std::ops::Range;
+
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, FixedSizeBinaryArray, RecordBatch, UInt32Array};
+use datafusion::arrow::buffer::ScalarBuffer;
+use datafusion::arrow::compute::{concat_batches, filter_record_batch, take};
+use datafusion::arrow::datatypes::UInt32Type;
+use datafusion::arrow::error::ArrowError;
+use domain::catalog::{INTERESTS_JOINED, TableName};
+use domain::question::Plan;
+use domain::{Fault, SubjectId, SubjectSet};
+use hashbrown::HashMap;
+
+use crate::schema::{ACTIVITY_ID_BYTES, stored};
+
+/// The column by which acts and their hashtags are joined.
+pub(super) const ACT: &str = "activity_id";
+
+/// Bytes of an act's id.
+type ActId = [u8; ACTIVITY_ID_BYTES as usize];
+
+/// A stored column and its table.
+pub(super) type StoredColumn = (TableName, &'static str);
+
+/// One table of a plan, as it is read.
+#[derive(Debug, Clone)]
+pub(super) struct Read {
+    pub(super) table: TableName,
+    /// The stored columns that the plan reads, sorted.
+    pub(super) columns: Vec<&'static str>,
+    /// Whether its rows are tied to those of another table by their act; then the act's id is read too,
+    /// right after the owner.
+    pub(super) by_act: bool,
+}
+
+/// The tables of a plan.
+#[derive(Debug, Clone)]
+pub(super) struct Tables {
+    /// The one that is scanned: that with the most rows per person, which a join multiplies least.
+    pub(super) scanned: Read,
+    /// Those whose rows are looked up.
+    pub(super) beside: Vec<Read>,
+    rows_at_scan: u32,
+}
+
+fn arrow(error: ArrowError) -> Fault {
+    Fault::new("joining rows", error)
+}
+
+impl Tables {
+    /// Which table of `plan` is scanned, which are looked up, and what is read of each.
+    pub(super) fn of(plan: &Plan) -> Result<Self, Fault> {
+        let scan_order = [TableName::ActivityTag, TableName::Activity, TableName::SubjectInterest, TableName::Subject];
+        let mut tables = scan_order.into_iter().filter(|table| plan.tables.contains(table)).map(|table| {
+            let all = plan.columns().into_iter().filter(|column| column.table() == table);
+            let mut columns: Vec<&'static str> = all.map(|column| stored(column.column()).0).collect();
+            columns.sort_unstable();
+            columns.dedup();
+            let both = plan.tables.contains(&TableName::Activity) && plan.tables.contains(&TableName::ActivityTag);
+            Read { table, columns, by_act: both && matches!(table, TableName::Activity | TableName::ActivityTag) }
+        });
+        let scanned = tables.next().ok_or_else(|| Fault::broken("a plan without a table"))?;
+        Ok(Self { scanned, beside: tables.collect(), rows_at_scan: plan.bounds.rows_at_scan() })
+    }
+
+    /// The columns of joined rows after the owner, in order.
+    pub(super) fn columns(&self) -> Vec<StoredColumn> {
+        let of = |read: &Read| read.columns.iter().map(|column| (read.table, *column)).collect::<Vec<_>>();
+        std::iter::once(&self.scanned).chain(&self.beside).flat_map(of).collect()
+    }
+}
+
+/// The rows of one bucket of a table that is looked up: those of eligible people.
+pub(super) struct Held {
+    columns: Vec<ArrayRef>,
+    index: Index,
+}
+
+/// Where a person's rows are.
+enum Index {
+    /// By the person; people's rows lie together.
+    Person(HashMap<u32, Range<u32>>),
+    /// By the person and the act.
+    Act(HashMap<(u32, ActId), u32>),
+}
+
+impl Held {
+    /// The rows of `batches` that belong to eligible people.
+    pub(super) fn of(read: &Read, batches: &[RecordBatch], eligible: &SubjectSet) -> Result<Self, Fault> {
+        let mut kept = Vec::with_capacity(batches.len());
+        for batch in batches {
+            let mut last = None;
+            let eligible: BooleanArray = owners(batch.columns())?.iter().map(|subject| Some(remembered(&mut last, *subject, eligible))).collect();
+            kept.push(filter_record_batch(batch, &eligible).map_err(arrow)?);
+        }
+        let Some(first) = kept.first() else { return Ok(Self { columns: Vec::new(), index: Index::Person(HashMap::new()) }) };
+        let rows = concat_batches(&first.schema(), &kept).map_err(arrow)?;
+        let owners = owners(rows.columns())?;
+        let (index, keys) = if read.by_act {
+            let acts = acts(rows.columns())?;
+            let number = |row: usize| u32::try_from(row).map_err(|e| Fault::new("numbering rows of a bucket", e));
+            (Index::Act((0..rows.num_rows()).zip(owners.iter()).map(|(row, subject)| Ok(((*subject, act(acts, row)?), number(row)?))).collect::<Result<_, Fault>>()?), 2)
+        } else {
+            (Index::Person(people(&owners)?), 1)
+        };
+        Ok(Self { columns: rows.columns().iter().skip(keys).cloned().collect(), index })
+    }
+
+    /// The rows that are joined to a row of that person and act.
+    fn matches(&self, subject: u32, act: Option<&ActId>) -> Range<u32> {
+        match (&self.index, act) {
+            (Index::Person(people), _) => people.get(&subject).map_or(0..0, |rows| rows.start..rows.end.min(rows.start.saturating_add(INTERESTS_JOINED))),
+            (Index::Act(acts), Some(act)) => acts.get(&(subject, *act)).map_or(0..0, |row| *row..*row + 1),
+            (Index::Act(_), None) => 0..0,
+        }
+    }
+}
+
+/// Each person's rows.
+fn people(owners: &ScalarBuffer<u32>) -> Result<HashMap<u32, Range<u32>>, Fault> {
+    let mut people = HashMap::new();
+    let mut start = 0_u32;
+    for run in owners.chunk_by(|a, b| a == b) {
+        let end = u32::try_from(run.len()).ok().and_then(|length| start.checked_add(length)).ok_or_else(|| Fault::broken("a bucket with too many rows"))?;
+        // INVARIANT (clustered): otherwise the first rows of a person would depend on files.
+        if run.first().is_some_and(|subject| people.insert(*subject, start..end).is_some()) {
+            return Err(Fault::broken("the lake's rows are not clustered by person"));
+        }
+        start = end;
+    }
+    Ok(people)
+}
+
+/// What a lane of the scan knows of the person whose rows it reads: how many it has read.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    subject: Option<u32>,
+    rows: u32,
+}
+
+/// A bucket's rows that are looked up, and for whom.
+pub(super) struct Widening<'a> {
+    pub(super) tables: &'a Tables,
+    pub(super) held: &'a [Held],
+    pub(super) eligible: &'a SubjectSet,
+}
+
+impl Widening<'_> {
+    /// The joined rows of a batch of the scanned table: their owners, and their columns in the order of
+    /// [`Tables::columns`].
+    pub(super) fn widen(&self, batch: &RecordBatch, reading: &mut Reading) -> Result<(ScalarBuffer<u32>, Vec<ArrayRef>), Fault> {
+        let scanned = owners(batch.columns())?;
+        let (acts, keys) = if self.tables.scanned.by_act { (Some(acts(batch.columns())?), 2) } else { (None, 1) };
+        let mut picks: Vec<Vec<u32>> = vec![Vec::new(); self.held.len() + 1];
+        let mut matches: Vec<Range<u32>> = Vec::with_capacity(self.held.len());
+        let mut last = None;
+        for (row, &subject) in (0_u32..).zip(scanned.iter()) {
+            if !remembered(&mut last, subject, self.eligible) {
+                continue;
+            }
+            if reading.subject != Some(subject) {
+                *reading = Reading { subject: Some(subject), rows: 0 };
+            }
+            if reading.rows >= self.tables.rows_at_scan {
+                continue;
+            }
+            reading.rows += 1;
+            let act = acts.map(|acts| act(acts, usize::try_from(row).unwrap_or(usize::MAX))).transpose()?;
+            matches.clear();
+            matches.extend(self.held.iter().map(|held| held.matches(subject, act.as_ref())));
+            pair(&mut picks, row, &matches);
+        }
+        let mut picks = picks.into_iter().map(UInt32Array::from);
+        let of_scan = picks.next().ok_or_else(|| Fault::broken("a join without a scanned table"))?;
+        let mut columns = Vec::new();
+        for column in batch.columns().iter().skip(keys) {
+            columns.push(take(column, &of_scan, None).map_err(arrow)?);
+        }
+        for (held, picks) in self.held.iter().zip(picks) {
+            for column in &held.columns {
+                columns.push(take(column, &picks, None).map_err(arrow)?);
+            }
+        }
+        let owner = batch.columns().first().ok_or_else(|| Fault::broken("a batch without an owner"))?;
+        let owner = take(owner, &of_scan, None).map_err(arrow)?;
+        Ok((owners(&[owner])?, columns))
+    }
+}
+
+/// Adds every combination of a scanned row with the rows that match it.
+fn pair(picks: &mut [Vec<u32>], row: u32, matches: &[Range<u32>]) {
+    let Some((of_scan, of_held)) = picks.split_first_mut() else { return };
+    let length = |range: &Range<u32>| range.end.saturating_sub(range.start);
+    let combinations = matches.iter().map(length).product::<u32>();
+    for combination in 0..combinations {
+        of_scan.push(row);
+        let mut rest = combination;
+        for (picks, range) in of_held.iter_mut().zip(matches) {
+            // No combinations are made where a length is 0.
+            picks.push(range.start + rest % length(range).max(1));
+            rest /= length(range).max(1);
+        }
+    }
+}
+
+/// Whether `subject` is eligible, asked once per run of their rows.
+fn remembered(last: &mut Option<(u32, bool)>, subject: u32, eligible: &SubjectSet) -> bool {
+    match *last {
+        Some((same, answer)) if same == subject => answer,
+        _ => {
+            let answer = eligible.contains(SubjectId(subject));
+            *last = Some((subject, answer));
+            answer
+        }
+    }
+}
+
+/// The owners of rows: their first column.
+pub(super) fn owners(columns: &[ArrayRef]) -> Result<ScalarBuffer<u32>, Fault> {
+    let owner = columns.first().ok_or_else(|| Fault::broken("a batch without an owner"))?;
+    Ok(owner.as_primitive_opt::<UInt32Type>().ok_or_else(|| Fault::broken("an owner that is no id"))?.values().clone())
+}
+
+/// The acts of rows: their second column.
+fn acts(columns: &[ArrayRef]) -> Result<&FixedSizeBinaryArray, Fault> {
+    columns.get(1).and_then(|column| column.as_fixed_size_binary_opt()).ok_or_else(|| Fault::broken("rows without their act"))
+}
+
+fn act(acts: &FixedSizeBinaryArray, row: usize) -> Result<ActId, Fault> {
+    if row >= acts.len() {
+        return Err(Fault::broken("an act beyond its batch"));
+    }
+    acts.value(row).try_into().map_err(|e| Fault::new("reading an act's id", e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_paired_with_all_that_match() {
+        let mut picks = vec![Vec::new(); 3];
+        pair(&mut picks, 7, &[4..5, 10..13]);
+        pair(&mut picks, 8, &[4..5, 0..0]);
+        assert_eq!(picks, [vec![7, 7, 7], vec![4, 4, 4], vec![10, 11, 12]]);
+    }
+
+    #[test]
+    fn a_person_whose_rows_lie_apart_is_a_fault() {
+        assert_eq!(people(&vec![3, 3, 5].into()).unwrap().get(&3), Some(&(0..2)));
+        people(&vec![3, 5, 3].into()).unwrap_err();
+    }
+}
