@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use anyhow::Context;
 use control_plane::{ImportInfo, ImportedSource};
 use domain::lake::Traced;
 use domain::port::Lake as _;
@@ -10,7 +11,7 @@ use domain::subject::SubjectStatus;
 use domain::{Refusal, RefusalCode};
 use serde_json::{Value, json};
 
-use super::import::{COUNTED, cells, delete_rejects, rejects_path};
+use super::import::{COUNTED, cells, rejects_path};
 use super::lake;
 use crate::cli::PastImport;
 use crate::deployment::Deployment;
@@ -66,12 +67,16 @@ async fn undo(import: i64, deployment: &Deployment, format: Format) -> anyhow::R
     let undoing = control.undo_begin(import).await?;
     // What was left behind by a command that was killed.
     lake::tidy(deployment, undoing.lock()).await?;
-    let without = undoing.base().map(|base| deployment.lake.undo(&base.manifest, undoing.undo())).transpose()?;
+    let without = undoing.live().iter().map(|snapshot| deployment.lake.undo(&snapshot.manifest, undoing.undo())).collect::<Result<Vec<_>, _>>()?;
     let alone = undoing.undo().alone.len();
     let mut counts = Counts::default();
     undoing.import().sources.iter().for_each(|s| counts.add(&s.counts));
-    let snapshot = control.undo_commit(undoing, without.as_ref()).await?;
-    delete_rejects(&deployment.folder, import)?;
+    let rejects = rejects_path(&deployment.folder, import);
+    let snapshot = control.undo_commit(undoing, without).await?;
+    match std::fs::remove_file(rejects) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e).context("deleting rejected records"),
+        _ => {}
+    }
     // Rows that should not have come are not to stay in older files.
     let files = lake::forget_if_free(deployment).await?;
     object(
