@@ -201,7 +201,7 @@ fn merged_acts_say_how_they_arrived_and_go_back_by_that() {
         assert_eq!(acts(&lake, &split), expected);
         assert_eq!(tags(&split), tags(&before));
         // Erasing both leaves nothing of either.
-        let gone = lake.erase(&merged, &[keep, other].into_iter().collect()).unwrap();
+        let gone = lake.erase(std::slice::from_ref(&merged), &[keep, other].into_iter().collect()).unwrap().remove(0);
         assert!(acts(&lake, &gone).iter().all(|(owner, .., arrived)| *owner != keep.0 && *owner != other.0 && arrived.is_none()));
         assert!(lake.trace(&gone, keep, None).unwrap().is_empty() && lake.trace(&gone, other, None).unwrap().is_empty());
     }
