@@ -9,10 +9,12 @@ use serde_json::Value;
 use testkit::{Generator, env_seed};
 
 use crate::command::{Deployment, repository};
+use crate::imports::{acts, csv, rows};
 
 /// Kills per run: of choices and releases, and of everything that changes the lake.
 const KILLS: u32 = 110;
 const LAKE_KILLS: u32 = 90;
+const IDENTITY_KILLS: u32 = 30;
 
 /// A shell that runs commands one after the other until it is killed with everything it started.
 pub(crate) fn start(d: &Deployment, script: &str) -> Child {
@@ -183,6 +185,45 @@ fn kills_leave_a_good_lake() {
     let everybody = d.ok(&["subject", "list", "--limit", "1000"]);
     let active = everybody["subjects"].as_array().unwrap().iter().filter(|s| s["status"] == "active").count();
     assert_eq!(shown["tables"][2]["rows"], active, "people in the lake");
+    assert_eq!(d.ok(&["audit", "verify"])["verified"], true);
+}
+
+/// Undos, merges and splits, each killed somewhere: the lake holds exactly the rows of the imports that
+/// count, and each act on ids happened or did not.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the moment of a kill is a moment in real time")]
+fn kills_of_undos_merges_and_splits_leave_a_good_lake() {
+    let seed = env_seed(95);
+    eprintln!("seed {seed}");
+    let mut rng = Generator::new(seed).0;
+    let d = Deployment::new();
+    let sources = tempfile::tempdir().unwrap();
+    d.ok(&["import", &csv(sources.path(), "first", "activity", &acts(&["ann", "bob"], "a", 20))]);
+    let (mut done, mut merged) = (0, false);
+    for round in 0..IDENTITY_KILLS {
+        let script = if round % 2 == 0 {
+            let import = d.ok(&["import", &csv(sources.path(), &format!("r{round}"), "activity", &acts(&["bob", "cid"], &format!("r{round}"), 9))]);
+            assert_eq!(import["totals"]["posts"], 18);
+            format!("$BIN --data $DATA import undo {}", round / 2 + 2)
+        } else if merged {
+            "$BIN --data $DATA subject split csv:bob --evidence x".to_owned()
+        } else {
+            "$BIN --data $DATA subject merge csv:ann csv:bob --evidence x".to_owned()
+        };
+        let mut child = start(&d, &script);
+        std::thread::sleep(Duration::from_millis(rng.random_range(20..160)));
+        kill(&mut child);
+        assert_eq!(d.ok(&["audit", "verify"])["verified"], true, "round {round}: {script}");
+        let imports = d.ok(&["import", "list"])["imports"].clone();
+        let counts = imports.as_array().unwrap().iter().filter(|i| i["state"] == "committed").map(|i| i["rows"].as_u64().unwrap()).sum::<u64>();
+        assert_eq!(rows(&d, 0), counts, "round {round}: {script}");
+        let now = d.ok(&["subject", "show", "csv:bob"])["subject"] == 0;
+        done += u32::from(now != merged);
+        merged = now;
+    }
+    let undone = d.ok(&["import", "list"])["imports"].as_array().unwrap().iter().filter(|i| i["state"] == "undone").count();
+    eprintln!("{done} merges and splits and {undone} undos of {IDENTITY_KILLS} were done");
+    d.ok(&["lake", "sweep"]);
     assert_eq!(d.ok(&["audit", "verify"])["verified"], true);
 }
 

@@ -25,7 +25,7 @@ fn merged_ids_are_one_person() {
     let seed = env_seed(55);
     eprintln!("seed {seed}");
     let mut mattered = 0;
-    for n in 0..60 {
+    for n in 0..25 {
         let mut generator = Generator::new(seed + n);
         let mut layout = ChaCha20Rng::seed_from_u64(seed ^ n);
         let arrivals = data(&mut generator);
@@ -57,5 +57,5 @@ fn merged_ids_are_one_person() {
             assert_eq!(apart.exact(&prepared, &only, &key), world.exact(&prepared, &only, &key), "{case}");
         }
     }
-    assert!(mattered > 60, "the person hardly ever mattered: {mattered}");
+    assert!(mattered > 25, "the person hardly ever mattered: {mattered}");
 }
