@@ -27,7 +27,7 @@ const FILES_MAX: usize = 4;
 const APPEND_RATIO: u64 = 4;
 
 /// An act as its bucket knows it: owner and id.
-type ActKey = (u32, [u8; 16]);
+pub(super) type ActKey = (u32, [u8; 16]);
 
 /// One bucket of an import.
 pub(super) struct Bucket<'a> {
@@ -193,14 +193,16 @@ struct Changes {
     gone: HashSet<ActKey>,
 }
 
-fn keys(rows: &RecordBatch) -> Result<Vec<ActKey>, Fault> {
+/// The acts of rows.
+pub(super) fn keys(rows: &RecordBatch) -> Result<Vec<ActKey>, Fault> {
     let subjects = column(rows, "subject_id")?.as_primitive::<UInt32Type>();
     let ids = column(rows, "activity_id")?.as_fixed_size_binary();
     let key = |(subject, id): (&u32, Option<&[u8]>)| Ok((*subject, id.unwrap_or_default().try_into().map_err(|e| Fault::new("reading an act's id", e))?));
     subjects.values().iter().zip(ids.iter()).map(key).collect()
 }
 
-fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef, Fault> {
+/// A column of the lake.
+pub(super) fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef, Fault> {
     batch.column_by_name(name).ok_or_else(|| Fault::broken(format!("the lake has no column {name}")))
 }
 

@@ -4,6 +4,7 @@
 mod command;
 mod crash;
 mod erasure;
+mod features;
 mod main_job;
 mod s3;
 mod samples;
