@@ -40,7 +40,7 @@ fn language(text: &str) -> Option<&'static str> {
     // Addresses, names and hashtags are of no language.
     let words: Vec<&str> = text.split_whitespace().filter(|word| link(word).is_none() && !word.starts_with(['#', '@'])).collect();
     let prose: String = words.join(" ").chars().take(READ).collect();
-    if prose.chars().filter(|c| c.is_alphabetic()).nth(LETTERS - 1).is_none() {
+    if prose.chars().filter(|c| c.is_alphabetic()).count() < LETTERS {
         return None;
     }
     whatlang::detect(&prose).filter(whatlang::Info::is_reliable).map(|info| tag(info.lang()))
