@@ -1,6 +1,6 @@
 //! What the lake holds, as the control store knows it: names, sizes and hashes of files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use chrono::{DurationRound, TimeDelta};
@@ -51,6 +51,12 @@ impl Manifest {
     pub fn to_json(&self) -> String {
         // A struct of strings and integers always serialises.
         serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// The buckets with acts whose features are of an older version than `version`.
+    #[must_use]
+    pub fn without_features(&self, version: u32) -> BTreeSet<u32> {
+        self.files(TableName::Activity).iter().filter(|f| f.features < version).map(|f| f.bucket).collect()
     }
 
     /// The files of one table.

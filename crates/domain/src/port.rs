@@ -1,12 +1,13 @@
 //! The walls' doors: traits through which the planes meet, without an engine's or a store's types.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dp::BoundingKey;
 
 use crate::catalog::TableName;
 use crate::lake::{Arrival, Manifest, Snapshot, Staged, Traced, Undo};
 use crate::question::{Prepared, Question};
+use crate::record::Features;
 use crate::release::{Answered, Charge};
 use crate::{Fault, Refusal, SubjectId, SubjectSet, Timestamp};
 
@@ -81,6 +82,19 @@ pub trait CleanRoom: Send + Sync {
     fn answer(&self, look: &PaidLook<'_>) -> Result<Answered, Fault>;
 }
 
+/// Derives features of an act from its text.
+///
+/// # Guarantee
+/// A function of one person's row and of public constants that the version names: nobody's features
+/// depend on anybody else's rows.
+pub trait FeatureExtractor: Send + Sync {
+    /// The version of the rules, from 1; another one means that features are derived anew.
+    fn version(&self) -> u32;
+
+    /// The features of `text`, whose language its source said, or not. Must be quick for any text.
+    fn extract(&self, text: &str, said_language: Option<&str>) -> Features;
+}
+
 /// Where rows lie.
 pub trait Lake: Send + Sync {
     /// Begins an import on top of `base`, whose sources are numbered from `first_source` on.
@@ -145,6 +159,13 @@ pub trait Lake: Send + Sync {
     /// # Errors
     /// A fault; files written so far are garbage.
     fn compact(&self, bases: &[Manifest], progress: &dyn Progress) -> Result<Vec<Manifest>, Fault>;
+
+    /// Derives the features of all acts of `buckets` whose files have them of an older version; gives the
+    /// snapshot that would be visible. What sources said stays, and rows without text stay as they are.
+    ///
+    /// # Errors
+    /// A fault; files written so far are garbage.
+    fn derive(&self, base: &Manifest, buckets: &BTreeSet<u32>, extractor: &dyn FeatureExtractor) -> Result<Manifest, Fault>;
 
     /// Removes every file that none of `live` names; tells how many.
     ///

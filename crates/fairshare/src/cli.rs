@@ -236,6 +236,12 @@ pub(crate) enum Subject {
 pub(crate) enum Lake {
     /// Show how many rows and bytes each table has, in how many files.
     Show,
+    /// Derive language, hashtags, first link and number of words from texts, where sources did not say.
+    Features {
+        /// Say what would be derived, and change nothing.
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Make the newest data visible now, before the tick of the snapshot clock.
     Publish,
     /// Make one file of each bucket's files.

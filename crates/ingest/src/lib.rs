@@ -5,12 +5,14 @@
 //! rejected records. It knows no store, no consent rules and no clock.
 
 mod error;
+mod features;
 mod limits;
 mod normalize;
 mod platform;
 mod source;
 
 pub use error::IngestError;
+pub use features::TextFeatures;
 pub use source::{Deletions, Options, Sink, Source, read, sources};
 
 #[doc(no_inline)]

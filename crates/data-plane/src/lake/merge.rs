@@ -218,6 +218,7 @@ pub(super) fn keys(rows: &RecordBatch) -> Result<Vec<ActKey>, Fault> {
     subjects.values().iter().zip(ids.iter()).map(key).collect()
 }
 
+/// A column of the lake.
 pub(super) fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef, Fault> {
     batch.column_by_name(name).ok_or_else(|| Fault::broken(format!("the lake has no column {name}")))
 }

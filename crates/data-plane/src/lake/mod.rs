@@ -7,6 +7,7 @@
 //! does, nothing of the import is visible, and what no manifest names is garbage for [`Lake::sweep`].
 
 mod append;
+mod features;
 mod files;
 mod identity;
 mod merge;
@@ -22,7 +23,7 @@ use std::path::{Path, PathBuf};
 
 use domain::catalog::TableName;
 use domain::lake::{Arrival, LakeFile, Manifest, Staged, Traced, Undo};
-use domain::port::{Lake, LakeImport, Progress, Unwatched};
+use domain::port::{FeatureExtractor, Lake, LakeImport, Progress, Unwatched};
 use domain::record::Counts;
 use domain::{Fault, SubjectId, SubjectSet};
 use hashbrown::HashMap;
@@ -122,6 +123,10 @@ impl Lake for ParquetLake {
 
     fn compact(&self, bases: &[Manifest], progress: &dyn Progress) -> Result<Vec<Manifest>, Fault> {
         rewrite::rewrite_all(&self.store, bases, progress, |bucket| if bucket.files.len() > 1 { bucket.as_one().map(Some) } else { Ok(None) })
+    }
+
+    fn derive(&self, base: &Manifest, buckets: &BTreeSet<u32>, extractor: &dyn FeatureExtractor) -> Result<Manifest, Fault> {
+        features::derive(&self.store, base, buckets, extractor)
     }
 
     fn sweep(&self, live: &[Manifest]) -> Result<u64, Fault> {

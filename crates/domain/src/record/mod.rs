@@ -5,8 +5,10 @@
 
 mod activity;
 mod batch;
+mod features;
 mod subject;
 
 pub use activity::{ActivityKind, ActivityRecord, Media, Visibility};
 pub use batch::{Counts, NormalizedBatch, RejectedRecord, SourceInfo, SourceKind};
+pub use features::Features;
 pub use subject::{AccountKey, Interest, InterestOrigin, SubjectRecord};

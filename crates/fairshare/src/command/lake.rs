@@ -6,7 +6,8 @@ use control_plane::LakeLock;
 use domain::Timestamp;
 use domain::catalog::TableName;
 use domain::lake::{Manifest, Snapshot, SnapshotCause};
-use domain::port::Lake as _;
+use domain::port::{FeatureExtractor as _, Lake as _, Progress as _};
+use ingest::TextFeatures;
 use serde_json::{Value, json};
 
 use super::import::delete_rejects;
@@ -18,6 +19,7 @@ use crate::progress::TerminalProgress;
 pub(crate) async fn lake(args: Lake, deployment: &Deployment, format: Format) -> anyhow::Result<ExitCode> {
     match args {
         Lake::Show => show(deployment, format).await?,
+        Lake::Features { dry_run } => features(dry_run, deployment, format).await?,
         Lake::Publish => {
             let lock = deployment.control.lake_lock()?;
             if deployment.control.snapshot_publish(&lock).await?.is_none() {
@@ -30,7 +32,7 @@ pub(crate) async fn lake(args: Lake, deployment: &Deployment, format: Format) ->
             let live = deployment.control.snapshot_live().await?;
             let compacted = deployment.lake.compact(&manifests(&live), &TerminalProgress::default())?;
             deployment.control.snapshot_replace(&lock, SnapshotCause::Compaction, &live.into_iter().zip(compacted).collect::<Vec<_>>()).await?;
-            tidy(deployment, &lock).await?;
+            forget(deployment, &lock).await?;
             show(deployment, format).await?;
         }
         Lake::Sweep => {
@@ -40,6 +42,43 @@ pub(crate) async fn lake(args: Lake, deployment: &Deployment, format: Format) ->
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Steps in which features become part of the lake: a pass that is killed goes on after the last.
+const FEATURE_STEPS: usize = 16;
+
+/// Buckets in a step at least.
+const FEATURE_BUCKETS: usize = 2;
+
+/// Derives features where they are missing or of an older version.
+async fn features(dry_run: bool, deployment: &Deployment, format: Format) -> anyhow::Result<()> {
+    let extractor = TextFeatures;
+    let version = extractor.version();
+    let lock = deployment.control.lake_lock()?;
+    let Some(head) = deployment.control.snapshot_head().await? else {
+        note("the lake is empty");
+        return Ok(object(format, &json!({ "schema": 1, "version": version, "buckets": 0, "files": 0, "rows": 0, "snapshot": null }))?);
+    };
+    let stale: Vec<u32> = head.manifest.without_features(version).into_iter().collect();
+    let files: Vec<_> = head.manifest.files(TableName::Activity).iter().filter(|f| f.features < version).collect();
+    let (files, acts) = (files.len(), files.iter().map(|f| f.rows).sum::<u64>());
+    let mut snapshot = None;
+    if dry_run {
+        note("this was a dry run: nothing was changed");
+    } else if !stale.is_empty() {
+        let progress = TerminalProgress::default();
+        progress.begin("deriving features", "buckets", Some(stale.len() as u64));
+        let mut manifest = head.manifest;
+        for step in stale.chunks(stale.len().div_ceil(FEATURE_STEPS).max(FEATURE_BUCKETS)) {
+            manifest = deployment.lake.derive(&manifest, &step.iter().copied().collect(), &extractor)?;
+            snapshot = Some(deployment.control.snapshot_advance(&lock, SnapshotCause::Features, &manifest).await?);
+            progress.advance(step.len() as u64);
+        }
+        progress.finish();
+        forget(deployment, &lock).await?;
+    }
+    object(format, &json!({ "schema": 1, "version": version, "buckets": stale.len(), "files": files, "rows": acts, "snapshot": snapshot }))?;
+    Ok(())
 }
 
 async fn show(deployment: &Deployment, format: Format) -> anyhow::Result<()> {
@@ -59,13 +98,15 @@ async fn show(deployment: &Deployment, format: Format) -> anyhow::Result<()> {
         vec![json!(table), json!(count), json!(bytes), json!(files.len()), json!(files.chunk_by(|a, b| a.bucket == b.bucket).count())]
     };
     let table: Vec<Vec<Value>> = TableName::ALL.iter().map(|t| line(*t)).collect();
+    // The lowest version counts: it is what all rows have.
+    let features = head.manifest.files(TableName::Activity).iter().map(|f| f.features).min().unwrap_or(0);
     let snapshot = json!({ "id": head.id, "at": head.at, "cause": head.cause, "visible_from": head.visible_from });
     let document = json!({
-        "schema": 1, "lake": place, "snapshot_clock": clock, "snapshot": snapshot, "visible": waits_behind.unwrap_or(head.id), "tables": objects(&headers, &table),
+        "schema": 1, "lake": place, "snapshot_clock": clock, "snapshot": snapshot, "visible": waits_behind.unwrap_or(head.id), "features": features, "tables": objects(&headers, &table),
     });
     rows(format, &headers, &table, &document)?;
     if format == Format::Table {
-        note(&format!("snapshot {} of {}, made by {}; snapshot clock: {clock}", head.id, moment(head.at), head.cause));
+        note(&format!("snapshot {} of {}, made by {}; snapshot clock: {clock}; features: version {features}", head.id, moment(head.at), head.cause));
         if let Some(visible) = waits_behind {
             note(&format!("questions look at snapshot {visible} until {}; `fairshare lake publish` makes the newest visible now", moment(head.visible_from)));
         }

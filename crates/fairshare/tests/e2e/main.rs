@@ -4,6 +4,7 @@
 mod command;
 mod crash;
 mod erasure;
+mod features;
 mod identity;
 mod imports;
 mod main_job;

@@ -28,22 +28,19 @@ impl Server {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let spawned = Command::new(named).args(["-H", "127.0.0.1", "-p", &port.to_string()]).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let Ok(child) = spawned else {
-            assert!(
-                std::env::var("FAIRSHARE_REQUIRE_ALL").is_ok_and(|v| v == "1") == false,
-                "moto_server is required: pip install 'moto[server]', FAIRSHARE_MOTO=path of moto_server"
-            );
+            assert!(std::env::var("FAIRSHARE_REQUIRE_ALL").map_or(true, |v| v != "1"), "moto_server is required: pip install 'moto[server]', FAIRSHARE_MOTO=path of moto_server");
             eprintln!("skipped: there is no moto_server; pip install 'moto[server]' or name it in FAIRSHARE_MOTO");
             return None;
         };
         let server = Self { child, port };
-        for _ in 0..300 {
-            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                server.ask("PUT", "/town", "");
-                return Some(server);
-            }
+        let mut tries = 0;
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            tries += 1;
+            assert!(tries < 300, "moto_server does not answer");
             std::thread::sleep(Duration::from_millis(100));
         }
-        panic!("moto_server does not answer");
+        server.ask("PUT", "/town", "");
+        Some(server)
     }
 
     fn env(&self) -> Vec<(&'static str, String)> {
