@@ -8,6 +8,7 @@ mod features;
 mod identity;
 mod imports;
 mod main_job;
+mod questions;
 mod s3;
 mod samples;
 mod snapshots;
