@@ -23,7 +23,7 @@ use crate::{ControlPlane, Error, snapshot};
 #[derive(Debug)]
 pub struct Undoing {
     import: ImportInfo,
-    live: Vec<Snapshot>,
+    base: Option<Snapshot>,
     undo: Undo,
     lock: LakeLock,
 }
@@ -35,10 +35,10 @@ impl Undoing {
         &self.import
     }
 
-    /// The snapshots that may hold its rows: the visible one, and those that wait for their tick.
+    /// The newest snapshot, which holds its rows.
     #[must_use]
-    pub fn live(&self) -> &[Snapshot] {
-        &self.live
+    pub const fn base(&self) -> Option<&Snapshot> {
+        self.base.as_ref()
     }
 
     /// What of it goes.
@@ -73,12 +73,12 @@ impl ControlPlane {
         let known: BTreeMap<_, _> = told(&mut tx, &rest, Some(import.id)).await?.into_iter().map(|(id, known)| (id, (known.age, known.country))).collect();
         let first = import.sources.first().map_or(0, |s| s.number);
         let end = import.sources.last().map_or(0, |s| s.number.saturating_add(1));
-        let live = snapshot::live(&mut tx, self.now()).await?;
-        Ok(Undoing { import, live, undo: Undo { sources: first..end, alone, known }, lock })
+        let base = snapshot::head(&mut tx).await?;
+        Ok(Undoing { import, base, undo: Undo { sources: first..end, alone, known }, lock })
     }
 
-    /// Takes an import back: the live snapshots become `without` its rows, in their order, and what it
-    /// told of people counts no more.
+    /// Takes an import back: the snapshot `without` its rows is visible from the next tick on, when there
+    /// is one, and what it told of people counts no more.
     ///
     /// # Guarantee
     /// All of it in one transaction, with an audit entry; the import's own row and lines stay, so that
@@ -87,13 +87,15 @@ impl ControlPlane {
     ///
     /// # Errors
     /// A fault of the store.
-    pub async fn undo_commit(&self, undoing: Undoing, without: Vec<Manifest>) -> Result<Option<i64>, Error> {
-        let Undoing { import, live, undo: _, lock } = undoing;
+    pub async fn undo_commit(&self, undoing: Undoing, without: Option<&Manifest>) -> Result<Option<i64>, Error> {
+        let Undoing { import, base, undo: _, lock } = undoing;
         let mut tx = self.inner.store.begin().await?;
         check(&provenance::find(&mut tx, import.id).await?)?;
         let mut audit = AuditWriter::begin(&mut tx, &self.inner).await?;
-        let without: Vec<(Snapshot, Manifest)> = live.into_iter().zip(without).collect();
-        let snapshot = snapshot::replace(&mut tx, &mut audit, SnapshotCause::Undo, &without, self.now()).await?;
+        let snapshot = match without.filter(|m| base.as_ref().is_none_or(|b| b.manifest != **m)) {
+            Some(manifest) => Some(snapshot::publish(&mut tx, &mut audit, SnapshotCause::Undo, manifest, self.now()).await?),
+            None => None,
+        };
         let inserted =
             sqlx::query("INSERT INTO import_undo (import_id, snapshot_id, at) VALUES (?, ?, ?)").bind(import.id).bind(snapshot).bind(self.now_text()).execute(&mut *tx).await?;
         audit.append(&mut tx, EntryKind::ImportUndone, "import_undo", inserted.last_insert_rowid()).await?;

@@ -15,7 +15,7 @@ async fn advertised(world: &World, subject: u32) -> bool {
 
 async fn undo(world: &World, import: i64) {
     let undoing = world.control.undo_begin(import).await.unwrap();
-    assert_eq!(world.control.undo_commit(undoing, Vec::new()).await.unwrap(), None, "nothing of it was in the lake");
+    assert_eq!(world.control.undo_commit(undoing, None).await.unwrap(), None, "nothing of it was in the lake");
 }
 
 #[tokio::test]

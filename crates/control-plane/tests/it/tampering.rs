@@ -23,7 +23,7 @@ async fn full_world() -> World {
     world.merge(17, 18, "one letter from both").await.unwrap();
     world.import(38..42, |_| domain::subject::AgeBand::From65).await;
     let undoing = world.control.undo_begin(2).await.unwrap();
-    world.control.undo_commit(undoing, Vec::new()).await.unwrap();
+    world.control.undo_commit(undoing, None).await.unwrap();
     world.control.staff_read(domain::SubjectId(4), "trace").await.unwrap();
     world.control.release_run(room, &ask("count b", "0.1")).await.unwrap();
     world

@@ -67,17 +67,17 @@ async fn undo(import: i64, deployment: &Deployment, format: Format) -> anyhow::R
     let undoing = control.undo_begin(import).await?;
     // What was left behind by a command that was killed.
     lake::tidy(deployment, undoing.lock()).await?;
-    let without = undoing.live().iter().map(|snapshot| deployment.lake.undo(&snapshot.manifest, undoing.undo())).collect::<Result<Vec<_>, _>>()?;
+    let without = undoing.base().map(|base| deployment.lake.undo(&base.manifest, undoing.undo())).transpose()?;
     let alone = undoing.undo().alone.len();
     let mut counts = Counts::default();
     undoing.import().sources.iter().for_each(|s| counts.add(&s.counts));
     let rejects = rejects_path(&deployment.folder, import);
-    let snapshot = control.undo_commit(undoing, without).await?;
+    let snapshot = control.undo_commit(undoing, without.as_ref()).await?;
     match std::fs::remove_file(rejects) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e).context("deleting rejected records"),
         _ => {}
     }
-    // Rows that should not have come are not to stay in older files.
+    // Rows that should not have come are not to stay in files that nothing looks at any more.
     let files = lake::forget_if_free(deployment).await?;
     object(
         format,
