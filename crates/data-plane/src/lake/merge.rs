@@ -16,6 +16,7 @@ use hashbrown::{HashMap, HashSet};
 
 use super::append::{ORDINAL, REMOVED};
 use super::files::{self, Part};
+use super::order::by_subject;
 use super::spill::Spill;
 use super::store::Store;
 use crate::schema::schema;
@@ -84,17 +85,18 @@ impl Bucket<'_> {
         let (sources, kinds) = (column(rows, "source")?.as_primitive::<UInt32Type>(), column(rows, "kind")?.as_primitive::<UInt8Type>());
         let (ordinals, removed) = (column(rows, ORDINAL)?.as_primitive::<UInt64Type>(), column(rows, REMOVED)?.as_boolean());
         let kind = |row: usize| ActivityKind::ALL.get(usize::from(kinds.value(row))).copied().ok_or_else(|| Fault::broken("an act of no kind"));
-        // By act, each with what was there before what arrives, in the order of arrival.
-        let mut all: Vec<(ActKey, Option<usize>)> = there.into_iter().map(|key| (key, None)).collect();
-        all.extend(keys(rows)?.into_iter().enumerate().map(|(row, key)| (key, Some(row))));
-        all.sort_unstable();
+        // By act, each with what was there (0) before what arrives, in the order of arrival.
+        let there = there.into_iter().map(|key| entry(key, 0));
+        let arriving = keys(rows)?.into_iter().zip(1_u32..).map(|(key, place)| entry(key, place));
+        let all = by_subject(there.chain(arriving).collect());
         let mut changes = Changes::default();
         let mut added = 0;
-        for act in all.chunk_by(|a, b| a.0 == b.0) {
-            let was_there = matches!(act.first(), Some((_, None)));
+        for act in all.chunk_by(|(a, (a_high, a_low, _)), (b, (b_high, b_low, _))| (a, a_high, a_low) == (b, b_high, b_low)) {
+            let Some(&(subject, (high, low, first))) = act.first() else { continue };
+            let was_there = first == 0;
             let mut stays = was_there;
             let mut new = None;
-            for row in act.iter().filter_map(|(_, row)| *row) {
+            for row in act.iter().filter_map(|(_, (.., place))| usize::try_from(*place).ok()?.checked_sub(1)) {
                 let counts = counts.entry(sources.value(row)).or_default();
                 if removed.value(row) {
                     counts.deleted += 1;
@@ -106,7 +108,7 @@ impl Bucket<'_> {
                 }
             }
             if was_there && !stays {
-                changes.gone.extend(act.first().map(|(key, _)| *key));
+                changes.gone.insert((subject, (u128::from(high) << 64 | u128::from(low)).to_be_bytes()));
             }
             if let Some(row) = new {
                 added += 1;
@@ -115,7 +117,9 @@ impl Bucket<'_> {
             }
         }
         changes.everything = added == rows.num_rows();
-        changes.added.sort_unstable();
+        if !changes.everything {
+            changes.added.sort_unstable();
+        }
         Ok(changes)
     }
 
@@ -202,7 +206,7 @@ pub(super) fn features(files: &[LakeFile]) -> u32 {
 /// What an import changes in a bucket.
 #[derive(Default)]
 struct Changes {
-    /// Ordinals of the acts that are new, ascending.
+    /// Ordinals of the acts that are new; ascending, unless everything is.
     added: Vec<u64>,
     /// Whether every row that arrives is a new act.
     everything: bool,
@@ -241,16 +245,20 @@ pub(super) fn sort(table: TableName, rows: &RecordBatch) -> Result<RecordBatch, 
 /// Rows by person, then `second`, then act. Sorted as numbers: comparing columns row by row, as
 /// [`sort_by`] does, takes several times as long.
 fn sort_acts(rows: &RecordBatch, second: impl Iterator<Item = i64>) -> Result<RecordBatch, Fault> {
-    let order = keys(rows)?.into_iter().zip(second).zip(0_u32..);
-    let mut order: Vec<(u32, i64, u64, u64, u32)> = order
-        .map(|(((subject, id), second), row)| {
-            let id = u128::from_be_bytes(id);
-            #[expect(clippy::cast_possible_truncation, reason = "the lower half")]
-            (subject, second, (id >> 64) as u64, id as u64, row)
-        })
-        .collect();
-    order.sort_unstable();
-    take_record_batch(rows, &UInt32Array::from_iter_values(order.into_iter().map(|(.., row)| row))).map_err(arrow)
+    let order = keys(rows)?.into_iter().zip(second).zip(0_u32..).map(|((key, second), row)| {
+        let (subject, (high, low, row)) = entry(key, row);
+        (subject, (second, high, low, row))
+    });
+    let order = by_subject(order.collect());
+    take_record_batch(rows, &UInt32Array::from_iter_values(order.into_iter().map(|(_, (.., row))| row))).map_err(arrow)
+}
+
+/// An act as numbers that compare fast: its owner, its id in two halves, and a place.
+fn entry((subject, id): ActKey, place: u32) -> (u32, (u64, u64, u32)) {
+    let id = u128::from_be_bytes(id);
+    #[expect(clippy::cast_possible_truncation, reason = "the lower half")]
+    let halves = ((id >> 64) as u64, id as u64);
+    (subject, (halves.0, halves.1, place))
 }
 
 fn sort_by(rows: &RecordBatch, order: &[&str]) -> Result<RecordBatch, Fault> {

@@ -11,6 +11,7 @@ mod features;
 mod files;
 mod identity;
 mod merge;
+mod order;
 mod rewrite;
 mod s3;
 mod spill;
