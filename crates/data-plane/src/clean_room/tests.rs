@@ -36,8 +36,8 @@ impl World {
     /// by a random number of threads.
     fn lay_out(arrivals: &[Arrival], imports_max: usize, rng: &mut ChaCha20Rng) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        // Buckets of few people, so that there are many files.
-        let lake = ParquetLake::with_bucket_size(folder.path(), rng.random_range(30..400));
+        // A few buckets with a few people each: every file costs as much time as a thousand rows.
+        let lake = ParquetLake::with_bucket_size(folder.path(), rng.random_range(100..600));
         let imports = rng.random_range(1..=imports_max);
         let mut manifest = None;
         for part in 0..imports {
@@ -87,7 +87,7 @@ fn slice(arrival: &Arrival, part: usize, parts: usize, rng: &mut ChaCha20Rng) ->
 fn data(generator: &mut Generator) -> Vec<Arrival> {
     let people = generator.0.random_range(3..28);
     let batch = generator.batch(people);
-    let mut ids: Vec<u32> = (0..4_000).collect();
+    let mut ids: Vec<u32> = (0..1_000).collect();
     ids.shuffle(&mut generator.0);
     let ids = ids.into_iter().take(people as usize).map(SubjectId).collect();
     vec![Arrival { batch, ids }]

@@ -5,4 +5,5 @@ mod command;
 mod crash;
 mod erasure;
 mod main_job;
+mod questions;
 mod samples;
