@@ -192,6 +192,7 @@ fn check_removal(world: &World, smaller: &World, prepared: &Prepared, eligible: 
 fn the_engine_agrees_with_the_plain_loops() {
     let seed = env_seed(42);
     eprintln!("seed {seed}");
+    let (mut joined, mut averages, mut listed) = (0, 0, 0);
     for n in 0..120 {
         let mut generator = Generator::new(seed + n);
         let mut layout = ChaCha20Rng::seed_from_u64(seed ^ n);
@@ -203,8 +204,13 @@ fn the_engine_agrees_with_the_plain_loops() {
             let key = BoundingKey::from_bytes(generator.0.random());
             let expected = Reference { plan: &prepared.plan, eligible: &eligible, key: &key }.answer(&tables(&prepared.plan.tables, &arrivals));
             assert_eq!(world.exact(&prepared, &eligible, &key), expected, "FAIRSHARE_SEED={} {}", seed + n, prepared.plan.to_json());
+            let (plan, some) = (&prepared.plan, !expected.groups.is_empty());
+            joined += u32::from(some && plan.tables.len() > 1);
+            averages += u32::from(some && plan.aggregates.iter().any(|a| a.value_range().is_some()));
+            listed += u32::from(some && plan.keys.iter().any(|k| matches!(k.values, KeyValues::Listed(_))));
         }
     }
+    assert!(joined > 60 && averages > 40 && listed > 40, "questions reached too little: {joined} joins, {averages} averages, {listed} lists");
 }
 
 fn ask(sql: &str) -> Prepared {

@@ -21,7 +21,7 @@ use hashbrown::{HashMap, HashSet};
 use super::files::{self, Part};
 use super::merge::{ActKey, column, keys, sort};
 use super::store::Store;
-use crate::schema::{ACTIVITY_ID_BYTES, schema};
+use crate::schema::{ACTIVITY_ID_BYTES, ARRIVED_AS, schema};
 
 /// Bits of the column `derived`.
 const LANGUAGE: u8 = 1;
@@ -68,7 +68,15 @@ struct Pass<'a> {
 struct Derived {
     /// Acts with a text.
     acts: HashSet<ActKey>,
-    tags: Vec<(ActKey, String)>,
+    tags: Vec<DerivedTag>,
+}
+
+/// A hashtag found in the text of an act.
+struct DerivedTag {
+    act: ActKey,
+    /// As the act's row says.
+    arrived_as: Option<u32>,
+    tag: String,
 }
 
 impl Pass<'_> {
@@ -85,6 +93,7 @@ impl Pass<'_> {
         if texts.null_count() == rows.num_rows() {
             return Ok(LakeFile { features: self.extractor.version(), ..file.clone() });
         }
+        let arrived = column(&rows, ARRIVED_AS)?.as_primitive::<UInt32Type>();
         let said = Said::of(&rows)?;
         let mut features = Vec::with_capacity(rows.num_rows());
         for (row, key) in keys(&rows)?.into_iter().enumerate() {
@@ -94,7 +103,8 @@ impl Pass<'_> {
             };
             let mut extracted = self.extractor.extract(text, said.language(row));
             derived.acts.insert(key);
-            derived.tags.extend(extracted.tags.drain(..).map(|tag| (key, tag)));
+            let arrived_as = arrived.is_valid(row).then(|| arrived.value(row));
+            derived.tags.extend(extracted.tags.drain(..).map(|tag| DerivedTag { act: key, arrived_as, tag }));
             features.push(extracted);
         }
         let rows = said.with(&rows, &features)?;
@@ -118,7 +128,7 @@ impl Pass<'_> {
                 said.entry(key).or_default().insert(word.unwrap_or_default().to_owned());
             }
         }
-        let new: Vec<(ActKey, String)> = tags.into_iter().filter(|(key, tag)| said.get(key).is_none_or(|said| !said.contains(tag))).collect();
+        let new: Vec<DerivedTag> = tags.into_iter().filter(|t| said.get(&t.act).is_none_or(|said| !said.contains(&t.tag))).collect();
         if new.is_empty() && stays.true_count() == there.num_rows() {
             return Ok(base.into_iter().map(|file| LakeFile { features: self.extractor.version(), ..file }).collect());
         }
@@ -131,16 +141,17 @@ impl Pass<'_> {
     }
 }
 
-fn tag_rows(tags: &[(ActKey, String)]) -> Result<RecordBatch, ArrowError> {
+fn tag_rows(tags: &[DerivedTag]) -> Result<RecordBatch, ArrowError> {
     let mut ids = FixedSizeBinaryBuilder::new(ACTIVITY_ID_BYTES);
-    for ((_, id), _) in tags {
+    for DerivedTag { act: (_, id), .. } in tags {
         ids.append_value(id)?;
     }
     let columns: Vec<ArrayRef> = vec![
-        Arc::new(UInt32Array::from_iter_values(tags.iter().map(|((owner, _), _)| *owner))),
+        Arc::new(UInt32Array::from_iter_values(tags.iter().map(|t| t.act.0))),
         Arc::new(ids.finish()),
-        dictionary(tags.iter().map(|(_, tag)| Some(tag.as_str()))),
+        dictionary(tags.iter().map(|t| Some(t.tag.as_str()))),
         Arc::new(tags.iter().map(|_| Some(true)).collect::<BooleanArray>()),
+        Arc::new(tags.iter().map(|t| t.arrived_as).collect::<UInt32Array>()),
     ];
     RecordBatch::try_new(schema(TableName::ActivityTag), columns)
 }

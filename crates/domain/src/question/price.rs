@@ -174,11 +174,11 @@ impl Prepared {
     fn average(&self, sum: &Aggregate, of_sum: &AggregateEstimate, all: &[AggregateEstimate]) -> Option<AverageEstimate> {
         let ((low, high), column) = (sum.value_range()?, sum.column()?);
         let place = self.plan.aggregates.iter().position(|a| *a == Aggregate::CountKnown { column })?;
-        let (sum, count) = (of_sum.half_width_95, all.get(place)?.half_width_95);
+        let (sum, count, half) = (of_sum.half_width_95, all.get(place)?.half_width_95, (high - low) / 2.0);
         let half_widths = COUNTS.map(|n| {
             #[expect(clippy::cast_precision_loss, reason = "round counts below 2^53")]
             let left = (n as f64 - count).max(1.0);
-            HalfWidth { count: n, half_width_95: ((sum + (high - low) / 2.0 * count) / left).min(high - low) }
+            HalfWidth { count: n, half_width_95: ((sum + half * count) / left).min(half) }
         });
         Some(AverageEstimate { average: format!("avg({})", column.name()), low, high, half_widths: half_widths.to_vec() })
     }

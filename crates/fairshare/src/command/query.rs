@@ -88,7 +88,10 @@ fn print(release: &Release, format: Format) -> anyhow::Result<()> {
             headers.extend([format!("{}_low", column.name), format!("{}_high", column.name)]);
         }
     }
-    let cells: Vec<Vec<Value>> = release.presented.rows.iter().map(|row| flat(row, &release.presented.columns)).collect();
+    let mut cells: Vec<Vec<Value>> = release.presented.rows.iter().map(|row| flat(row, &release.presented.columns)).collect();
+    if format == Format::Table {
+        cells.iter_mut().flatten().for_each(shorten);
+    }
     let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
     let document = json!({
         "schema": 1, "release": { "id": release.id, "redelivered": release.redelivered }, "columns": release.presented.columns, "rows": objects(&headers, &cells),
@@ -112,6 +115,13 @@ fn flat(row: &[Shown], columns: &[domain::question::PresentedColumn]) -> Vec<Val
         }
     }
     out
+}
+
+/// A fraction with as many places as eyes want.
+fn shorten(cell: &mut Value) {
+    if let Some(x) = cell.as_f64().filter(|_| cell.is_f64()) {
+        *cell = json!((x * 1_000.0).round() / 1_000.0);
+    }
 }
 
 /// One line below a released table.

@@ -17,7 +17,7 @@ fn number(row: &Value, column: &str) -> f64 {
 
 const JOIN: &str = "SELECT s.country, tag, avg(a.word_count) AS words, count(distinct subject_id) AS people
     FROM activity AS a JOIN activity_tag USING (activity_id) JOIN subject AS s ON s.subject_id = a.subject_id
-    GROUP BY s.country KEYS ('France', 'Germany', 'Atlantis'), tag KEYS ('sea', 'bread')";
+    GROUP BY s.country KEYS ('France', 'Germany', 'Atlantis'), tag KEYS ('sea', 'bread') ORDER BY 1, 2";
 
 #[test]
 fn a_join_with_an_average_and_listed_keys() {
@@ -29,7 +29,7 @@ fn a_join_with_an_average_and_listed_keys() {
     let average = &estimate["estimate"]["averages"][0];
     assert_eq!((&average["average"], &average["low"], &average["high"]), (&json!("avg(word_count)"), &json!(0.0), &json!(200.0)));
     let widths: Vec<f64> = average["half_widths"].as_array().unwrap().iter().map(|w| number(w, "half_width_95")).collect();
-    assert!(widths.is_sorted_by(|a, b| a > b), "more values, narrower ranges: {widths:?}");
+    assert!(widths.is_sorted_by(|a, b| a >= b), "more values, narrower ranges: {widths:?}");
 
     let answer = d.query(&["--rho", "10"], JOIN);
     let columns: Vec<&str> = answer["columns"].as_array().unwrap().iter().map(|c| c["name"].as_str().unwrap()).collect();
@@ -71,5 +71,5 @@ fn bounds_of_averages_are_narrowed_and_wrong_ones_refused() {
     assert!(ask("avg:word_count=0..1000", average).contains("Q111"));
     assert!(ask("word_count=0..10", average).contains("no sum(word_count)"));
     assert!(ask("rows=5", "SELECT count(*) FROM activity JOIN activity_tag USING (subject_id)").contains("USING (activity_id)"));
-    assert!(ask("rows=5", "SELECT tag, count(*) FROM activity_tag GROUP BY tag KEYS").contains("1:53"));
+    assert!(ask("rows=5", "SELECT tag, count(*) FROM activity_tag GROUP BY tag KEYS").contains("line 1, column 53"));
 }

@@ -1,7 +1,7 @@
 //! How far one person can count: the contract, narrowed by the question.
 
 use domain::catalog::{ColumnName, ROWS_AT_SCAN, SumContract, TableName, contract};
-use domain::question::{Aggregate, Narrowing};
+use domain::question::{Aggregate, Key, Narrowing};
 use domain::{Refusal, RefusalCode};
 use dp::ContributionBounds;
 
@@ -9,8 +9,9 @@ fn bound(message: impl Into<String>, hint: impl Into<String>) -> Refusal {
     Refusal::new(RefusalCode::Bound, message).hint(hint)
 }
 
-/// The bounds of a question: never wider than the contract's, and never more groups than exist.
-pub(super) fn bounds(tables: &[TableName], public_keys: Option<usize>, narrowing: &Narrowing) -> Result<ContributionBounds, Refusal> {
+/// The bounds of a question: never wider than the contract's, and never more groups than one person can
+/// be in.
+pub(super) fn bounds(tables: &[TableName], keys: &[Key], narrowing: &Narrowing) -> Result<ContributionBounds, Refusal> {
     let names = || tables.iter().map(|t| t.as_str()).collect::<Vec<_>>().join("`, `");
     let narrower = |name: &str, asked: Option<u32>, contract: u32| match asked {
         None => Ok(contract),
@@ -23,8 +24,15 @@ pub(super) fn bounds(tables: &[TableName], public_keys: Option<usize>, narrowing
     let (groups, rows) = contract(tables);
     let groups = narrower("groups", narrowing.groups, groups)?;
     let rows = narrower("rows", narrowing.rows_per_group, rows)?;
-    let groups_that_exist = public_keys.and_then(|n| u32::try_from(n).ok()).unwrap_or(u32::MAX);
-    ContributionBounds::new(groups.min(groups_that_exist), rows, ROWS_AT_SCAN).map_err(|error| bound(error.to_string(), "leave the bound out to use the contract's"))
+    ContributionBounds::new(groups.min(groups_of_one(keys)), rows, ROWS_AT_SCAN).map_err(|error| bound(error.to_string(), "leave the bound out to use the contract's"))
+}
+
+/// Groups that one person can be in: combinations of the public values of keys, in which attributes of
+/// people play no part, since a person has one of each.
+fn groups_of_one(keys: &[Key]) -> u32 {
+    let many = keys.iter().filter(|key| key.column.table() != TableName::Subject);
+    let groups = many.map(Key::public_values).try_fold(1_usize, |groups, values| groups.checked_mul(values?.len()));
+    groups.and_then(|groups| u32::try_from(groups).ok()).unwrap_or(u32::MAX)
 }
 
 /// The paid sum of `column`, clamped by its contract and the question.

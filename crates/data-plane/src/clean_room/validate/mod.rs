@@ -18,7 +18,7 @@ mod predicate;
 mod refuse;
 mod tokens;
 
-use domain::question::{Aggregate, Key, Mechanisms, Plan, PlanLimits, Predicate, Prepared, Question};
+use domain::question::{Aggregate, Mechanisms, Plan, PlanLimits, Predicate, Prepared, Question};
 use domain::{Refusal, RefusalCode};
 
 use clauses::Clauses;
@@ -37,13 +37,12 @@ pub(crate) fn validate(question: &Question) -> Result<Prepared, Refusal> {
     }
     let keys = keys::keys(&clauses)?;
     let mut output = Output::of(&clauses, &keys, &question.narrowing)?;
-    let public_groups = keys.iter().map(Key::public_values).try_fold(1, |groups: usize, values| groups.checked_mul(values?.len()));
-    if public_groups.is_none() {
+    if keys.iter().any(|key| key.public_values().is_none()) {
         // Groups are selected by their number of people, which is paid for like any aggregate.
         output.require(Aggregate::CountSubjects);
     }
     let tables = clauses.scope.tables();
-    let bounds = bounds::bounds(&tables, public_groups, &question.narrowing)?;
+    let bounds = bounds::bounds(&tables, &keys, &question.narrowing)?;
     let (aggregates, view) = output.finish()?;
     bounds::all_used(&aggregates, &question.narrowing)?;
     let plan = Plan { schema: Plan::SCHEMA, tables, filter, keys, aggregates, bounds };

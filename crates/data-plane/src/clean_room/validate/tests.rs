@@ -104,5 +104,15 @@ fn averages_share_what_is_equal_and_show_their_parts() {
     let estimate = prepared.estimate().unwrap();
     assert_eq!(estimate.averages.len(), 2);
     let widths: Vec<f64> = estimate.averages[0].half_widths.iter().map(|w| w.half_width_95).collect();
-    assert!(widths.is_sorted_by(|a, b| a >= b) && widths[0] <= 200.0 && widths[3] > 0.0, "{widths:?}");
+    assert!(widths.is_sorted_by(|a, b| a >= b) && widths[0] <= 100.0 && widths[3] > 0.0, "{widths:?}");
+}
+
+#[test]
+fn a_person_is_in_no_more_groups_than_they_can_be() {
+    let groups = |sql: &str| validate(&ask(sql)).unwrap().plan.bounds.groups();
+    let joined = "FROM activity a JOIN activity_tag USING (activity_id) JOIN subject s USING (subject_id) GROUP BY";
+    assert_eq!(groups(&format!("SELECT count(*) {joined} tag")), 16, "the contract of acts");
+    assert_eq!(groups(&format!("SELECT count(*) {joined} country, age_band")), 1, "a person has one country and one age");
+    assert_eq!(groups(&format!("SELECT count(*) {joined} country, tag KEYS ('rust', 'sun')")), 2);
+    assert_eq!(groups(&format!("SELECT count(*) {joined} country, tag")), 16);
 }
