@@ -78,7 +78,7 @@ impl ControlPlane {
 }
 
 /// Deletes what the store knows of one id.
-async fn forget(tx: &mut SqliteConnection, id: SubjectId) -> Result<(), Error> {
+pub(crate) async fn forget(tx: &mut SqliteConnection, id: SubjectId) -> Result<(), Error> {
     let lines = lines_of(tx, id).await?;
     for (import, digest) in lines {
         sqlx::query("INSERT INTO erased_line (import_id, digest) VALUES (?, ?)").bind(import).bind(digest.as_slice()).execute(&mut *tx).await?;

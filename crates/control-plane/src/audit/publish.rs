@@ -9,13 +9,13 @@ use domain::Fault;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
-use super::EntryProof;
+use super::{EntryProof, journal};
 use crate::error::unreadable;
 use crate::store::{from_i64, to_i64};
 use crate::{ControlPlane, Error};
 
 /// The folder that can be served to everybody as it is.
-pub(super) const LOG_FOLDER: &str = "log";
+pub(crate) const LOG_FOLDER: &str = "log";
 
 impl ControlPlane {
     /// Signs the tree as it is now, keeps the checkpoint and publishes it with the tree's tiles below
@@ -39,6 +39,8 @@ impl ControlPlane {
         let note = self.inner.signer.sign(&checkpoint);
         sqlx::query("INSERT INTO checkpoint (size, note) VALUES (?, ?) ON CONFLICT (size) DO NOTHING").bind(to_i64(checkpoint.size)?).bind(&note).execute(&mut *tx).await?;
         // Published while the store is locked, so that an older checkpoint never replaces a newer one.
+        // What the checkpoint vouches for can be put back from the journal before anybody sees it.
+        journal::write(&mut tx, &self.inner, frontier.size()).await?;
         let publisher = Publisher { folder: &self.inner.dir.join(LOG_FOLDER), old_size, size: frontier.size() };
         publisher.tiles(&mut tx).await?;
         publisher.finish(&self.verifier_key(), &note)?;
@@ -64,7 +66,7 @@ impl ControlPlane {
     }
 }
 
-async fn leaves(tx: &mut SqliteConnection) -> Result<Vec<Hash>, Error> {
+pub(crate) async fn leaves(tx: &mut SqliteConnection) -> Result<Vec<Hash>, Error> {
     let rows = sqlx::query("SELECT leaf FROM audit_entry ORDER BY id").fetch_all(tx).await?;
     rows.iter().map(|row| Ok(Hash::from_bytes(bytes(row, 0)?))).collect()
 }
@@ -140,7 +142,7 @@ impl Publisher<'_> {
 }
 
 /// Whole or not at all.
-fn write(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
     let fault = |e: std::io::Error| Fault::new(format!("publishing {}", path.display()), e);
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(fault)?;
@@ -148,5 +150,7 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
     let temporary = path.with_extension("tmp");
     let mut file = File::create(&temporary).map_err(fault)?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(fault)?;
-    fs::rename(&temporary, path).map_err(fault)
+    fs::rename(&temporary, path).map_err(fault)?;
+    // The folder too, so that the new name survives a loss of power.
+    path.parent().map_or(Ok(()), |folder| File::open(folder).and_then(|folder| folder.sync_all())).map_err(fault)
 }
