@@ -120,8 +120,11 @@ fn check(import: &ImportInfo) -> Result<(), Refusal> {
     }
 }
 
-/// Of whom an import told anything.
+/// Of whom an import told anything, also if what it told was lost.
 pub(crate) async fn people_of(connection: &mut SqliteConnection, import: i64) -> Result<Vec<SubjectId>, Error> {
-    let rows = sqlx::query("SELECT subject_id FROM subject_fact WHERE import_id = ?").bind(import).fetch_all(connection).await?;
+    let rows = sqlx::query("SELECT subject_id FROM subject_fact WHERE import_id = ?1 UNION SELECT subject_id FROM lost_word WHERE import_id = ?1")
+        .bind(import)
+        .fetch_all(connection)
+        .await?;
     rows.iter().map(|row| Ok(SubjectId(row.try_get(0)?))).collect()
 }

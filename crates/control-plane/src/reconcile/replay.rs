@@ -67,7 +67,6 @@ impl Replay {
             "import_undo" => {
                 let import = read(tx, "SELECT import_id FROM import_undo WHERE id = ?", id).await?.try_get(0)?;
                 self.touched.extend(people_of(tx, import).await?);
-                self.touched.extend(find(tx, import).await?.named.iter());
                 Ok(())
             }
             "erasure" => {

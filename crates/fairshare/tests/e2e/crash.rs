@@ -250,6 +250,7 @@ fn two_processes_share_a_deployment() {
 fn a_restored_backup_that_is_behind_its_log_is_locked_and_reconciled() {
     let d = Deployment::new().with_partner("9");
     d.ok(&["import", &repository("samples/exports/forum")]);
+    let people = d.ok(&["lake", "show"])["tables"][2]["rows"].as_u64().unwrap();
     d.everybody_gives(50, "aggregate_statistics");
     d.query(&["--rho", "0.1"], "SELECT count(*) AS n FROM activity");
     let backup = tempfile::tempdir().unwrap();
@@ -262,7 +263,7 @@ fn a_restored_backup_that_is_behind_its_log_is_locked_and_reconciled() {
     d.ok(&["consent", "record", "--subject", "3", "--partner", "acme", "--purpose", "aggregate_statistics", "--action", "withdraw", "--notice", "acme"]);
     d.query(&["--rho", "0.2"], "SELECT sum(word_count) AS n FROM activity");
     d.ok(&["subject", "erase", "7"]);
-    let late = d.ok(&["import", &repository("samples/exports/mastodon/ada")]);
+    d.ok(&["import", &repository("samples/exports/mastodon/ada")]);
     let budgets = d.ok(&["budget", "show"]);
     put_back(&d, &folder, false);
     let checkpoint = std::fs::read(d.path().join("log/checkpoint")).unwrap();
@@ -290,7 +291,7 @@ fn a_restored_backup_that_is_behind_its_log_is_locked_and_reconciled() {
     let done = d.ok(&["backup", "reconcile"]);
     assert_eq!((&done["reconciled"], &done["choices"], &done["releases"]), (&Value::Bool(true), &1.into(), &1.into()), "{done}");
     // The lake was not put back: its newest files are there, without whoever is known by number only.
-    assert_eq!((&done["snapshot"], &done["lost_people"]), (&Value::Null, &late["people"]["new"].as_u64().unwrap_or(1).into()), "{done}");
+    assert_eq!((&done["snapshot"], &done["lost_people"]), (&Value::Null, &1.into()), "{done}");
     reconciled(&d, &budgets);
     let rows = d.ok(&["lake", "show"])["tables"][0]["rows"].as_u64().unwrap();
     // Their sources make them new people.
@@ -305,7 +306,7 @@ fn a_restored_backup_that_is_behind_its_log_is_locked_and_reconciled() {
     reconciled(&d, &budgets);
     let shown = d.ok(&["lake", "show"]);
     assert_eq!(shown["snapshot"]["id"], d.ok(&["lake", "show"])["visible"]);
-    assert_eq!(shown["tables"][2]["rows"], 49, "people in the lake: {shown}");
+    assert_eq!(shown["tables"][2]["rows"], people - 1, "people in the lake: {shown}");
     d.query(&["--rho", "0.1"], "SELECT count(*) AS n FROM activity WHERE word_count > 2");
     assert_eq!(d.ok(&["audit", "verify"])["verified"], true);
 }
@@ -326,7 +327,7 @@ fn put_back(d: &Deployment, copy: &std::path::Path, with_lake: bool) {
 fn reconciled(d: &Deployment, budgets: &Value) {
     assert_eq!(d.ok(&["budget", "show"]), *budgets);
     let decided = d.run(&["decide", "--subject", "3", "--partner", "acme", "--purpose", "aggregate_statistics"]);
-    assert_eq!(serde_json::from_slice::<Value>(&decided.stdout).unwrap()["permit"], false);
+    assert_eq!(serde_json::from_slice::<Value>(&decided.stdout).unwrap()["decision"], "deny");
     assert_eq!(d.ok(&["subject", "show", "7"])["status"], "erased");
     assert_eq!(d.ok(&["audit", "verify"])["verified"], true);
 }
