@@ -332,6 +332,32 @@ fn reconciled(d: &Deployment, budgets: &Value) {
     assert_eq!(d.ok(&["audit", "verify"])["verified"], true);
 }
 
+/// Older files that are put back get every later act on them again: an undone import's rows stay away, and
+/// nobody's rows come back under an id that they were split from.
+#[test]
+fn acts_on_rows_outlive_the_files_of_a_backup() {
+    let d = Deployment::new();
+    d.ok(&["import", &repository("samples/exports/forum")]);
+    d.ok(&["import", &repository("samples/exports/mastodon/ada")]);
+    d.ok(&["subject", "merge", "1", "2", "--evidence", "a letter"]);
+    let backup = tempfile::tempdir().unwrap();
+    let folder = backup.path().join("copy");
+    d.ok(&["backup", "create", folder.to_str().unwrap()]);
+    d.ok(&["subject", "split", "2", "--evidence", "a mistake"]);
+    d.ok(&["subject", "merge", "4", "5", "--evidence", "another letter"]);
+    d.ok(&["import", "undo", "2"]);
+    let state = || {
+        let traces = [1, 2, 4, 5].map(|subject: u32| d.ok(&["import", "trace", "--subject", &subject.to_string()]));
+        (d.ok(&["lake", "show"])["tables"].as_array().unwrap().iter().map(|table| table["rows"].clone()).collect::<Vec<_>>(), traces)
+    };
+    let before = state();
+    put_back(&d, &folder, true);
+    let done = d.ok(&["backup", "reconcile"]);
+    assert!(done["snapshot"].is_u64() && done["import_again"] == serde_json::json!([]), "{done}");
+    assert_eq!(state(), before);
+    assert_eq!(d.ok(&["audit", "verify"])["verified"], true);
+}
+
 /// A reconciliation that is killed leaves the store locked as it was, or up to its log.
 #[test]
 #[expect(clippy::disallowed_methods, reason = "the moment of a kill is a moment in real time")]
