@@ -84,14 +84,23 @@ fn segments(folder: &Path) -> Result<Vec<Segment>, Fault> {
     Ok(segments)
 }
 
-/// How far the segments reach from `from` on without a gap, and which of them lead there.
+/// How far the segments, in order, reach from `from` on without a gap, and which of them lead there.
 fn chain(segments: &[Segment], from: u64) -> (u64, Vec<Segment>) {
     let (mut reached, mut chain) = (from, Vec::new());
-    while let Some(next) = segments.iter().filter(|s| s.first <= reached && s.end > reached).max_by_key(|s| s.end) {
-        reached = next.end;
-        chain.push(*next);
+    // The one that leads farthest of those that begin where something was reached.
+    let mut farthest: Option<Segment> = None;
+    for segment in segments {
+        while segment.first > reached {
+            let Some(next) = farthest.take() else { return (reached, chain) };
+            reached = next.end;
+            chain.push(next);
+        }
+        if segment.end > farthest.map_or(reached, |f| f.end) {
+            farthest = Some(*segment);
+        }
     }
-    (reached, chain)
+    chain.extend(farthest);
+    (farthest.map_or(reached, |f| f.end), chain)
 }
 
 /// The entry up to which the journal reaches, whatever is missing before.

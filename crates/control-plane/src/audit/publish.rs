@@ -21,12 +21,17 @@ impl ControlPlane {
     /// Signs the tree as it is now, keeps the checkpoint and publishes it with the tree's tiles below
     /// the deployment's folder `log`.
     ///
+    /// # Guarantee
+    /// Before the checkpoint is published, the journal holds every entry that it covers, durably.
+    ///
     /// # Errors
     /// A fault of the store or the file system.
     pub async fn audit_checkpoint(&self) -> Result<String, Error> {
         let mut tx = self.inner.store.begin().await?;
         let row = sqlx::query("SELECT frontier FROM audit_tree WHERE id = 1").fetch_one(&mut *tx).await?;
         let frontier = Frontier::from_bytes(row.try_get(0)?).map_err(|e| unreadable("the audit tree", e))?;
+        // What a checkpoint vouches for can be put back from the journal before anybody sees it.
+        journal::write(&mut tx, &self.inner, frontier.size()).await?;
         let last = sqlx::query("SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1").fetch_optional(&mut *tx).await?;
         let last: Option<(i64, String)> = last.map(|row| Ok::<_, sqlx::Error>((row.try_get(0)?, row.try_get(1)?))).transpose()?;
         let published = self.inner.dir.join(LOG_FOLDER).join("checkpoint");
@@ -39,8 +44,6 @@ impl ControlPlane {
         let note = self.inner.signer.sign(&checkpoint);
         sqlx::query("INSERT INTO checkpoint (size, note) VALUES (?, ?) ON CONFLICT (size) DO NOTHING").bind(to_i64(checkpoint.size)?).bind(&note).execute(&mut *tx).await?;
         // Published while the store is locked, so that an older checkpoint never replaces a newer one.
-        // What the checkpoint vouches for can be put back from the journal before anybody sees it.
-        journal::write(&mut tx, &self.inner, frontier.size()).await?;
         let publisher = Publisher { folder: &self.inner.dir.join(LOG_FOLDER), old_size, size: frontier.size() };
         publisher.tiles(&mut tx).await?;
         publisher.finish(&self.verifier_key(), &note)?;

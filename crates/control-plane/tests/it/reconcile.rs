@@ -383,3 +383,27 @@ async fn only_what_was_lost_is_excused() {
         assert!(!restored.control.audit_verify(None).await.unwrap().verified, "not found: {sql}");
     }
 }
+
+/// A journal that is gone while the store is there is written again, whole.
+#[tokio::test]
+async fn a_lost_journal_is_written_again() {
+    let (world, copy) = gone_on().await;
+    std::fs::remove_dir_all(world.folder.path().join("journal")).unwrap();
+    world.control.audit_checkpoint().await.unwrap();
+    assert_eq!(segments(world.folder.path()).len(), 1);
+    let restored = world.restored(&copy).await;
+    assert!(restored.control.reconcile(&LAKE).await.unwrap().is_some());
+    holds(&truth(&world).await, &truth(&restored).await, 0);
+}
+
+/// Without the key a segment tells nothing.
+#[tokio::test]
+async fn the_journal_is_sealed() {
+    let (world, _) = gone_on().await;
+    for segment in segments(world.folder.path()) {
+        let bytes = std::fs::read(segment).unwrap();
+        for needle in ["consent", "acme", "Person"] {
+            assert!(!bytes.windows(needle.len()).any(|w| w == needle.as_bytes()), "{needle}");
+        }
+    }
+}
