@@ -36,7 +36,7 @@ impl ControlPlane {
         if status == SubjectStatus::Erased {
             return Err(Refusal::new(RefusalCode::State, format!("subject {subject} was erased before")).into());
         }
-        let ids = crate::subject::ids_of(&mut tx, subject).await?;
+        let ids = crate::subject::ids_left(&mut tx, subject).await?;
         let mut audit = AuditWriter::begin(&mut tx, &self.inner).await?;
         for &id in &ids {
             forget(&mut tx, id).await?;

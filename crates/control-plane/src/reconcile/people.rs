@@ -12,7 +12,7 @@ use crate::audit::AuditWriter;
 use crate::consent::recompute;
 use crate::erasure::forget;
 use crate::import::learn;
-use crate::subject::{ids_of, resolve};
+use crate::subject::{ids_left, resolve};
 
 /// Erases whoever is known by number only, with all ids of theirs if it is the one that counts, and
 /// brings permissions up to date. Tells how many were erased.
@@ -23,7 +23,7 @@ pub(super) async fn finish(tx: &mut SqliteConnection, audit: &mut AuditWriter<'_
     let mut erased = BTreeSet::new();
     for &subject in &replay.unknown {
         if resolve(tx, subject).await? == subject {
-            erased.extend(ids_of(tx, subject).await?);
+            erased.extend(ids_left(tx, subject).await?);
         }
         erased.insert(subject);
     }
