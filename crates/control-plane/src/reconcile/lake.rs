@@ -36,7 +36,9 @@ pub(super) async fn restore(tx: &mut SqliteConnection, audit: &mut AuditWriter<'
     // Older files may hold whoever was erased since; the list is worked off after this.
     sqlx::query("INSERT INTO erasure_pending (subject_id) SELECT subject_id FROM erasure WHERE true ON CONFLICT DO NOTHING").execute(&mut *tx).await?;
     let id = snapshot::publish_now(tx, audit, SnapshotCause::Restore, &manifest, at).await?;
-    let rows = sqlx::query("SELECT id FROM import WHERE snapshot_id > ?").bind(base).fetch_all(tx).await?;
+    // An import whose snapshot still waited when the files were written is not in them either.
+    let without = "SELECT i.id FROM import i JOIN snapshot s ON s.id = i.snapshot_id LEFT JOIN snapshot b ON b.id = ?1 WHERE s.id > ?1 OR s.visible_from > b.visible_from";
+    let rows = sqlx::query(without).bind(base).fetch_all(tx).await?;
     let without = rows.iter().map(|row| Ok(row.try_get(0)?)).collect::<Result<_, Error>>()?;
     Ok((Some(id), without))
 }
@@ -53,9 +55,11 @@ async fn newest_whole(tx: &mut SqliteConnection, lake: &dyn Lake) -> Result<Opti
     Ok(None)
 }
 
-/// The files after the acts that changed rows since snapshot `base`, in the order of the acts.
+/// The files after the acts that changed rows, in the order of the acts: merges and splits since snapshot
+/// `base`, and every undone import, which may have waited in another snapshot when the files were written.
+/// What was carried out on them before is found done.
 async fn acted(tx: &mut SqliteConnection, lake: &dyn Lake, base: i64, mut manifest: Manifest) -> Result<Manifest, Error> {
-    let acts = "SELECT snapshot_id, 'undo', import_id, 0 FROM import_undo WHERE snapshot_id > ?1 UNION ALL SELECT snapshot_id, act, keep_id, other_id FROM identity_act WHERE snapshot_id > ?1 ORDER BY 1";
+    let acts = "SELECT coalesce(snapshot_id, 0), 'undo', import_id, 0 FROM import_undo UNION ALL SELECT snapshot_id, act, keep_id, other_id FROM identity_act WHERE snapshot_id > ?1 ORDER BY 1";
     for row in sqlx::query(acts).bind(base).fetch_all(&mut *tx).await? {
         let act: &str = row.try_get(1)?;
         if act == "undo" {
