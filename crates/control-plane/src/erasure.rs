@@ -36,7 +36,7 @@ impl ControlPlane {
         if status == SubjectStatus::Erased {
             return Err(Refusal::new(RefusalCode::State, format!("subject {subject} was erased before")).into());
         }
-        let ids = crate::subject::ids_of(&mut tx, subject).await?;
+        let ids = crate::subject::ids_left(&mut tx, subject).await?;
         let mut audit = AuditWriter::begin(&mut tx, &self.inner).await?;
         for &id in &ids {
             forget(&mut tx, id).await?;
@@ -78,7 +78,7 @@ impl ControlPlane {
 }
 
 /// Deletes what the store knows of one id.
-async fn forget(tx: &mut SqliteConnection, id: SubjectId) -> Result<(), Error> {
+pub(crate) async fn forget(tx: &mut SqliteConnection, id: SubjectId) -> Result<(), Error> {
     let lines = lines_of(tx, id).await?;
     for (import, digest) in lines {
         sqlx::query("INSERT INTO erased_line (import_id, digest) VALUES (?, ?)").bind(import).bind(digest.as_slice()).execute(&mut *tx).await?;

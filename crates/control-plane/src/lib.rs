@@ -16,6 +16,7 @@ mod import;
 mod notice;
 mod partner;
 mod plane;
+mod reconcile;
 mod release;
 mod snapshot;
 mod store;
@@ -32,6 +33,7 @@ pub use import::{Import, ImportInfo, ImportRecord, ImportedSource, Provenance, U
 pub use notice::NewNotice;
 pub use partner::PartnerInfo;
 pub use plane::{ControlPlane, Secrets, Settings};
+pub use reconcile::Reconciled;
 pub use release::{Ask, ReleaseInfo};
 pub use snapshot::{Kept, LakeLock};
 pub use subject::SubjectInfo;

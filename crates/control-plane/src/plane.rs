@@ -136,28 +136,11 @@ impl ControlPlane {
         let seal = Seal::new(&secrets.participants);
         let plane = Self { inner: Arc::new(Inner { dir: dir.to_owned(), store, clock, entropy, origin, signer, bounding: secrets.bounding, seal, group: Group::default() }) };
         if let Some(why) = plane.behind_its_log().await? {
-            plane.inner.store.lock(why);
+            plane.inner.store.lock(Some(why));
         } else {
             plane.recover().await?;
         }
         Ok(plane)
-    }
-
-    /// Why the store must not be used, if its own published log knows more than it: then it is a backup
-    /// that was put back, and going on would forget withdrawals and spend budgets twice.
-    async fn behind_its_log(&self) -> Result<Option<String>, Error> {
-        let Ok(note) = std::fs::read_to_string(self.inner.dir.join("log/checkpoint")) else { return Ok(None) };
-        let row = sqlx::query("SELECT frontier FROM audit_tree WHERE id = 1").fetch_one(self.inner.store.reader()).await?;
-        let frontier = audit_log::Frontier::from_bytes(row.try_get(0)?).map_err(|e| crate::error::unreadable("the audit tree", e))?;
-        match self.verifier().open(&note) {
-            Ok(published) if published.size > frontier.size() => Ok(Some(format!(
-                "locked: the store has {} audit entries, and its published log {}; this is an older copy, and using it would forget withdrawals and spend budgets twice. Put the newest copy back (docs/operating.md, Restore)",
-                frontier.size(),
-                published.size
-            ))),
-            // What cannot be read is for `audit verify` to say.
-            Ok(_) | Err(_) => Ok(None),
-        }
     }
 
     /// Writes a copy of the control store as it is now into the file `path`, which must not be there.

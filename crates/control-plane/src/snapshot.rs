@@ -26,6 +26,11 @@ impl ControlPlane {
     pub fn lake_lock(&self) -> Result<LakeLock, Error> {
         // A store that is behind would take newer files for garbage.
         self.inner.store.check_unlocked()?;
+        self.lake_lock_anyway()
+    }
+
+    /// The same for whoever brings the store up to its log.
+    pub(crate) fn lake_lock_anyway(&self) -> Result<LakeLock, Error> {
         let fault = |e: std::io::Error| Fault::new("locking the lake", e);
         let lock = File::create(self.inner.dir.join("lake.lock")).map_err(fault)?;
         match lock.try_lock() {
@@ -148,6 +153,12 @@ pub(crate) async fn head(connection: &mut SqliteConnection) -> Result<Option<Sna
     row.map(|row| snapshot(&row)).transpose()
 }
 
+/// The newest snapshot before the one with this number, or of all.
+pub(crate) async fn newest_before(connection: &mut SqliteConnection, before: Option<i64>) -> Result<Option<Snapshot>, Error> {
+    let row = sqlx::query("SELECT id, cause, manifest, at, visible_from FROM snapshot WHERE id < ? ORDER BY id DESC LIMIT 1").bind(before.unwrap_or(i64::MAX));
+    row.fetch_optional(connection).await?.map(|row| snapshot(&row)).transpose()
+}
+
 /// What a release that starts at `now` looks at: the newest snapshot whose time has come.
 pub(crate) async fn visible(connection: &mut SqliteConnection, now: Timestamp) -> Result<Option<Snapshot>, Error> {
     Ok(live(connection, now).await?.into_iter().next())
@@ -180,6 +191,11 @@ pub(crate) async fn publish(tx: &mut SqliteConnection, audit: &mut AuditWriter<'
     let first = head(tx).await?.is_none();
     let visible_from = if first { at } else { clock(tx).await?.next(at) };
     insert(tx, audit, cause, manifest, visible_from, at).await
+}
+
+/// Makes the newest snapshot when `tx` commits, visible at once.
+pub(crate) async fn publish_now(tx: &mut SqliteConnection, audit: &mut AuditWriter<'_>, cause: SnapshotCause, manifest: &Manifest, at: Timestamp) -> Result<i64, Error> {
+    insert(tx, audit, cause, manifest, at, at).await
 }
 
 /// Puts rewritten snapshots into the places of live ones when `tx` commits: those from the first that

@@ -117,6 +117,17 @@ pub(crate) async fn ids_of(connection: &mut SqliteConnection, keep: SubjectId) -
     std::iter::once(Ok(keep)).chain(others).collect()
 }
 
+/// The same without those that were erased on their own, as a restore does with ids whose accounts it lost.
+pub(crate) async fn ids_left(connection: &mut SqliteConnection, keep: SubjectId) -> Result<Vec<SubjectId>, Error> {
+    let mut left = Vec::new();
+    for id in ids_of(connection, keep).await? {
+        if facts(connection, id).await?.0 != SubjectStatus::Erased {
+            left.push(id);
+        }
+    }
+    Ok(left)
+}
+
 async fn info(connection: &mut SqliteConnection, inner: &Inner, id: SubjectId) -> Result<SubjectInfo, Error> {
     let row = sqlx::query("SELECT status, age_band, country, merged_into FROM subject WHERE subject_id = ?").bind(id.0).fetch_optional(&mut *connection).await?;
     let row = row.ok_or_else(|| not_found(id))?;

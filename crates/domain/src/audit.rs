@@ -9,6 +9,8 @@ crate::words! {
     pub enum EntryKind("audit entry kind") {
         /// The deployment was created.
         DeploymentInitialized = "deployment_initialized",
+        /// An older copy of the store was brought up to its log.
+        DeploymentReconciled = "deployment_reconciled",
         /// Rows arrived.
         ImportCommitted = "import_committed",
         /// An import was taken back.

@@ -128,6 +128,8 @@ crate::words! {
         Features = "features",
         /// The operator made the newest data visible before their tick.
         Publish = "publish",
+        /// A backup was put back whose files are not the newest.
+        Restore = "restore",
     }
 }
 

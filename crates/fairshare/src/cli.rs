@@ -485,11 +485,13 @@ pub(crate) enum Audit {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Backup {
-    /// Copy store, lake, keys and log into a new folder, while the deployment is in use.
+    /// Copy store, lake, keys and journal into a new folder, while the deployment is in use.
     Create {
         /// The folder; must not be there.
         folder: PathBuf,
     },
+    /// Bring a copy that was put back up to its log, from the journal, and unlock it.
+    Reconcile,
 }
 
 #[derive(Debug, Args)]

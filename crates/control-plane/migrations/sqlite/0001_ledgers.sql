@@ -18,6 +18,13 @@ CREATE TABLE deployment (
     at        TEXT NOT NULL
 ) STRICT;
 
+CREATE TABLE reconciliation (         -- an older copy of the store was brought up to its log
+    id          INTEGER PRIMARY KEY,
+    first_entry INTEGER NOT NULL,     -- entries from this one on were put back from the journal
+    end_entry   INTEGER NOT NULL,     -- and before this one; what their rows alone do not tell is lost
+    at          TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE import (
     id            INTEGER PRIMARY KEY,
     sources       TEXT NOT NULL,      -- JSON: number, kind, platform, hash, parser and counts of each source
@@ -69,6 +76,13 @@ CREATE TABLE subject_fact (           -- what an import told about a person; the
     PRIMARY KEY (import_id, subject_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX subject_fact_by_subject ON subject_fact (subject_id);
+
+CREATE TABLE lost_word (              -- P: an import told something of a person that a restore lost; what was told before counts no more
+    import_id  INTEGER NOT NULL REFERENCES import (id) DEFERRABLE INITIALLY DEFERRED,
+    subject_id INTEGER NOT NULL,
+    PRIMARY KEY (import_id, subject_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX lost_word_by_subject ON lost_word (subject_id);
 
 CREATE TABLE subject (                -- P
     subject_id INTEGER PRIMARY KEY,
@@ -285,6 +299,9 @@ CREATE TABLE checkpoint (
 
 CREATE TRIGGER deployment_never_changes BEFORE UPDATE ON deployment BEGIN SELECT RAISE(ABORT, 'deployment is append-only'); END;
 CREATE TRIGGER deployment_never_goes BEFORE DELETE ON deployment BEGIN SELECT RAISE(ABORT, 'deployment is append-only'); END;
+
+CREATE TRIGGER reconciliation_never_changes BEFORE UPDATE ON reconciliation BEGIN SELECT RAISE(ABORT, 'reconciliation is append-only'); END;
+CREATE TRIGGER reconciliation_never_goes BEFORE DELETE ON reconciliation BEGIN SELECT RAISE(ABORT, 'reconciliation is append-only'); END;
 
 CREATE TRIGGER import_never_changes BEFORE UPDATE ON import BEGIN SELECT RAISE(ABORT, 'import is append-only'); END;
 CREATE TRIGGER import_never_goes BEFORE DELETE ON import BEGIN SELECT RAISE(ABORT, 'import is append-only'); END;

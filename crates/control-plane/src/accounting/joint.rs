@@ -13,10 +13,11 @@ use sqlx::{Row, SqliteConnection};
 
 use super::eligible::unfolded;
 use super::loss::{CHUNK, Losses, from_record, to_record};
-use super::{charged_to_all, cost_of, participants, year_of};
+use super::{charged_to_all, cost_of, participants, settled_to_all, year_of};
 use crate::Error;
 use crate::error::unreadable;
 use crate::plane::Inner;
+use crate::reconcile::Lost;
 use crate::store::parse_word;
 use crate::subject::ids_of;
 
@@ -110,7 +111,7 @@ impl Releases {
     async fn read(connection: &mut SqliteConnection, inner: &Inner, year: i32, settled: i64) -> Result<Self, Error> {
         let rows = sqlx::query("SELECT p.release, p.sealed, r.rho, r.delta FROM participant_set p JOIN release_reservation r USING (release) WHERE p.year = ? AND p.settled <= ?");
         let rows = rows.bind(year).bind(settled).fetch_all(&mut *connection).await?;
-        let mut releases = Self { kept: Vec::new(), gone: false, to_all: charged_to_all(connection, year).await? };
+        let mut releases = Self { kept: Vec::new(), gone: false, to_all: settled_to_all(connection, year, settled).await? };
         for row in &rows {
             let release: ReleaseId = parse_word(row.try_get(0)?)?;
             match row.try_get::<Option<&[u8]>, _>(1)? {
@@ -180,7 +181,7 @@ fn from_bytes(bytes: &[u8]) -> Result<Cost, Fault> {
 ///
 /// Where the sets of people are kept an addition is recomputed; where some are gone it is the one that
 /// the act's row commits to, and no loss is lower than what the kept ones demand.
-pub(super) async fn first_wrong(tx: &mut SqliteConnection, inner: &Inner) -> Result<Option<String>, Error> {
+pub(super) async fn first_wrong(tx: &mut SqliteConnection, inner: &Inner, lost: &Lost) -> Result<Option<String>, Error> {
     let rows = sqlx::query("SELECT a.id, a.act, a.keep_id, a.other_id, a.losses, a.settled, l.year, l.subject_id, l.sealed FROM identity_act a LEFT JOIN identity_loss l ON l.act_id = a.id ORDER BY a.id")
         .fetch_all(&mut *tx)
         .await?;
@@ -212,7 +213,9 @@ pub(super) async fn first_wrong(tx: &mut SqliteConnection, inner: &Inner) -> Res
             IdentityAct::Merge => releases.cost(&[ids.as_slice(), &[other]].concat()).fits_in(&loss_of(tx, inner, year, keep).await?),
             IdentityAct::Split => true,
         };
-        if subject != (if act == IdentityAct::Merge { keep } else { other }) || !enough || (!releases.gone && addition != expected) {
+        // The sets that an act was computed from are lost when it was put back: it is what was recorded.
+        let computed = lost.contains("identity_act", id) || (enough && (releases.gone || addition == expected));
+        if subject != (if act == IdentityAct::Merge { keep } else { other }) || !computed {
             return wrong("is not what its releases add up to");
         }
         additions.add(subject, addition);

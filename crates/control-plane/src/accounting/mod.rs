@@ -45,7 +45,7 @@ fn year_of(at: Timestamp) -> i32 {
 }
 
 /// The cost in two columns of a row.
-fn cost_of(row: &SqliteRow, rho: usize) -> Result<Cost, Error> {
+pub(crate) fn cost_of(row: &SqliteRow, rho: usize) -> Result<Cost, Error> {
     Ok(Cost { rho: Rho::from_nano(from_i64(row.try_get(rho)?)?), delta: Delta::from_atto(from_i64(row.try_get(rho + 1)?)?) })
 }
 
@@ -60,6 +60,12 @@ async fn in_flight(connection: &mut SqliteConnection) -> Result<Cost, Error> {
 async fn charged_to_all(connection: &mut SqliteConnection, year: i32) -> Result<Cost, Error> {
     let lost = "SELECT r.rho, r.delta FROM release_reservation r WHERE substr(r.at, 1, 4) = ? AND NOT EXISTS (SELECT 1 FROM participant_set p WHERE p.release = r.release)";
     sum(sqlx::query(lost).bind(format!("{year:04}")).fetch_all(connection).await?.iter())
+}
+
+/// The part of it that was settled among the first `settled`.
+async fn settled_to_all(connection: &mut SqliteConnection, year: i32, settled: i64) -> Result<Cost, Error> {
+    let lost = "SELECT r.rho, r.delta FROM release_reservation r JOIN release_outcome o USING (release) WHERE substr(r.at, 1, 4) = ? AND o.settled <= ? AND NOT EXISTS (SELECT 1 FROM participant_set p WHERE p.release = r.release)";
+    sum(sqlx::query(lost).bind(format!("{year:04}")).bind(settled).fetch_all(connection).await?.iter())
 }
 
 fn sum<'a>(rows: impl Iterator<Item = &'a SqliteRow>) -> Result<Cost, Error> {

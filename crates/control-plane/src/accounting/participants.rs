@@ -35,7 +35,12 @@ pub(crate) async fn open(tx: &mut SqliteConnection, inner: &Inner, release: &Rel
 /// # Guarantee
 /// A release is settled once; who pays is a subset of who was eligible when it started.
 pub(crate) async fn settle(tx: &mut SqliteConnection, inner: &Inner, release: &ReleaseId, participants: Option<&SubjectSet>) -> Result<Settlement, Error> {
-    let row = sqlx::query("SELECT sealed FROM participant_set WHERE release = ? AND settled IS NULL").bind(release.as_str()).fetch_optional(&mut *tx).await?;
+    let row = sqlx::query("SELECT sealed, settled IS NOT NULL FROM participant_set WHERE release = ?").bind(release.as_str()).fetch_optional(&mut *tx).await?;
+    if row.is_none() && participants.is_none() {
+        // Put back from the journal, without its set: everybody is charged as it is.
+        return Ok(Settlement { settled: next_settled(tx).await?, commitment: inner.seal.commit(&place(release), b"everybody") });
+    }
+    let row = row.filter(|row| !row.get::<bool, _>(1));
     let row = row.ok_or_else(|| Fault::broken(format!("the release {release} was settled before, or has no set of people")))?;
     let eligible = inner.seal.open(&place(release), row.try_get(0)?)?;
     let charged = match participants {
@@ -48,11 +53,15 @@ pub(crate) async fn settle(tx: &mut SqliteConnection, inner: &Inner, release: &R
             to_bytes(&SubjectSet::from(participants.clone()))?
         }
     };
-    let row = sqlx::query("UPDATE counter SET value = value + 1 WHERE name = 'settled' RETURNING value").fetch_one(&mut *tx).await?;
-    let settled = from_i64(row.try_get(0)?)?;
+    let settled = next_settled(tx).await?;
     let sealed = inner.seal.seal(&*inner.entropy, &place(release), &charged)?;
     sqlx::query("UPDATE participant_set SET settled = ?, sealed = ? WHERE release = ?").bind(to_i64(settled)?).bind(sealed).bind(release.as_str()).execute(tx).await?;
     Ok(Settlement { settled, commitment: inner.seal.commit(&place(release), &charged) })
+}
+
+async fn next_settled(tx: &mut SqliteConnection) -> Result<u64, Error> {
+    let row = sqlx::query("UPDATE counter SET value = value + 1 WHERE name = 'settled' RETURNING value").fetch_one(tx).await?;
+    Ok(from_i64(row.try_get(0)?)?)
 }
 
 /// The people of a sealed set.

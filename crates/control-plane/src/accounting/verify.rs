@@ -10,6 +10,7 @@ use super::loss::{self, Losses};
 use super::{cost_of, joint, participants};
 use crate::Error;
 use crate::plane::Inner;
+use crate::reconcile::Lost;
 use crate::store::parse_word;
 
 /// The kept sets of folded releases with their costs, by year.
@@ -19,9 +20,9 @@ type Folded = BTreeMap<i32, Vec<(SubjectSet, Cost)>>;
 ///
 /// Losses can be recomputed as far as the sets of people are kept; where some are gone, nobody's loss
 /// may be lower than what the kept ones add up to.
-pub(crate) async fn first_wrong(tx: &mut SqliteConnection, inner: &Inner) -> Result<Option<String>, Error> {
+pub(crate) async fn first_wrong(tx: &mut SqliteConnection, inner: &Inner, lost: &Lost) -> Result<Option<String>, Error> {
     let rows = sqlx::query(
-        "SELECT r.release, r.rho, r.delta, o.participants, o.settled, p.sealed, p.folded, p.year, p.settled FROM release_reservation r LEFT JOIN release_outcome o USING (release) LEFT JOIN participant_set p USING (release) ORDER BY r.id",
+        "SELECT r.release, r.rho, r.delta, o.participants, o.settled, p.sealed, p.folded, p.year, p.settled, r.id, o.id FROM release_reservation r LEFT JOIN release_outcome o USING (release) LEFT JOIN participant_set p USING (release) ORDER BY r.id",
     )
     .fetch_all(&mut *tx)
     .await?;
@@ -32,6 +33,12 @@ pub(crate) async fn first_wrong(tx: &mut SqliteConnection, inner: &Inner) -> Res
         let Some(commitment) = row.try_get::<Option<String>, _>(3)? else { continue };
         let settled: i64 = row.try_get(4)?;
         order.insert(settled);
+        // A release that was put back has no set, and charges everybody; one whose outcome was put back
+        // charges everybody who was eligible.
+        let (without_set, everybody) = (lost.contains("release_reservation", row.try_get(9)?), lost.contains("release_outcome", row.try_get(10)?));
+        if without_set && row.try_get::<Option<i32>, _>(7)?.is_none() {
+            continue;
+        }
         if row.try_get::<Option<i64>, _>(8)? != Some(settled) {
             return Ok(Some(format!("the people whom release {release} charges are missing")));
         }
@@ -45,7 +52,7 @@ pub(crate) async fn first_wrong(tx: &mut SqliteConnection, inner: &Inner) -> Res
                 let Ok(bytes) = inner.seal.open(&participants::place(&release), &sealed) else {
                     return Ok(Some(format!("the people whom release {release} charges cannot be read")));
                 };
-                if inner.seal.commit(&participants::place(&release), &bytes) != commitment {
+                if !everybody && inner.seal.commit(&participants::place(&release), &bytes) != commitment {
                     return Ok(Some(format!("the people whom release {release} charges are not those it was settled with")));
                 }
                 if is_folded {
@@ -61,7 +68,7 @@ pub(crate) async fn first_wrong(tx: &mut SqliteConnection, inner: &Inner) -> Res
     if let bad @ Some(_) = losses(tx, inner, &folded, &incomplete).await? {
         return Ok(bad);
     }
-    if let bad @ Some(_) = joint::first_wrong(tx, inner).await? {
+    if let bad @ Some(_) = joint::first_wrong(tx, inner, lost).await? {
         return Ok(bad);
     }
     let differing = "SELECT count(*) FROM (SELECT subject_id, rho_cap, delta_cap FROM cap_choice WHERE id IN (SELECT max(id) FROM cap_choice GROUP BY subject_id)) n FULL JOIN subject_cap c USING (subject_id) WHERE n.rho_cap IS NOT c.rho_cap OR n.delta_cap IS NOT c.delta_cap";

@@ -1,6 +1,7 @@
 //! The audit log: entries in the transaction of what they speak of, checkpoints, proofs, verification.
 
 mod append;
+pub(crate) mod journal;
 mod publish;
 mod verify;
 
@@ -8,6 +9,7 @@ use audit_log::{Hash, InclusionProof};
 use serde::Serialize;
 
 pub(crate) use append::AuditWriter;
+pub(crate) use publish::{LOG_FOLDER, leaves};
 
 /// An entry with everything an outsider needs to check it.
 #[derive(Debug, Clone, Serialize)]

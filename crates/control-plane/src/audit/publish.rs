@@ -9,17 +9,20 @@ use domain::Fault;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
-use super::EntryProof;
+use super::{EntryProof, journal};
 use crate::error::unreadable;
 use crate::store::{from_i64, to_i64};
 use crate::{ControlPlane, Error};
 
 /// The folder that can be served to everybody as it is.
-pub(super) const LOG_FOLDER: &str = "log";
+pub(crate) const LOG_FOLDER: &str = "log";
 
 impl ControlPlane {
     /// Signs the tree as it is now, keeps the checkpoint and publishes it with the tree's tiles below
     /// the deployment's folder `log`.
+    ///
+    /// # Guarantee
+    /// Before the checkpoint is published, the journal holds every entry that it covers, durably.
     ///
     /// # Errors
     /// A fault of the store or the file system.
@@ -27,6 +30,8 @@ impl ControlPlane {
         let mut tx = self.inner.store.begin().await?;
         let row = sqlx::query("SELECT frontier FROM audit_tree WHERE id = 1").fetch_one(&mut *tx).await?;
         let frontier = Frontier::from_bytes(row.try_get(0)?).map_err(|e| unreadable("the audit tree", e))?;
+        // What a checkpoint vouches for can be put back from the journal before anybody sees it.
+        journal::write(&mut tx, &self.inner, frontier.size()).await?;
         let last = sqlx::query("SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1").fetch_optional(&mut *tx).await?;
         let last: Option<(i64, String)> = last.map(|row| Ok::<_, sqlx::Error>((row.try_get(0)?, row.try_get(1)?))).transpose()?;
         let published = self.inner.dir.join(LOG_FOLDER).join("checkpoint");
@@ -64,7 +69,7 @@ impl ControlPlane {
     }
 }
 
-async fn leaves(tx: &mut SqliteConnection) -> Result<Vec<Hash>, Error> {
+pub(crate) async fn leaves(tx: &mut SqliteConnection) -> Result<Vec<Hash>, Error> {
     let rows = sqlx::query("SELECT leaf FROM audit_entry ORDER BY id").fetch_all(tx).await?;
     rows.iter().map(|row| Ok(Hash::from_bytes(bytes(row, 0)?))).collect()
 }
@@ -140,7 +145,7 @@ impl Publisher<'_> {
 }
 
 /// Whole or not at all.
-fn write(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
     let fault = |e: std::io::Error| Fault::new(format!("publishing {}", path.display()), e);
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(fault)?;
@@ -148,5 +153,7 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
     let temporary = path.with_extension("tmp");
     let mut file = File::create(&temporary).map_err(fault)?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(fault)?;
-    fs::rename(&temporary, path).map_err(fault)
+    fs::rename(&temporary, path).map_err(fault)?;
+    // The folder too, so that the new name survives a loss of power.
+    path.parent().map_or(Ok(()), |folder| File::open(folder).and_then(|folder| folder.sync_all())).map_err(fault)
 }

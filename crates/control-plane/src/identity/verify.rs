@@ -7,11 +7,12 @@ use sqlx::{Row, SqliteConnection};
 
 use super::evidence_digest;
 use crate::Error;
+use crate::reconcile::Lost;
 use crate::store::parse_word;
 
 /// Replays all acts; tells the first id that leads somewhere else, and the first evidence that is not the
 /// one that was recorded.
-pub(crate) async fn first_wrong(tx: &mut SqliteConnection) -> Result<Option<String>, Error> {
+pub(crate) async fn first_wrong(tx: &mut SqliteConnection, lost: &Lost) -> Result<Option<String>, Error> {
     let acts = sqlx::query(
         "SELECT a.id, a.act, a.keep_id, a.other_id, a.evidence, e.salt, e.text, EXISTS (SELECT 1 FROM erasure r WHERE r.subject_id IN (a.keep_id, a.other_id))
          FROM identity_act a LEFT JOIN identity_evidence e ON e.act_id = a.id ORDER BY a.id",
@@ -26,7 +27,7 @@ pub(crate) async fn first_wrong(tx: &mut SqliteConnection) -> Result<Option<Stri
         };
         let right = match (row.try_get::<Option<&[u8]>, _>(5)?, row.try_get::<Option<&str>, _>(6)?) {
             (Some(salt), Some(text)) => evidence_digest(salt, text) == row.try_get::<&str, _>(4)?,
-            _ => row.try_get(7)?,
+            _ => row.try_get(7)? || lost.contains("identity_act", id),
         };
         if !right {
             return Ok(Some(format!("the evidence of act {id} on identities is not what was recorded")));

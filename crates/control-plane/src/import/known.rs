@@ -1,6 +1,8 @@
 //! What is known of people: the newest word on each matter of the imports that count.
 //!
-//! An import's words stay as they were told, so that they can stop counting when it is taken back.
+//! An import's words stay as they were told, so that they can stop counting when it is taken back. Where a
+//! restore lost what an import told, what earlier ones told of its people does not count either: it may
+//! have been corrected.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,8 +30,8 @@ pub(crate) async fn told(connection: &mut SqliteConnection, people: &[SubjectId]
     for people in people.chunks(PEOPLE) {
         let rows = sqlx::query(
             "SELECT j.value,
-                (SELECT f.age_band FROM subject_fact f WHERE f.subject_id = j.value AND f.age_band <> 'unknown' AND f.import_id <> ?2 AND NOT EXISTS (SELECT 1 FROM import_undo u WHERE u.import_id = f.import_id) ORDER BY f.import_id DESC LIMIT 1),
-                (SELECT f.country FROM subject_fact f WHERE f.subject_id = j.value AND f.country IS NOT NULL AND f.import_id <> ?2 AND NOT EXISTS (SELECT 1 FROM import_undo u WHERE u.import_id = f.import_id) ORDER BY f.import_id DESC LIMIT 1)
+                (SELECT f.age_band FROM subject_fact f WHERE f.subject_id = j.value AND f.age_band <> 'unknown' AND f.import_id <> ?2 AND NOT EXISTS (SELECT 1 FROM import_undo u WHERE u.import_id = f.import_id) AND NOT EXISTS (SELECT 1 FROM lost_word l WHERE l.subject_id = f.subject_id AND l.import_id > f.import_id AND l.import_id <> ?2 AND NOT EXISTS (SELECT 1 FROM import_undo u WHERE u.import_id = l.import_id)) ORDER BY f.import_id DESC LIMIT 1),
+                (SELECT f.country FROM subject_fact f WHERE f.subject_id = j.value AND f.country IS NOT NULL AND f.import_id <> ?2 AND NOT EXISTS (SELECT 1 FROM import_undo u WHERE u.import_id = f.import_id) AND NOT EXISTS (SELECT 1 FROM lost_word l WHERE l.subject_id = f.subject_id AND l.import_id > f.import_id AND l.import_id <> ?2 AND NOT EXISTS (SELECT 1 FROM import_undo u WHERE u.import_id = l.import_id)) ORDER BY f.import_id DESC LIMIT 1)
              FROM json_each(?1) j",
         )
         .bind(json_rows(&people)?)

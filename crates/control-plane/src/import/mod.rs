@@ -24,6 +24,8 @@ pub use undo::Undoing;
 
 pub(crate) use known::{known, learn};
 pub(crate) use people::{lines_of, people_digest};
+pub(crate) use provenance::find;
+pub(crate) use undo::{people_of, undo_of};
 
 /// An import that is under way. Dropping it leaves nothing behind.
 #[derive(Debug)]

@@ -121,7 +121,7 @@ pub(super) async fn all(connection: &mut SqliteConnection) -> Result<Vec<ImportI
 }
 
 /// One import.
-pub(super) async fn find(connection: &mut SqliteConnection, import: i64) -> Result<ImportInfo, Error> {
+pub(crate) async fn find(connection: &mut SqliteConnection, import: i64) -> Result<ImportInfo, Error> {
     let all = all(connection).await?;
     all.into_iter().find(|i| i.id == import).ok_or_else(|| Error::NotFound { what: "import", name: import.to_string() })
 }

@@ -63,18 +63,11 @@ impl ControlPlane {
     pub async fn undo_begin(&self, import: i64) -> Result<Undoing, Error> {
         let lock = self.lake_lock()?;
         let mut tx = self.inner.store.snapshot().await?;
-        let imports = provenance::all(&mut tx).await?;
         let import = provenance::find(&mut tx, import).await?;
         check(&import)?;
-        let mut others = SubjectSet::new();
-        imports.iter().filter(|other| other.id != import.id && other.undone.is_none()).for_each(|other| others.union_with(&other.named));
-        let alone: SubjectSet = import.named.iter().filter(|s| !others.contains(*s)).collect();
-        let rest: Vec<SubjectId> = people_of(&mut tx, import.id).await?.into_iter().filter(|s| !alone.contains(*s)).collect();
-        let known: BTreeMap<_, _> = told(&mut tx, &rest, Some(import.id)).await?.into_iter().map(|(id, known)| (id, (known.age, known.country))).collect();
-        let first = import.sources.first().map_or(0, |s| s.number);
-        let end = import.sources.last().map_or(0, |s| s.number.saturating_add(1));
+        let undo = undo_of(&mut tx, import.id).await?;
         let base = snapshot::head(&mut tx).await?;
-        Ok(Undoing { import, base, undo: Undo { sources: first..end, alone, known }, lock })
+        Ok(Undoing { import, base, undo, lock })
     }
 
     /// Takes an import back: the snapshot `without` its rows is visible from the next tick on, when there
@@ -108,6 +101,20 @@ impl ControlPlane {
     }
 }
 
+/// What of an import goes when it is taken back, as far as the lake needs to know it.
+pub(crate) async fn undo_of(connection: &mut SqliteConnection, import: i64) -> Result<Undo, Error> {
+    let imports = provenance::all(connection).await?;
+    let import = provenance::find(connection, import).await?;
+    let mut others = SubjectSet::new();
+    imports.iter().filter(|other| other.id != import.id && other.undone.is_none()).for_each(|other| others.union_with(&other.named));
+    let alone: SubjectSet = import.named.iter().filter(|s| !others.contains(*s)).collect();
+    let rest: Vec<SubjectId> = people_of(connection, import.id).await?.into_iter().filter(|s| !alone.contains(*s)).collect();
+    let known: BTreeMap<_, _> = told(connection, &rest, Some(import.id)).await?.into_iter().map(|(id, known)| (id, (known.age, known.country))).collect();
+    let first = import.sources.first().map_or(0, |s| s.number);
+    let end = import.sources.last().map_or(0, |s| s.number.saturating_add(1));
+    Ok(Undo { sources: first..end, alone, known })
+}
+
 fn check(import: &ImportInfo) -> Result<(), Refusal> {
     match import.undone {
         None => Ok(()),
@@ -115,8 +122,11 @@ fn check(import: &ImportInfo) -> Result<(), Refusal> {
     }
 }
 
-/// Of whom an import told anything.
-async fn people_of(connection: &mut SqliteConnection, import: i64) -> Result<Vec<SubjectId>, Error> {
-    let rows = sqlx::query("SELECT subject_id FROM subject_fact WHERE import_id = ?").bind(import).fetch_all(connection).await?;
+/// Of whom an import told anything, also if what it told was lost.
+pub(crate) async fn people_of(connection: &mut SqliteConnection, import: i64) -> Result<Vec<SubjectId>, Error> {
+    let rows = sqlx::query("SELECT subject_id FROM subject_fact WHERE import_id = ?1 UNION SELECT subject_id FROM lost_word WHERE import_id = ?1")
+        .bind(import)
+        .fetch_all(connection)
+        .await?;
     rows.iter().map(|row| Ok(SubjectId(row.try_get(0)?))).collect()
 }

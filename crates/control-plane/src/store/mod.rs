@@ -4,7 +4,7 @@ mod migrate;
 mod row_text;
 
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use domain::{Fault, Timestamp};
@@ -14,7 +14,7 @@ use sqlx::{Sqlite, Transaction};
 use crate::Error;
 use crate::error::{store_fault, unreadable};
 
-pub(crate) use row_text::{RECORDED, parse_row_texts, row_text, row_texts, row_texts_sql};
+pub(crate) use row_text::{RECORDED, insert_text, loss_text, parse_row_texts, row_text, row_texts, row_texts_sql};
 
 /// Connections for readers.
 const READERS: u32 = 4;
@@ -38,7 +38,7 @@ pub(crate) struct Store {
     writer: SqlitePool,
     reader: SqlitePool,
     /// Why nothing may be written, if so.
-    locked: OnceLock<String>,
+    locked: RwLock<Option<String>>,
 }
 
 impl Store {
@@ -57,7 +57,7 @@ impl Store {
         let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(store_fault)?;
         migrate::migrate(&writer).await?;
         let reader = SqlitePoolOptions::new().max_connections(READERS).connect_with(options).await.map_err(store_fault)?;
-        Ok(Self { writer, reader, locked: OnceLock::new() })
+        Ok(Self { writer, reader, locked: RwLock::new(None) })
     }
 
     /// Begins a write; a conflict when the store is locked.
@@ -66,15 +66,20 @@ impl Store {
         Ok(self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(store_fault)?)
     }
 
-    /// Lets nothing be written any more.
-    pub(crate) fn lock(&self, why: String) {
-        // The first reason is as good as the second.
-        let _ = self.locked.set(why);
+    /// Begins the write that brings a locked store up to its log.
+    pub(crate) async fn begin_reconciling(&self) -> Result<Transaction<'static, Sqlite>, Fault> {
+        self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(store_fault)
+    }
+
+    /// Lets nothing be written as long as there is a reason.
+    pub(crate) fn lock(&self, why: Option<String>) {
+        *self.locked.write().unwrap_or_else(PoisonError::into_inner) = why;
     }
 
     /// A conflict when the store is locked.
     pub(crate) fn check_unlocked(&self) -> Result<(), Error> {
-        self.locked.get().map_or(Ok(()), |why| Err(Error::Conflict(why.clone())))
+        let locked = self.locked.read().unwrap_or_else(PoisonError::into_inner);
+        locked.as_ref().map_or(Ok(()), |why| Err(Error::Conflict(why.clone())))
     }
 
     /// Writes a copy of the store as it is now, whole and without deleted bytes.

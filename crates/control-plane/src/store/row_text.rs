@@ -11,6 +11,7 @@ use crate::error::{store_fault, unreadable};
 /// Recorded tables with an integer id, and all their columns in order.
 pub(crate) const RECORDED: &[(&str, &[&str])] = &[
     ("deployment", &["id", "origin", "rho_cap", "delta_cap", "subject_rho_cap", "subject_delta_cap", "snapshot_clock", "at"]),
+    ("reconciliation", &["id", "first_entry", "end_entry", "at"]),
     ("import", &["id", "sources", "named", "snapshot_id", "people_sha256", "at"]),
     ("import_undo", &["id", "import_id", "snapshot_id", "at"]),
     ("snapshot", &["id", "cause", "manifest", "visible_from", "at"]),
@@ -26,6 +27,9 @@ pub(crate) const RECORDED: &[(&str, &[&str])] = &[
     ("cap_choice", &["id", "subject_id", "rho_cap", "delta_cap", "method", "at"]),
     ("release_redelivery", &["id", "release", "at"]),
 ];
+
+/// What people lost by acts on identities; each row goes with the row of its act, which commits to it.
+const IDENTITY_LOSS: (&str, &[&str]) = ("identity_loss", &["act_id", "year", "subject_id", "sealed"]);
 
 /// The row as SQL literals in the order of its columns; `None` when there is no such row or table.
 ///
@@ -49,6 +53,27 @@ pub(crate) fn row_texts_sql(table: &str, which: &'static str) -> Option<String> 
     let quoted: Vec<String> = columns.iter().map(|c| format!("quote({c})")).collect();
     let text = quoted.join(" || ',' || ");
     Some(format!("SELECT json_group_array(json_array(id, text)) FROM (SELECT id, {text} AS text FROM {table} WHERE id {which} ORDER BY id)"))
+}
+
+/// What goes with an act on identities and is kept for ever: the text of its row, by the act's id.
+pub(crate) async fn loss_text(connection: &mut SqliteConnection, act: i64) -> Result<Option<String>, Fault> {
+    let quoted: Vec<String> = IDENTITY_LOSS.1.iter().map(|c| format!("quote({c})")).collect();
+    let sql = format!("SELECT {} FROM identity_loss WHERE act_id = ?", quoted.join(" || ',' || "));
+    let row = sqlx::query(AssertSqlSafe(sql)).bind(act).fetch_optional(connection).await.map_err(store_fault)?;
+    row.map(|row| row.try_get(0).map_err(store_fault)).transpose()
+}
+
+/// Puts a row back whose text is `text`.
+pub(crate) async fn insert_text(connection: &mut SqliteConnection, table: &str, text: &str) -> Result<(), Fault> {
+    let (table, columns) = RECORDED
+        .iter()
+        .chain(&[IDENTITY_LOSS])
+        .find(|(name, _)| *name == table)
+        .ok_or_else(|| Fault::broken(format!("a row of the table {table}, which this program does not know")))?;
+    let sql = format!("INSERT INTO {table} ({}) VALUES ({text})", columns.join(", "));
+    // A text that this deployment sealed, and no statement that is worth keeping.
+    sqlx::query(AssertSqlSafe(sql)).persistent(false).execute(connection).await.map_err(store_fault)?;
+    Ok(())
 }
 
 /// What such a query gave.

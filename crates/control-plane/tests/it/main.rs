@@ -1,10 +1,11 @@
 //! The control plane as its callers see it, on SQLite.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod accounting;
 mod choices;
 mod identity;
 mod imports;
+mod reconcile;
 mod releases;
 mod snapshots;
 mod tampering;

@@ -155,8 +155,28 @@ impl World {
         self.control = ControlPlane::open(self.folder.path(), secrets(), self.clock.clone(), entropy()).await.unwrap();
     }
 
+    /// A deployment whose store is the copy `store`, beside the log and the journal of this one.
+    pub(crate) async fn restored(&self, store: &std::path::Path) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::copy(store, folder.path().join("control.sqlite")).unwrap();
+        for part in ["log", "journal"] {
+            copy_folder(&self.folder.path().join(part), &folder.path().join(part));
+        }
+        let control = ControlPlane::open(folder.path(), secrets(), self.clock.clone(), entropy()).await.unwrap();
+        Self { folder, control, clock: self.clock.clone() }
+    }
+
     pub(crate) fn tomorrow(&self) {
         self.clock.forward(TimeDelta::days(1));
+    }
+}
+
+pub(crate) fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let to = to.join(path.file_name().unwrap());
+        if path.is_dir() { copy_folder(&path, &to) } else { std::fs::copy(&path, &to).map(drop).unwrap() }
     }
 }
 

@@ -286,11 +286,12 @@ fn two_processes_share_a_deployment() {
 }
 
 /// A backup that is put back into a deployment whose log went on is locked: nothing is answered, spent
-/// or chosen with it, and the published log stays as it is.
+/// or chosen with it, and the published log stays as it is. Brought up to its log it forgets nothing.
 #[test]
-fn a_restored_backup_that_is_behind_its_log_is_locked() {
+fn a_restored_backup_that_is_behind_its_log_is_locked_and_reconciled() {
     let d = Deployment::new().with_partner("9");
     d.ok(&["import", &repository("samples/exports/forum")]);
+    let people = d.ok(&["lake", "show"])["tables"][2]["rows"].as_u64().unwrap();
     d.everybody_gives(50, "aggregate_statistics");
     d.query(&["--rho", "0.1"], "SELECT count(*) AS n FROM activity");
     let backup = tempfile::tempdir().unwrap();
@@ -299,14 +300,14 @@ fn a_restored_backup_that_is_behind_its_log_is_locked() {
     // A copy by itself is whole and usable.
     let copied = Command::new(env!("CARGO_BIN_EXE_fairshare")).arg("--data").arg(&folder).args(["--json", "audit", "verify"]).output().unwrap();
     assert!(copied.status.success(), "{}", String::from_utf8_lossy(&copied.stderr));
-    // Life goes on: a withdrawal and a release.
+    // Life goes on: a withdrawal, a release, an erasure, new people.
     d.ok(&["consent", "record", "--subject", "3", "--partner", "acme", "--purpose", "aggregate_statistics", "--action", "withdraw", "--notice", "acme"]);
     d.query(&["--rho", "0.2"], "SELECT sum(word_count) AS n FROM activity");
+    d.ok(&["subject", "erase", "7"]);
+    d.ok(&["import", &repository("samples/exports/mastodon/ada")]);
+    let budgets = d.ok(&["budget", "show"]);
+    put_back(&d, &folder, false);
     let checkpoint = std::fs::read(d.path().join("log/checkpoint")).unwrap();
-    for name in ["control.sqlite-wal", "control.sqlite-shm"] {
-        let _ = std::fs::remove_file(d.path().join(name));
-    }
-    std::fs::copy(folder.join("control.sqlite"), d.path().join("control.sqlite")).unwrap();
     let files = || std::fs::read_dir(d.path().join("lake/activity")).unwrap().count();
     let before = files();
     for command in [
@@ -317,11 +318,119 @@ fn a_restored_backup_that_is_behind_its_log_is_locked() {
         vec!["subject", "erase", "4"],
         vec!["audit", "checkpoint"],
     ] {
-        assert!(d.fails(7, &command).contains("locked"), "{command:?}");
+        assert!(d.fails(7, &command).contains("fairshare backup reconcile"), "{command:?}");
     }
     assert_eq!(std::fs::read(d.path().join("log/checkpoint")).unwrap(), checkpoint);
     assert_eq!(files(), before);
     assert_eq!(d.run(&["audit", "verify"]).status.code(), Some(6));
     // What can be read still can.
     d.ok(&["budget", "show"]);
+    // Without the journal nothing happens.
+    std::fs::rename(d.path().join("journal"), d.path().join("elsewhere")).unwrap();
+    assert!(d.fails(7, &["backup", "reconcile"]).contains("the journal lacks the entries"));
+    std::fs::rename(d.path().join("elsewhere"), d.path().join("journal")).unwrap();
+    let done = d.ok(&["backup", "reconcile"]);
+    assert_eq!((&done["reconciled"], &done["choices"], &done["releases"]), (&Value::Bool(true), &1.into(), &1.into()), "{done}");
+    // The lake was not put back: its newest files are there, without whoever is known by number only.
+    assert_eq!((&done["snapshot"], &done["lost_people"]), (&Value::Null, &1.into()), "{done}");
+    reconciled(&d, &budgets);
+    let rows = d.ok(&["lake", "show"])["tables"][0]["rows"].as_u64().unwrap();
+    // Their sources make them new people.
+    d.ok(&["import", &repository("samples/exports/mastodon/ada")]);
+    assert_eq!(d.ok(&["lake", "show"])["tables"][0]["rows"], rows + 6);
+    assert_eq!(d.ok(&["audit", "verify"])["verified"], true);
+    assert_eq!(d.ok(&["backup", "reconcile"])["reconciled"], false);
+    // The whole copy, lake and all: newer files are gone, and whoever was erased is not in the older ones.
+    put_back(&d, &folder, true);
+    let done = d.ok(&["backup", "reconcile"]);
+    assert!(done["snapshot"].is_u64() && done["import_again"] == serde_json::json!([2, 3]), "{done}");
+    reconciled(&d, &budgets);
+    let shown = d.ok(&["lake", "show"]);
+    assert_eq!(shown["snapshot"]["id"], d.ok(&["lake", "show"])["visible"]);
+    assert_eq!(shown["tables"][2]["rows"], people - 1, "people in the lake: {shown}");
+    d.query(&["--rho", "0.1"], "SELECT count(*) AS n FROM activity WHERE word_count > 2");
+    assert_eq!(d.ok(&["audit", "verify"])["verified"], true);
+}
+
+/// Puts the store of a copy back, or everything of it but the log and the journal.
+fn put_back(d: &Deployment, copy: &std::path::Path, with_lake: bool) {
+    for name in ["control.sqlite-wal", "control.sqlite-shm"] {
+        let _ = std::fs::remove_file(d.path().join(name));
+    }
+    std::fs::copy(copy.join("control.sqlite"), d.path().join("control.sqlite")).unwrap();
+    if with_lake {
+        std::fs::remove_dir_all(d.path().join("lake")).unwrap();
+        assert!(Command::new("cp").arg("-r").arg(copy.join("lake")).arg(d.path().join("lake")).status().unwrap().success());
+    }
+}
+
+/// What the log knows holds.
+fn reconciled(d: &Deployment, budgets: &Value) {
+    assert_eq!(d.ok(&["budget", "show"]), *budgets);
+    let decided = d.run(&["decide", "--subject", "3", "--partner", "acme", "--purpose", "aggregate_statistics"]);
+    assert_eq!(serde_json::from_slice::<Value>(&decided.stdout).unwrap()["decision"], "deny");
+    assert_eq!(d.ok(&["subject", "show", "7"])["status"], "erased");
+    assert_eq!(d.ok(&["audit", "verify"])["verified"], true);
+}
+
+/// Older files that are put back get every later act on them again: an undone import's rows stay away, and
+/// nobody's rows come back under an id that they were split from.
+#[test]
+fn acts_on_rows_outlive_the_files_of_a_backup() {
+    let d = Deployment::new();
+    d.ok(&["import", &repository("samples/exports/forum")]);
+    d.ok(&["import", &repository("samples/exports/mastodon/ada")]);
+    d.ok(&["subject", "merge", "1", "2", "--evidence", "a letter"]);
+    let backup = tempfile::tempdir().unwrap();
+    let folder = backup.path().join("copy");
+    d.ok(&["backup", "create", folder.to_str().unwrap()]);
+    d.ok(&["subject", "split", "2", "--evidence", "a mistake"]);
+    d.ok(&["subject", "merge", "4", "5", "--evidence", "another letter"]);
+    d.ok(&["import", "undo", "2"]);
+    let state = || {
+        let traces = [1, 2, 4, 5].map(|subject: u32| d.ok(&["import", "trace", "--subject", &subject.to_string()]));
+        (d.ok(&["lake", "show"])["tables"].as_array().unwrap().iter().map(|table| table["rows"].clone()).collect::<Vec<_>>(), traces)
+    };
+    let before = state();
+    put_back(&d, &folder, true);
+    let done = d.ok(&["backup", "reconcile"]);
+    assert!(done["snapshot"].is_u64() && done["import_again"] == serde_json::json!([]), "{done}");
+    assert_eq!(state(), before);
+    assert_eq!(d.ok(&["audit", "verify"])["verified"], true);
+}
+
+/// A reconciliation that is killed leaves the store locked as it was, or up to its log.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the moment of a kill is a moment in real time")]
+fn a_killed_reconciliation_is_done_or_not_begun() {
+    let seed = env_seed(96);
+    eprintln!("seed {seed}");
+    let mut rng = Generator::new(seed).0;
+    let d = Deployment::new().with_partner("9");
+    d.ok(&["import", &repository("samples/exports/forum")]);
+    let backup = tempfile::tempdir().unwrap();
+    let folder = backup.path().join("copy");
+    d.ok(&["backup", "create", folder.to_str().unwrap()]);
+    d.everybody_gives(50, "aggregate_statistics");
+    d.ok(&["subject", "erase", "7"]);
+    d.ok(&["consent", "record", "--subject", "3", "--partner", "acme", "--purpose", "aggregate_statistics", "--action", "withdraw", "--notice", "acme"]);
+    let budgets = d.ok(&["budget", "show"]);
+    let (mut locked, mut done) = (0, 0);
+    for round in 0..16 {
+        put_back(&d, &folder, false);
+        let mut child = start(&d, "$BIN --data $DATA --format json backup reconcile");
+        std::thread::sleep(Duration::from_millis(rng.random_range(1..120)));
+        kill(&mut child);
+        match d.run(&["audit", "checkpoint"]).status.code() {
+            Some(0) => done += 1,
+            Some(7) => {
+                locked += 1;
+                d.ok(&["backup", "reconcile"]);
+            }
+            other => panic!("round {round}: {other:?}"),
+        }
+        reconciled(&d, &budgets);
+    }
+    eprintln!("{locked} were locked, {done} were done");
+    assert!(locked > 0 && done > 0, "the kills came too early or too late to test anything");
 }
