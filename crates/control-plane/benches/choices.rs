@@ -6,6 +6,14 @@
 //! that a noisy machine is noisy for all; the table gives the best round of each, and its CPU time
 //! where the system tells.
 
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    clippy::disallowed_methods,
+    reason = "a benchmark measures time, prints, and stops when something is wrong"
+)]
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,9 +21,9 @@ use std::time::{Duration, Instant};
 use control_plane::{Choice, ControlPlane, NewNotice, Secrets, Settings};
 use domain::agreement::PartnerAct;
 use domain::consent::{ConsentAction, ConsentKey, ConsentMethod};
-use domain::lake::{Manifest, Staged};
+use domain::lake::{Manifest, SnapshotClock, Staged};
 use domain::notice::NoticeRef;
-use domain::record::{AccountKey, Counts, NormalizedBatch, SourceInfo, SubjectRecord};
+use domain::record::{AccountKey, Counts, NormalizedBatch, SourceInfo, SourceKind, SubjectRecord};
 use domain::subject::AgeBand;
 use domain::{Platform, Purpose, SubjectId};
 use dp::{Cost, Delta};
@@ -154,11 +162,11 @@ async fn bare(path: &Path) -> SqlitePool {
 async fn deployment(folder: &Path) -> ControlPlane {
     std::fs::create_dir_all(folder).expect("a folder");
     let cost = Cost { rho: "100".parse().expect("a price"), delta: Delta::LIFETIME };
-    let settings = Settings { origin: "bench.example/log".into(), lifetime: cost, subject_cap: cost };
+    let settings = Settings { origin: "bench.example/log".into(), lifetime: cost, subject_cap: cost, snapshot_clock: SnapshotClock::Import };
     let secrets = Secrets { log_seed: [1; 32], bounding: [2; 32], participants: [3; 32] };
     let clock = Arc::new(ManualClock::at("2026-11-24T10:00:00Z"));
     let control = ControlPlane::create(folder, settings, secrets, clock, Arc::new(SeededEntropy::new(1))).await.expect("a deployment");
-    let source = SourceInfo { path: "people.csv".into(), platform: Platform::Csv, sha256: "00".into(), parser: "csv/1".into() };
+    let source = SourceInfo { path: "people.csv".into(), kind: SourceKind::Table, platform: Platform::Csv, sha256: "00".into(), parser: "csv/1".into() };
     let subjects = (0..PEOPLE).map(|n| {
         let mut subject = SubjectRecord::new(AccountKey { platform: Platform::Csv, native_id: format!("p{n}") });
         subject.age = AgeBand::From25To34;

@@ -109,7 +109,7 @@ fn hostile_lines_are_rejected_and_spoil_nothing() {
         commit("a", "create", "app.bsky.feed.post", "2", &format!("{{\"reply\":{deep}")),
         commit("a", "create", "app.bsky.feed.post", "3", &format!("{{\"langs\":{deep}")),
         format!("{good}trailing"),
-        format!("{{\"did\":\"did:plc:a\",{}", &good[1..]),
+        format!("{{\"did\":\"did:plc:a\",{}", good.strip_prefix('{').unwrap()),
         "{\"did\":\"did:plc:\\ud800\",\"commit\":null}".to_owned(),
         "null".to_owned(),
         good,
