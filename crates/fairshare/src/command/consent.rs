@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use control_plane::{Choice, Receipt};
+use control_plane::{Choice, Error, Receipt};
 use domain::consent::{ConsentEvent, ConsentKey, ConsentMethod, ConsentState};
 use domain::notice::NoticeRef;
 use serde_json::{Value, json};
@@ -86,18 +86,47 @@ async fn import(file: &Path, deployment: &Deployment) -> anyhow::Result<(u64, u6
     let (mut batch, mut recorded, mut rejected) = (Vec::new(), 0, 0);
     for (number, line) in (2..).zip(lines).filter(|(_, line)| !line.trim().is_empty()) {
         match choice(line, deployment, &mut notices).await {
-            Ok(choice) => batch.push(choice),
+            Ok(choice) => batch.push((number, choice)),
             Err(error) => {
                 rejected += 1;
-                note(&format!("line {number} was left out: {error}"));
+                left_out(number, &error);
             }
         }
         if batch.len() >= BATCH {
-            recorded += deployment.control.consent_record(&std::mem::take(&mut batch)).await?.len() as u64;
+            let wrong = record(std::mem::take(&mut batch), deployment).await?;
+            (recorded, rejected) = (recorded + BATCH as u64 - wrong, rejected + wrong);
         }
     }
-    recorded += deployment.control.consent_record(&batch).await?.len() as u64;
-    Ok((recorded, rejected))
+    let last = batch.len() as u64;
+    let wrong = record(batch, deployment).await?;
+    Ok((recorded + last - wrong, rejected + wrong))
+}
+
+fn left_out(line: u64, error: &dyn std::fmt::Display) {
+    note(&format!("line {line} was left out: {error}"));
+}
+
+/// Records choices together; when they cannot be, one by one, so that only the wrong ones are left
+/// out. Tells how many those were.
+async fn record(choices: Vec<(u64, Choice)>, deployment: &Deployment) -> anyhow::Result<u64> {
+    let (lines, choices): (Vec<u64>, Vec<Choice>) = choices.into_iter().unzip();
+    match deployment.control.consent_record(&choices).await {
+        Ok(_) => return Ok(0),
+        Err(error @ (Error::Failed(_) | Error::Conflict(_))) => return Err(error.into()),
+        Err(Error::Refused(_) | Error::NotFound { .. }) => {}
+    }
+    let mut wrong = 0;
+    for (line, choice) in lines.into_iter().zip(choices) {
+        match deployment.control.consent_record(&[choice]).await {
+            Ok(_) => {}
+            Err(error @ (Error::Failed(_) | Error::Conflict(_))) => return Err(error.into()),
+            Err(error @ (Error::Refused(_) | Error::NotFound { .. })) => {
+                wrong += 1;
+                left_out(line, &error);
+            }
+        }
+    }
+    Ok(wrong)
 }
 
 async fn choice(line: &str, deployment: &Deployment, notices: &mut std::collections::BTreeMap<String, NoticeRef>) -> anyhow::Result<Choice> {
@@ -107,6 +136,10 @@ async fn choice(line: &str, deployment: &Deployment, notices: &mut std::collecti
         notices.insert(shown.to_owned(), notice(deployment, shown).await?);
     }
     let notice = notices.get(shown).cloned().ok_or_else(|| Usage("no notice".to_owned()))?;
-    let subject = deployment.control.subject_find(subject).await?.id;
+    // A number is looked up when it is recorded, with all others.
+    let subject = match subject.parse() {
+        Ok(subject) => subject,
+        Err(_) => deployment.control.subject_find(subject).await?.id,
+    };
     Ok(Choice { key: ConsentKey { subject, partner: partner.parse()?, purpose: purpose.parse()? }, action: action.parse()?, notice, method: ConsentMethod::Import })
 }

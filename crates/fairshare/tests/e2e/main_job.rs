@@ -131,3 +131,19 @@ fn a_person_sees_which_releases_counted_them_and_drops_out_at_their_cap() {
     assert_eq!(d.ok(&["subject", "meter", &active])["loss"]["rho"], 0.3);
     assert_eq!(d.ok(&["audit", "verify"])["verified"], true);
 }
+
+#[test]
+fn a_file_of_choices_leaves_out_only_what_is_wrong() {
+    let d = Deployment::new().with_partner("1");
+    d.ok(&["import", &repository("samples/exports/forum")]);
+    let file = d.path().join("choices.csv");
+    let line = |subject: &str, purpose: &str| format!("{subject},acme,{purpose},give,acme\n");
+    let lines =
+        [line("1", "aggregate_statistics"), line("99999", "aggregate_statistics"), line("2", "contextual_nonsense"), line("3", "aggregate_statistics"), "too,few\n".to_owned()];
+    std::fs::write(&file, format!("subject,partner,purpose,action,notice\n{}", lines.concat())).unwrap();
+    let done = d.ok(&["consent", "import", file.to_str().unwrap()]);
+    assert_eq!((&done["recorded"], &done["rejected"]), (&2.into(), &3.into()));
+    let decided = d.ok(&["decide", "--subject", "3", "--partner", "acme", "--purpose", "aggregate_statistics"]);
+    assert_eq!(decided["decision"], "permit", "{decided}");
+    assert_eq!(d.ok(&["audit", "verify"])["verified"], true);
+}
