@@ -286,7 +286,7 @@ const ACTIVITY: Table = Table {
             domain: None,
             calendar: None,
             sum: Some(SumContract { sums: (-50.0, 50.0), values: (-1.0, 1.0), granularity: Granularity::PER_1024 }),
-            doc: "tone of the content from -1 to 1; empty until a feature pass has run",
+            doc: "tone of the content from -1 to 1; empty, as no feature pass derives it yet",
         },
         counter("word_count", 2_000.0, 200.0, "words in the content"),
         words("media", Media::WORDS, "what was attached"),

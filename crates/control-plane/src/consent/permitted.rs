@@ -54,13 +54,13 @@ pub(crate) async fn recompute(tx: &mut SqliteConnection, people: &[SubjectId]) -
 
 /// Changes permitted sets within one transaction; each touched row is read and written once.
 #[derive(Default)]
-pub(crate) struct PermittedWriter {
+pub(super) struct PermittedWriter {
     chunks: BTreeMap<(PartnerName, Purpose, u32), RoaringBitmap>,
 }
 
 impl PermittedWriter {
     /// Reads the rows of people that will be changed, all at once.
-    pub(crate) async fn read(&mut self, tx: &mut SqliteConnection, people: impl Iterator<Item = (&PartnerName, Purpose, SubjectId)>) -> Result<(), Error> {
+    pub(super) async fn read(&mut self, tx: &mut SqliteConnection, people: impl Iterator<Item = (&PartnerName, Purpose, SubjectId)>) -> Result<(), Error> {
         let wanted: BTreeSet<_> = people.map(|(partner, purpose, subject)| (partner, purpose, subject.0 / CHUNK)).collect();
         let wanted: Vec<_> = wanted.into_iter().filter(|(partner, purpose, chunk)| !self.chunks.contains_key(&((*partner).clone(), *purpose, *chunk))).collect();
         let rows = "SELECT p.partner, p.purpose, p.chunk, p.bits FROM json_each(?) j CROSS JOIN permitted_chunk p ON p.partner = j.value ->> 0 AND p.purpose = j.value ->> 1 AND p.chunk = j.value ->> 2";
@@ -76,7 +76,7 @@ impl PermittedWriter {
     }
 
     /// Puts a person in or takes them out.
-    pub(crate) async fn set(&mut self, tx: &mut SqliteConnection, partner: &PartnerName, purpose: Purpose, subject: SubjectId, permitted: bool) -> Result<(), Error> {
+    pub(super) async fn set(&mut self, tx: &mut SqliteConnection, partner: &PartnerName, purpose: Purpose, subject: SubjectId, permitted: bool) -> Result<(), Error> {
         let key = (partner.clone(), purpose, subject.0 / CHUNK);
         if !self.chunks.contains_key(&key) {
             self.read(tx, std::iter::once((partner, purpose, subject))).await?;
@@ -93,22 +93,18 @@ impl PermittedWriter {
     }
 
     /// Writes what changed. Must be called before the transaction is committed.
-    pub(crate) async fn finish(self, tx: &mut SqliteConnection) -> Result<(), Error> {
-        sqlx::query(WRITE_CHUNKS).bind(self.rows()?).execute(tx).await?;
-        Ok(())
-    }
-
-    /// What changed, as the argument of [`WRITE_CHUNKS`].
-    pub(crate) fn rows(&self) -> Result<String, Error> {
+    pub(super) async fn finish(self, tx: &mut SqliteConnection) -> Result<(), Error> {
         let mut rows = Vec::with_capacity(self.chunks.len());
         for ((partner, purpose, chunk), bits) in &self.chunks {
             let mut bytes = Vec::with_capacity(bits.serialized_size());
             bits.serialize_into(&mut bytes).map_err(|e| Fault::new("writing a permitted set", e))?;
             rows.push((partner, purpose, chunk, hex::encode(bytes)));
         }
-        Ok(json_rows(&rows)?)
+        // `WHERE true` tells the parser that ON CONFLICT is not a join's ON.
+        sqlx::query("INSERT INTO permitted_chunk (partner, purpose, chunk, bits) SELECT value ->> 0, value ->> 1, value ->> 2, unhex(value ->> 3) FROM json_each(?) WHERE true ON CONFLICT (partner, purpose, chunk) DO UPDATE SET bits = excluded.bits")
+            .bind(json_rows(&rows)?)
+            .execute(tx)
+            .await?;
+        Ok(())
     }
 }
-
-/// Writes rows of permitted people. `WHERE true` tells the parser that ON CONFLICT is not a join's ON.
-pub(crate) const WRITE_CHUNKS: &str = "INSERT INTO permitted_chunk (partner, purpose, chunk, bits) SELECT value ->> 0, value ->> 1, value ->> 2, unhex(value ->> 3) FROM json_each(?1) WHERE true ON CONFLICT (partner, purpose, chunk) DO UPDATE SET bits = excluded.bits";
