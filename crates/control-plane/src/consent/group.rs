@@ -63,11 +63,15 @@ impl ControlPlane {
     async fn write_group(&self) {
         let _writing = self.inner.group.writer.lock().await;
         let group = self.inner.group.take();
+        if group.is_empty() {
+            return;
+        }
         let requests: Vec<&[Choice]> = group.iter().map(|w| w.choices.as_slice()).collect();
         let written = match self.write_choices(&requests).await {
             Ok(written) => written,
-            // Nothing was written: each on its own learns what is wrong.
             Err(error) if group.len() == 1 => vec![Err(error)],
+            // Each on its own learns what is wrong. Should the commit have gone through although it was
+            // said to fail, choices are in the ledger twice, which changes no state.
             Err(_) => {
                 let mut each = Vec::with_capacity(group.len());
                 for request in requests {
