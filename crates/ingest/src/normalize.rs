@@ -1,5 +1,6 @@
 //! What all readers do with texts, tags, times and numbers.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Datelike, Utc};
@@ -9,14 +10,20 @@ use domain::record::RejectedRecord;
 use crate::limits;
 
 /// Content as it is kept: without NUL characters, at most 64 KiB; none when empty.
-pub(crate) fn text(raw: &str) -> Option<String> {
-    let clean = raw.replace('\0', "");
+pub(crate) fn text(raw: &str) -> Option<Cow<'_, str>> {
+    if raw.contains('\0') {
+        return cut(&raw.replace('\0', "")).map(|text| Cow::Owned(text.to_owned()));
+    }
+    cut(raw).map(Cow::Borrowed)
+}
+
+fn cut(clean: &str) -> Option<&str> {
     let mut end = clean.len().min(limits::TEXT_BYTES);
     while !clean.is_char_boundary(end) {
         end -= 1;
     }
-    let cut = clean.get(..end).unwrap_or(&clean).trim();
-    (!cut.is_empty()).then(|| cut.to_owned())
+    let cut = clean.get(..end).unwrap_or(clean).trim();
+    (!cut.is_empty()).then_some(cut)
 }
 
 /// Words, separated by white space.
@@ -25,13 +32,18 @@ pub(crate) fn word_count(text: Option<&str>) -> Option<u32> {
 }
 
 /// A short text: trimmed, at most 256 characters; none when empty.
-pub(crate) fn short(raw: &str) -> Option<String> {
+pub(crate) fn short(raw: &str) -> Option<Cow<'_, str>> {
     let trimmed = raw.trim();
     if trimmed.len() <= limits::SHORT_CHARS && !trimmed.contains('\0') {
-        return (!trimmed.is_empty()).then(|| trimmed.to_owned());
+        return (!trimmed.is_empty()).then_some(Cow::Borrowed(trimmed));
     }
     let clean: String = trimmed.chars().filter(|c| *c != '\0').take(limits::SHORT_CHARS).collect();
-    (!clean.is_empty()).then_some(clean)
+    (!clean.is_empty()).then_some(Cow::Owned(clean))
+}
+
+/// The same as a text of its own.
+pub(crate) fn short_owned(raw: &str) -> Option<String> {
+    short(raw).map(Cow::into_owned)
 }
 
 /// A hashtag or topic: lower case, without `#`, at most 100 characters.
@@ -45,9 +57,9 @@ pub(crate) fn tags<'a>(raw: impl Iterator<Item = &'a str>) -> Vec<String> {
 }
 
 /// A native key, if it can be one.
-pub(crate) fn native_key(raw: &str) -> Option<String> {
+pub(crate) fn native_key(raw: &str) -> Option<&str> {
     let key = raw.trim();
-    (!key.is_empty() && key.len() <= limits::KEY_BYTES && !key.contains('\0')).then(|| key.to_owned())
+    (!key.is_empty() && key.len() <= limits::KEY_BYTES && !key.contains('\0')).then_some(key)
 }
 
 /// An instant between 1900 and 2200.
@@ -66,7 +78,7 @@ pub(crate) fn host(url: &str) -> Option<String> {
     let authority = rest.split(['/', '?', '#']).next()?;
     let host = authority.rsplit('@').next()?.split(':').next()?;
     let plain = !host.is_empty() && host.contains('.') && host.chars().all(|c| c.is_alphanumeric() || c == '.' || c == '-');
-    if plain { short(&host.to_lowercase()) } else { None }
+    if plain { short_owned(&host.to_lowercase()) } else { None }
 }
 
 /// Collects what could not become a row.

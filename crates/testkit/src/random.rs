@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta};
 use domain::Platform;
-use domain::record::{AccountKey, ActivityKind, ActivityRecord, Interest, InterestOrigin, Media, NormalizedBatch, SourceInfo, SourceKind, SubjectRecord, Visibility};
+use domain::record::{AccountKey, Activities, ActivityKind, ActivityRecord, Interest, InterestOrigin, Media, NormalizedBatch, SourceInfo, SourceKind, SubjectRecord, Visibility};
 use domain::subject::AgeBand;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
@@ -50,7 +50,7 @@ impl Generator {
     /// A batch of `people` people with a heavy tail of acts.
     pub fn batch(&mut self, people: u32) -> NormalizedBatch {
         let subjects: Vec<SubjectRecord> = (0..people).map(|n| self.subject(n)).collect();
-        let mut activities = Vec::new();
+        let mut activities = Activities::default();
         for owner in 0..people {
             let acts = if self.0.random_ratio(1, 8) { self.0.random_range(20..60) } else { self.0.random_range(0..6) };
             activities.extend((0..acts).map(|n| self.activity(owner, n)));
@@ -77,22 +77,22 @@ impl Generator {
         Interest { topic, origin: InterestOrigin::ALL.choose(&mut self.0).copied().unwrap_or(InterestOrigin::Declared) }
     }
 
-    fn activity(&mut self, owner: u32, n: u32) -> ActivityRecord {
+    fn activity(&mut self, owner: u32, n: u32) -> ActivityRecord<'static> {
         // Keys repeat across owners on purpose, and now and then within one.
         let key = format!("k{}", if self.0.random_ratio(1, 12) { 0 } else { n });
         let kind = ActivityKind::ALL.choose(&mut self.0).copied().unwrap_or(ActivityKind::Other);
         let start = DateTime::UNIX_EPOCH + TimeDelta::days(19_000);
         let at = self.maybe(|g| start + TimeDelta::minutes(g.0.random_range(0..90_000)));
         let mut act = ActivityRecord::new(owner, key, kind, at);
-        act.language = self.maybe(|g| g.pick(LANGUAGES).to_owned());
+        act.language = self.maybe(|g| g.pick(LANGUAGES).to_owned().into());
         act.word_count = self.maybe(Self::count);
         act.likes_received = self.maybe(Self::count);
         act.replies_received = self.maybe(Self::count);
         act.media = Media::ALL.choose(&mut self.0).copied().unwrap_or(Media::None);
         act.visibility = Visibility::ALL.choose(&mut self.0).copied().unwrap_or(Visibility::Unknown);
-        act.container = self.maybe(Self::text);
+        act.container = self.maybe(|g| g.text().into());
         let tags = self.0.random_range(0..4);
-        act.tags = (0..tags).map(|_| self.text()).collect();
+        act.tags = (0..tags).map(|_| self.text().into()).collect();
         act.tags.sort();
         act.tags.dedup();
         act

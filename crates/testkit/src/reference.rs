@@ -1,5 +1,6 @@
 //! The clean room as plain loops: slow, obvious, and written without looking at the engine.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{Datelike, TimeDelta, Timelike};
@@ -35,12 +36,15 @@ pub fn tables(tables: &[TableName], arrivals: &[Arrival]) -> Tables {
 
 fn rows(table: TableName, arrivals: &[Arrival]) -> Vec<Row> {
     match table {
-        TableName::Activity => acts(arrivals).map(|(subject, platform, act)| activity(subject, platform, act)).collect(),
+        TableName::Activity => acts(arrivals).map(|(subject, platform, act)| activity(subject, platform, &act)).collect(),
         TableName::ActivityTag => {
-            let tagged = acts(arrivals).flat_map(|(subject, platform, act)| act.tags.iter().map(move |tag| (subject, platform, act, tag)));
-            let row = |(subject, platform, act, tag): (_, _, &ActivityRecord, &String)| Row {
-                act: Some((platform, act.native_key.clone())),
-                ..row(subject, (0, tag.clone()), vec![("tag", Value::Text(tag.clone()))])
+            let tagged = acts(arrivals).flat_map(|(subject, platform, act)| {
+                let key = act.native_key.into_owned();
+                act.tags.into_iter().map(move |tag| (subject, platform, key.clone(), tag.into_owned()))
+            });
+            let row = |(subject, platform, key, tag): (_, _, String, String)| Row {
+                act: Some((platform, key)),
+                ..row(subject, (0, tag.clone()), vec![("tag", Value::Text(tag))])
             };
             tagged.map(row).collect()
         }
@@ -61,12 +65,12 @@ fn word(word: &str) -> Value {
     Value::Text(word.to_owned())
 }
 
-fn acts(arrivals: &[Arrival]) -> impl Iterator<Item = (SubjectId, &'static str, &ActivityRecord)> {
+fn acts(arrivals: &[Arrival]) -> impl Iterator<Item = (SubjectId, &'static str, ActivityRecord<'_>)> {
     let mut seen = BTreeSet::new();
     arrivals.iter().flat_map(|a| a.batch.activities.iter().map(move |act| (a, act))).filter_map(move |(arrival, act)| {
         let subject = *arrival.ids.get(usize::try_from(act.owner).ok()?)?;
         let platform = arrival.batch.source.platform.as_str();
-        seen.insert((subject, platform, act.native_key.as_str())).then_some((subject, platform, act))
+        seen.insert((subject, platform, act.native_key.to_string())).then_some((subject, platform, act))
     })
 }
 
@@ -94,8 +98,8 @@ fn people(arrivals: &[Arrival]) -> BTreeMap<SubjectId, BTreeMap<&'static str, Va
     people
 }
 
-fn activity(subject: SubjectId, platform: &'static str, act: &ActivityRecord) -> Row {
-    let text = |t: &Option<String>| t.clone().map_or(Value::Null, Value::Text);
+fn activity(subject: SubjectId, platform: &'static str, act: &ActivityRecord<'_>) -> Row {
+    let text = |t: &Option<Cow<'_, str>>| t.as_deref().map_or(Value::Null, |t| Value::Text(t.to_owned()));
     let count = |n: Option<u32>| n.map_or(Value::Null, |n| Value::Integer(n.into()));
     let mut values = vec![
         ("platform", word(platform)),
@@ -122,8 +126,8 @@ fn activity(subject: SubjectId, platform: &'static str, act: &ActivityRecord) ->
             ("weekday", Value::Integer(day.weekday().number_from_monday().into())),
         ]);
     }
-    let order = (act.at.map_or(i64::MIN, |t| t.timestamp_micros()), act.native_key.clone());
-    Row { act: Some((platform, act.native_key.clone())), ..row(subject, order, values) }
+    let order = (act.at.map_or(i64::MIN, |t| t.timestamp_micros()), act.native_key.to_string());
+    Row { act: Some((platform, act.native_key.to_string())), ..row(subject, order, values) }
 }
 
 /// Exact, bounded values by group.

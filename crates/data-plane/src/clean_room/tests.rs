@@ -64,14 +64,14 @@ impl World {
 /// and in their order: which of two equals counts depends on which comes first.
 fn slice(arrival: &Arrival, part: usize, parts: usize, rng: &mut ChaCha20Rng) -> Arrival {
     let turn = |owner: u32, key: &str| (usize::try_from(owner).unwrap() + key.len()) % parts;
-    let mut activities: Vec<_> = arrival.batch.activities.iter().filter(|a| turn(a.owner, &a.native_key) == part).cloned().collect();
+    let activities: Vec<_> = arrival.batch.activities.iter().filter(|a| turn(a.owner, &a.native_key) == part).collect();
     let mut order: Vec<usize> = (0..activities.len()).collect();
     order.shuffle(rng);
     let mut shuffled: Vec<_> = order.iter().map(|&i| (i, activities[i].clone())).collect();
     // Equal keys back into their order.
     let mut places: BTreeMap<(u32, String), Vec<usize>> = BTreeMap::new();
     for (place, (_, act)) in shuffled.iter().enumerate() {
-        places.entry((act.owner, act.native_key.clone())).or_default().push(place);
+        places.entry((act.owner, act.native_key.to_string())).or_default().push(place);
     }
     for places in places.values().filter(|p| p.len() > 1) {
         let mut originals: Vec<usize> = places.iter().map(|&p| shuffled[p].0).collect();
@@ -80,7 +80,7 @@ fn slice(arrival: &Arrival, part: usize, parts: usize, rng: &mut ChaCha20Rng) ->
             shuffled[place] = (original, activities[original].clone());
         }
     }
-    activities = shuffled.into_iter().map(|(_, act)| act).collect();
+    let activities = shuffled.into_iter().map(|(_, act)| act).collect();
     // People are described by every import; the same words again change nothing.
     Arrival { batch: NormalizedBatch { activities, ..arrival.batch.clone() }, ids: arrival.ids.clone() }
 }
@@ -101,7 +101,7 @@ fn without(arrivals: &[Arrival], gone: SubjectId) -> Vec<Arrival> {
         .map(|a| {
             let kept: Vec<usize> = (0..a.ids.len()).filter(|&i| a.ids[i] != gone).collect();
             let moved: BTreeMap<u32, u32> = kept.iter().enumerate().map(|(new, &old)| (u32::try_from(old).unwrap(), u32::try_from(new).unwrap())).collect();
-            let activities = a.batch.activities.iter().filter_map(|act| Some(domain::record::ActivityRecord { owner: *moved.get(&act.owner)?, ..act.clone() })).collect();
+            let activities = a.batch.activities.iter().filter_map(|act| Some(domain::record::ActivityRecord { owner: *moved.get(&act.owner)?, ..act })).collect();
             let subjects = kept.iter().map(|&i| a.batch.subjects[i].clone()).collect();
             Arrival { batch: NormalizedBatch { subjects, activities, ..a.batch.clone() }, ids: kept.iter().map(|&i| a.ids[i]).collect() }
         })

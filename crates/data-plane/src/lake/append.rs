@@ -1,22 +1,26 @@
-//! Records → rows in the shape of the lake, still in the order in which they arrived.
+//! Records → rows on their way into the lake, still in the order in which they arrived.
+//!
+//! What follows from other columns is left out until the rows go into a file (*complete*): rows are moved
+//! several times before.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::{Datelike, NaiveDate, Timelike};
+use chrono::Datelike;
 use datafusion::arrow::array::{
-    ArrayRef, BooleanArray, Date32Array, FixedSizeBinaryBuilder, Float64Array, RecordBatch, StringArray, StringDictionaryBuilder, TimestampMicrosecondArray, UInt8Array,
-    UInt32Array, UInt64Array,
+    ArrayRef, BooleanArray, Date32Array, FixedSizeBinaryArray, RecordBatch, TimestampMicrosecondArray, UInt8Array, UInt32Array, UInt64Array, new_null_array,
 };
-use datafusion::arrow::datatypes::{DataType, Date32Type, Field, Int32Type, Schema, SchemaRef};
+use datafusion::arrow::buffer::{Buffer, NullBuffer};
+use datafusion::arrow::datatypes::{DataType, Date32Type, Field, Schema, SchemaRef};
 use datafusion::arrow::error::ArrowError;
 use domain::catalog::TableName;
 use domain::lake::Arrival;
-use domain::record::{ActivityKind, ActivityRecord, InterestOrigin, Media, SubjectRecord, Visibility};
+use domain::record::{Activities, InterestOrigin, SubjectRecord};
 use domain::subject::{AgeBand, FollowersBand};
-use domain::{Fault, Platform, SubjectId};
-use sha2::{Digest, Sha256};
+use domain::{Fault, SubjectId};
 
+use super::complete::{FOLLOWING, activity_id};
+use super::words::{self, Dictionaries};
 use crate::schema::{ACTIVITY_ID_BYTES, ARRIVED_AS, schema};
 
 /// The act's number within its import: ties tags to acts.
@@ -24,9 +28,11 @@ pub(super) const ORDINAL: &str = "ordinal";
 /// Whether the row says that the act was deleted.
 pub(super) const REMOVED: &str = "removed";
 
-/// A table's schema while rows are on their way: with what only an import needs to know.
+/// A table's schema while rows are on their way: with what only an import needs to know, and without
+/// what follows.
 pub(super) fn arriving(table: TableName) -> SchemaRef {
-    let mut fields: Vec<_> = schema(table).fields().iter().cloned().collect();
+    let schema = words::numbered(&schema(table));
+    let mut fields: Vec<_> = schema.fields().iter().filter(|field| table != TableName::Activity || !FOLLOWING.contains(&field.name().as_str())).cloned().collect();
     if matches!(table, TableName::Activity | TableName::ActivityTag) {
         fields.push(Arc::new(Field::new(ORDINAL, DataType::UInt64, false)));
     }
@@ -36,41 +42,36 @@ pub(super) fn arriving(table: TableName) -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
-/// Whose an act is.
-#[derive(Clone, Copy)]
-struct Owner {
-    id: SubjectId,
-    /// The id that the source names, when it was merged into the owner's.
-    arrived_as: Option<SubjectId>,
-}
-
 /// An arrival as rows of each table; `first_ordinal` numbers its acts, `merged` tells whose they are
 /// when the source names another id of a person.
-pub(super) fn rows(arrival: &Arrival, source: u32, first_ordinal: u64, merged: &BTreeMap<SubjectId, SubjectId>) -> Result<Vec<(TableName, RecordBatch)>, Fault> {
+pub(super) fn rows(
+    arrival: &Arrival,
+    source: u32,
+    first_ordinal: u64,
+    merged: &BTreeMap<SubjectId, SubjectId>,
+    dictionaries: &mut Dictionaries,
+) -> Result<Vec<(TableName, RecordBatch)>, Fault> {
     let Arrival { batch, ids } = arrival;
     let described = ids.len().checked_sub(batch.subjects.len()).and_then(|earlier| ids.get(earlier..));
     let described = described.ok_or_else(|| Fault::broken("people of an arrival have no ids"))?;
-    let resolved = |named: SubjectId| merged.get(&named).map_or(Owner { id: named, arrived_as: None }, |keep| Owner { id: *keep, arrived_as: Some(named) });
-    let owner = |act: &ActivityRecord| usize::try_from(act.owner).ok().and_then(|place| ids.get(place)).copied().map(resolved);
-    let owners = batch.activities.iter().map(|act| owner(act).ok_or_else(|| Fault::broken("an act without an owner"))).collect::<Result<Vec<_>, _>>()?;
-    let keys: Vec<[u8; 16]> = batch.activities.iter().map(|act| activity_id(batch.source.platform, &act.native_key)).collect();
+    let named = |owner: &u32| usize::try_from(*owner).ok().and_then(|place| ids.get(place)).copied().ok_or_else(|| Fault::broken("an act without an owner"));
+    let named = batch.activities.owners.iter().map(named).collect::<Result<Vec<_>, _>>()?;
     let fault = |e: ArrowError| Fault::new("building rows for the lake", e);
-    let acts = Acts { records: &batch.activities, owners: &owners, ids: &keys, platform: batch.source.platform, source, first_ordinal };
-    let mut tables = vec![(TableName::Activity, acts.activity().map_err(fault)?), (TableName::ActivityTag, acts.tags().map_err(fault)?)];
-    tables.push((TableName::Subject, subjects(&batch.subjects, described).map_err(fault)?));
-    tables.push((TableName::SubjectInterest, interests(&batch.subjects, described).map_err(fault)?));
+    let acts = Acts { acts: &batch.activities, named: &named, merged, source, first_ordinal };
+    let mut tables = Vec::new();
+    if !batch.activities.is_empty() {
+        tables.push((TableName::Activity, acts.activity(dictionaries).map_err(fault)?));
+    }
+    if !batch.activities.tagged.is_empty() {
+        let id = |row: usize| activity_id(batch.source.platform, batch.activities.native_keys.get(row));
+        tables.push((TableName::ActivityTag, acts.tags(id, dictionaries).map_err(fault)?));
+    }
+    if !batch.subjects.is_empty() {
+        tables.push((TableName::Subject, subjects(&batch.subjects, described, dictionaries).map_err(fault)?));
+        tables.push((TableName::SubjectInterest, interests(&batch.subjects, described, dictionaries).map_err(fault)?));
+    }
     tables.retain(|(_, rows)| rows.num_rows() > 0);
     Ok(tables)
-}
-
-/// An act's id: the same for the same platform and native key, whatever file it came from. 128 bits of
-/// SHA-256: uniqueness matters within one owner only, so that a forged collision can touch nobody but
-/// its author.
-fn activity_id(platform: Platform, native_key: &str) -> [u8; 16] {
-    let digest = Sha256::new().chain_update(platform.as_str()).chain_update([0]).chain_update(native_key).finalize();
-    let mut id = [0; 16];
-    id.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
-    id
 }
 
 /// The place of a word in its public list.
@@ -82,64 +83,54 @@ fn words<T: PartialEq>(all: &[T], each: impl Iterator<Item = T>) -> ArrayRef {
     Arc::new(each.map(|word| place(all, &word)).collect::<UInt8Array>())
 }
 
-fn texts<'a>(each: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
-    let mut builder = StringDictionaryBuilder::<Int32Type>::new();
-    each.for_each(|text| builder.append_option(text));
-    Arc::new(builder.finish())
-}
-
-fn ids<'a>(each: impl Iterator<Item = &'a [u8; 16]>) -> Result<ArrayRef, ArrowError> {
-    let mut builder = FixedSizeBinaryBuilder::new(ACTIVITY_ID_BYTES);
-    for id in each {
-        builder.append_value(id)?;
-    }
-    Ok(Arc::new(builder.finish()))
-}
-
-fn day(day: NaiveDate) -> i32 {
-    Date32Type::from_naive_date(day)
-}
-
+/// The acts of an arrival, and the ids under which their owners arrived.
 struct Acts<'a> {
-    records: &'a [ActivityRecord],
-    owners: &'a [Owner],
-    ids: &'a [[u8; 16]],
-    platform: Platform,
+    acts: &'a Activities,
+    named: &'a [SubjectId],
+    merged: &'a BTreeMap<SubjectId, SubjectId>,
     source: u32,
     first_ordinal: u64,
 }
 
 impl Acts<'_> {
-    fn activity(&self) -> Result<RecordBatch, ArrowError> {
-        let all = || self.records.iter();
-        let counts = |get: &dyn Fn(&ActivityRecord) -> Option<u32>| -> ArrayRef { Arc::new(all().map(get).collect::<UInt32Array>()) };
+    fn owner(&self, named: SubjectId) -> u32 {
+        self.merged.get(&named).unwrap_or(&named).0
+    }
+
+    /// The id that the source names, where it was merged into the owner's.
+    fn arrived_as(&self, named: impl ExactSizeIterator<Item = SubjectId>) -> ArrayRef {
+        if self.merged.is_empty() {
+            return new_null_array(&DataType::UInt32, named.len());
+        }
+        Arc::new(named.map(|named| self.merged.contains_key(&named).then_some(named.0)).collect::<UInt32Array>())
+    }
+
+    fn activity(&self, dictionaries: &mut Dictionaries) -> Result<RecordBatch, ArrowError> {
+        let Self { acts, named, .. } = self;
         let schema = arriving(TableName::Activity);
+        let counts = |counts: &[Option<u32>]| -> ArrayRef { Arc::new(counts.iter().copied().collect::<UInt32Array>()) };
+        // The words of a public list are numbered in its order.
+        let bytes = |bytes: &mut dyn Iterator<Item = u8>| -> ArrayRef { Arc::new(UInt8Array::from_iter_values(bytes)) };
         let column = |field: &Arc<Field>| {
             Ok(match field.name().as_str() {
-                "subject_id" => Arc::new(UInt32Array::from_iter_values(self.owners.iter().map(|o| o.id.0))) as ArrayRef,
-                "activity_id" => ids(self.ids.iter())?,
-                "platform" => words(Platform::ALL, all().map(|_| self.platform)),
-                "kind" => words(ActivityKind::ALL, all().map(|r| r.kind)),
-                "at" => Arc::new(all().map(|r| r.at.map(|t| t.timestamp_micros())).collect::<TimestampMicrosecondArray>()),
-                "day" => Arc::new(all().map(|r| r.at.map(|t| day(t.date_naive()))).collect::<Date32Array>()),
-                "hour" => Arc::new(all().map(|r| r.at.and_then(|t| u8::try_from(t.hour()).ok())).collect::<UInt8Array>()),
-                "language" => texts(all().map(|r| r.language.as_deref())),
-                "sentiment" => Arc::new(Float64Array::new_null(self.records.len())),
-                "word_count" => counts(&|r| r.word_count),
-                "media" => words(Media::ALL, all().map(|r| r.media)),
-                "visibility" => words(Visibility::ALL, all().map(|r| r.visibility)),
-                "link_domain" => texts(all().map(|r| r.link_domain.as_deref())),
-                "container" => texts(all().map(|r| r.container.as_deref())),
-                "likes_received" => counts(&|r| r.likes_received),
-                "replies_received" => counts(&|r| r.replies_received),
-                "shares_received" => counts(&|r| r.shares_received),
-                "source" => counts(&|_| Some(self.source)),
-                "native_key" => Arc::new(StringArray::from_iter_values(all().map(|r| r.native_key.as_str()))),
-                "text" => Arc::new(all().map(|r| r.text.as_deref()).collect::<StringArray>()),
-                "derived" => Arc::new(UInt8Array::from_value(0, self.records.len())),
-                ARRIVED_AS => Arc::new(self.owners.iter().map(|o| o.arrived_as.map(|s| s.0)).collect::<UInt32Array>()),
-                ORDINAL => Arc::new(UInt64Array::from_iter_values((self.first_ordinal..).take(self.records.len()))),
-                REMOVED => Arc::new(all().map(|r| Some(r.removed)).collect::<BooleanArray>()),
+                "subject_id" => Arc::new(UInt32Array::from_iter_values(named.iter().map(|n| self.owner(*n)))) as ArrayRef,
+                "kind" => bytes(&mut acts.kinds.iter().map(|kind| *kind as u8)),
+                "at" => Arc::new(acts.at.iter().map(|at| at.map(|t| t.timestamp_micros())).collect::<TimestampMicrosecondArray>()),
+                "language" => dictionaries.recoded(TableName::Activity, "language", &acts.languages)?,
+                "word_count" => counts(&acts.word_counts),
+                "media" => bytes(&mut acts.media.iter().map(|media| *media as u8)),
+                "visibility" => bytes(&mut acts.visibilities.iter().map(|visibility| *visibility as u8)),
+                "link_domain" => dictionaries.recoded(TableName::Activity, "link_domain", &acts.link_domains)?,
+                "container" => dictionaries.recoded(TableName::Activity, "container", &acts.containers)?,
+                "likes_received" => counts(&acts.likes_received),
+                "replies_received" => counts(&acts.replies_received),
+                "shares_received" => counts(&acts.shares_received),
+                "source" => Arc::new(UInt32Array::from_value(self.source, acts.len())),
+                "native_key" => words::texts(&acts.native_keys, None)?,
+                "text" => words::texts(&acts.texts, Some(NullBuffer::from(acts.has_text.as_slice())))?,
+                ARRIVED_AS => self.arrived_as(named.iter().copied()),
+                ORDINAL => Arc::new(UInt64Array::from_iter_values((self.first_ordinal..).take(acts.len()))),
+                REMOVED => Arc::new(BooleanArray::from(acts.removed.clone())),
                 other => return Err(ArrowError::SchemaError(format!("no value for column {other}"))),
             })
         };
@@ -147,41 +138,45 @@ impl Acts<'_> {
         RecordBatch::try_new(schema, columns)
     }
 
-    fn tags(&self) -> Result<RecordBatch, ArrowError> {
-        let acts = || self.records.iter().zip(self.owners).zip(self.ids).zip(self.first_ordinal..);
-        let tagged = || acts().flat_map(|(((act, owner), id), ordinal)| act.tags.iter().map(move |tag| (owner, id, tag, ordinal)));
+    fn tags(&self, id: impl Fn(usize) -> [u8; 16], dictionaries: &mut Dictionaries) -> Result<RecordBatch, ArrowError> {
+        let tagged = &self.acts.tagged;
+        let named = tagged.iter().map(|row| self.named.get(*row).copied().unwrap_or(SubjectId(0)));
+        let ids: Vec<u8> = tagged.iter().flat_map(|row| id(*row)).collect();
+        let ordinal = |row: &usize| u64::try_from(*row).unwrap_or(u64::MAX).saturating_add(self.first_ordinal);
         let columns: Vec<ArrayRef> = vec![
-            ids(tagged().map(|(_, id, _, _)| id))?,
-            texts(tagged().map(|(_, _, tag, _)| Some(tag.as_str()))),
-            Arc::new(tagged().map(|_| Some(false)).collect::<BooleanArray>()),
-            Arc::new(tagged().map(|(owner, ..)| owner.arrived_as.map(|s| s.0)).collect::<UInt32Array>()),
-            Arc::new(UInt64Array::from_iter_values(tagged().map(|(_, _, _, ordinal)| ordinal))),
+            Arc::new(UInt32Array::from_iter_values(named.clone().map(|n| self.owner(n)))),
+            Arc::new(FixedSizeBinaryArray::try_new(ACTIVITY_ID_BYTES, Buffer::from(ids), None)?),
+            dictionaries.recoded(TableName::ActivityTag, "tag", &self.acts.tags)?,
+            Arc::new(BooleanArray::from(vec![false; tagged.len()])),
+            self.arrived_as(named),
+            Arc::new(UInt64Array::from_iter_values(tagged.iter().map(ordinal))),
         ];
-        let owners: ArrayRef = Arc::new(UInt32Array::from_iter_values(tagged().map(|(owner, ..)| owner.id.0)));
-        RecordBatch::try_new(arriving(TableName::ActivityTag), [vec![owners], columns].concat())
+        RecordBatch::try_new(arriving(TableName::ActivityTag), columns)
     }
 }
 
 /// What a source knows of people: unknown is empty, so that merging can tell.
-fn subjects(records: &[SubjectRecord], ids: &[SubjectId]) -> Result<RecordBatch, ArrowError> {
+fn subjects(records: &[SubjectRecord], ids: &[SubjectId], dictionaries: &mut Dictionaries) -> Result<RecordBatch, ArrowError> {
     let all = || records.iter();
+    let mut texts = |column, text: fn(&SubjectRecord) -> Option<&str>| dictionaries.coded(TableName::Subject, column, all().map(text));
+    let month = |s: &SubjectRecord| s.joined.map(|at| Date32Type::from_naive_date(at.date_naive().with_day(1).unwrap_or_else(|| at.date_naive())));
     let columns: Vec<ArrayRef> = vec![
         Arc::new(UInt32Array::from_iter_values(ids.iter().map(|s| s.0))),
-        texts(all().map(|s| s.country.as_deref())),
-        texts(all().map(|s| s.region.as_deref())),
+        texts("country", |s| s.country.as_deref())?,
+        texts("region", |s| s.region.as_deref())?,
         words(AgeBand::ALL, all().map(|s| s.age)),
-        texts(all().map(|s| s.language.as_deref())),
-        Arc::new(all().map(|s| s.joined.map(|at| day(at.date_naive().with_day(1).unwrap_or_else(|| at.date_naive())))).collect::<Date32Array>()),
+        texts("language", |s| s.language.as_deref())?,
+        Arc::new(all().map(month).collect::<Date32Array>()),
         words(FollowersBand::ALL, all().map(|s| FollowersBand::of(s.followers))),
     ];
     RecordBatch::try_new(arriving(TableName::Subject), columns)
 }
 
-fn interests(records: &[SubjectRecord], ids: &[SubjectId]) -> Result<RecordBatch, ArrowError> {
+fn interests(records: &[SubjectRecord], ids: &[SubjectId], dictionaries: &mut Dictionaries) -> Result<RecordBatch, ArrowError> {
     let all = || records.iter().zip(ids).flat_map(|(s, id)| s.interests.iter().map(move |i| (id, i)));
     let columns: Vec<ArrayRef> = vec![
         Arc::new(UInt32Array::from_iter_values(all().map(|(id, _)| id.0))),
-        texts(all().map(|(_, i)| Some(i.topic.as_str()))),
+        dictionaries.coded(TableName::SubjectInterest, "interest", all().map(|(_, i)| Some(i.topic.as_str())))?,
         words(InterestOrigin::ALL, all().map(|(_, i)| i.origin)),
     ];
     RecordBatch::try_new(arriving(TableName::SubjectInterest), columns)

@@ -2,8 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -57,23 +56,55 @@ pub(super) struct Part {
     pub(super) features: u32,
 }
 
+impl Part {
+    fn fault(self, error: impl std::error::Error + Send + Sync + 'static) -> Fault {
+        Fault::new(format!("writing bucket {} of the lake table {}", self.bucket, self.table), error)
+    }
+}
+
 /// Writes rows, already sorted by person, as a file of one bucket.
 pub(super) fn write(store: &Store, part: Part, rows: &RecordBatch) -> Result<LakeFile, Fault> {
-    let Part { table, bucket, features } = part;
-    let doing = || format!("writing bucket {bucket} of the lake table {table}");
-    let folder = store.folder().join(table.as_str());
-    fs::create_dir_all(&folder).map_err(|e| Fault::new(doing(), e))?;
-    let temporary = folder.join(format!("b{bucket:05}.tmp"));
-    let hashed = HashingFile::create(&temporary).map_err(|e| Fault::new(doing(), e))?;
-    let mut writer = ArrowWriter::try_new(hashed, Arc::clone(rows.schema_ref()), Some(properties()?)).map_err(|e| Fault::new(doing(), e))?;
-    writer.write(rows).map_err(|e| Fault::new(doing(), e))?;
-    let hashed = writer.into_inner().map_err(|e| Fault::new(doing(), e))?;
-    hashed.file.sync_all().map_err(|e| Fault::new(doing(), e))?;
-    let sha256 = hex::encode(hashed.digest.finalize());
-    let name: String = sha256.chars().take(16).collect();
-    let path = format!("{table}/b{bucket:05}-{name}.parquet");
-    store.keep(&temporary, &path)?;
-    Ok(LakeFile { path, rows: rows.num_rows() as u64, bytes: hashed.bytes, sha256, bucket, features })
+    let mut writer = Writer::begin(store, part)?;
+    writer.write(rows)?;
+    writer.finish()
+}
+
+/// A file of one bucket that is being written.
+pub(super) struct Writer<'a> {
+    store: &'a Store,
+    part: Part,
+    temporary: PathBuf,
+    arrow: ArrowWriter<HashingFile>,
+    rows: u64,
+}
+
+impl<'a> Writer<'a> {
+    pub(super) fn begin(store: &'a Store, part: Part) -> Result<Self, Fault> {
+        let folder = store.folder().join(part.table.as_str());
+        fs::create_dir_all(&folder).map_err(|e| part.fault(e))?;
+        let temporary = folder.join(format!("b{:05}.tmp", part.bucket));
+        let hashed = HashingFile::create(&temporary).map_err(|e| part.fault(e))?;
+        let arrow = ArrowWriter::try_new(hashed, schema(part.table), Some(properties()?)).map_err(|e| part.fault(e))?;
+        Ok(Self { store, part, temporary, arrow, rows: 0 })
+    }
+
+    /// Adds rows, which are sorted by person and come after those before.
+    pub(super) fn write(&mut self, rows: &RecordBatch) -> Result<(), Fault> {
+        self.rows += rows.num_rows() as u64;
+        self.arrow.write(rows).map_err(|e| self.part.fault(e))
+    }
+
+    /// After the last row: the file becomes one of the lake's.
+    pub(super) fn finish(self) -> Result<LakeFile, Fault> {
+        let Self { store, part: part @ Part { table, bucket, features }, temporary, arrow, rows } = self;
+        let hashed = arrow.into_inner().map_err(|e| part.fault(e))?;
+        hashed.file.sync_all().map_err(|e| part.fault(e))?;
+        let sha256 = hex::encode(hashed.digest.finalize());
+        let name: String = sha256.chars().take(16).collect();
+        let path = format!("{table}/b{bucket:05}-{name}.parquet");
+        store.keep(&temporary, &path)?;
+        Ok(LakeFile { path, rows, bytes: hashed.bytes, sha256, bucket, features })
+    }
 }
 
 /// No statistics on free text and identifiers: they would keep what an erased person wrote.
@@ -89,6 +120,8 @@ fn properties() -> Result<WriterProperties, Fault> {
         .set_column_dictionary_enabled(silent("text"), false)
         .set_column_dictionary_enabled(silent("native_key"), false)
         .set_column_dictionary_enabled(silent("activity_id"), false)
+        // As good as random: compressing it takes time and saves nothing.
+        .set_column_compression(silent("activity_id"), Compression::UNCOMPRESSED)
         // Nearly every instant is another.
         .set_column_dictionary_enabled(silent("at"), false)
         .build())

@@ -4,18 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, RecordBatch, StringDictionaryBuilder, UInt8Array, UInt32Array};
-use datafusion::arrow::compute::{SortColumn, concat_batches, filter_record_batch, lexsort_to_indices, rank, take_record_batch};
-use datafusion::arrow::datatypes::{Date32Type, Int32Type, TimestampMicrosecondType, UInt8Type, UInt32Type, UInt64Type};
+use datafusion::arrow::compute::{SortColumn, concat_batches, filter_record_batch, lexsort_to_indices, take_record_batch};
+use datafusion::arrow::datatypes::{Date32Type, Int32Type, TimestampMicrosecondType, UInt8Type, UInt32Type};
 use datafusion::arrow::error::ArrowError;
 use domain::Fault;
 use domain::catalog::{ROWS_AT_SCAN, TableName};
 use domain::lake::LakeFile;
-use domain::record::{ActivityKind, Counts};
+use domain::record::Counts;
 use domain::subject::{AgeBand, FollowersBand};
 use hashbrown::{HashMap, HashSet};
 
-use super::append::{ORDINAL, REMOVED};
-use super::files::{self, Part};
+use super::arrivals::{Arrivals, tags};
+use super::complete::{Platforms, all_taken};
+use super::files::{self, Part, Writer};
 use super::order::by_subject;
 use super::spill::Spill;
 use super::store::Store;
@@ -34,7 +35,6 @@ pub(super) type ActKey = (u32, [u8; 16]);
 pub(super) struct Bucket<'a> {
     pub(super) store: &'a Store,
     pub(super) number: u32,
-    pub(super) spill: &'a Spill,
     /// Its files now, by table.
     pub(super) base: &'a dyn Fn(TableName) -> Vec<LakeFile>,
 }
@@ -48,24 +48,18 @@ fn arrow(error: ArrowError) -> Fault {
 
 impl Bucket<'_> {
     /// Writes what changes, and counts by source what was new.
-    pub(super) fn merge(&self, counts: &mut HashMap<u32, Counts>) -> Result<Merged, Fault> {
+    pub(super) fn merge(&self, spill: &mut Spill, platforms: &Platforms, counts: &mut HashMap<u32, Counts>) -> Result<Merged, Fault> {
         let mut merged = Merged::new();
-        if let Some(rows) = self.spill.rows(TableName::Activity, self.number)? {
-            let base = (self.base)(TableName::Activity);
-            let changes = self.changes(&base, &rows, counts)?;
-            if let Some(files) = self.write(TableName::Activity, base, self.plain(TableName::Activity, rows, &changes)?, &changes.gone)? {
-                merged.insert(TableName::Activity, files);
-            }
-            let tags = match self.spill.rows(TableName::ActivityTag, self.number)? {
-                Some(rows) => self.plain(TableName::ActivityTag, rows, &changes)?,
-                None => RecordBatch::new_empty(schema(TableName::ActivityTag)),
-            };
-            if let Some(files) = self.write(TableName::ActivityTag, (self.base)(TableName::ActivityTag), tags, &changes.gone)? {
-                merged.insert(TableName::ActivityTag, files);
-            }
-        }
+        let base = (self.base)(TableName::Activity);
+        let mut arrivals = Arrivals::new(self.there(&base, spill)?, counts);
+        let acts = self.add(TableName::Activity, &base, spill, |rows| arrivals.acts(rows, platforms))?;
+        let Arrivals { left_out, gone, .. } = arrivals;
+        merged.extend(self.finish(TableName::Activity, base, acts, &gone)?.map(|files| (TableName::Activity, files)));
+        let base = (self.base)(TableName::ActivityTag);
+        let tags = self.add(TableName::ActivityTag, &base, spill, |rows| sort(TableName::ActivityTag, &tags(rows, &left_out)?))?;
+        merged.extend(self.finish(TableName::ActivityTag, base, tags, &gone)?.map(|files| (TableName::ActivityTag, files)));
         for (table, merge) in [(TableName::Subject, merge_subjects as fn(_, _) -> _), (TableName::SubjectInterest, merge_interests)] {
-            let Some(rows) = self.spill.rows(table, self.number)? else { continue };
+            let Some(rows) = spill.rows(table, &spill.people(self.number))? else { continue };
             let old = self.all(table, &(self.base)(table))?;
             if let Some(all) = merge(old, rows)? {
                 merged.insert(table, vec![files::write(self.store, self.part(table, 0), &all)?]);
@@ -74,66 +68,50 @@ impl Bucket<'_> {
         Ok(merged)
     }
 
-    /// What of the arriving acts is new, and what of the acts that are there goes.
-    fn changes(&self, base: &[LakeFile], rows: &RecordBatch, counts: &mut HashMap<u32, Counts>) -> Result<Changes, Fault> {
-        let mut there: Vec<ActKey> = Vec::new();
-        for file in base {
-            for batch in files::columns(self.store, file, TableName::Activity, &["subject_id", "activity_id"])? {
-                there.extend(keys(&batch)?);
-            }
-        }
-        let (sources, kinds) = (column(rows, "source")?.as_primitive::<UInt32Type>(), column(rows, "kind")?.as_primitive::<UInt8Type>());
-        let (ordinals, removed) = (column(rows, ORDINAL)?.as_primitive::<UInt64Type>(), column(rows, REMOVED)?.as_boolean());
-        let kind = |row: usize| ActivityKind::ALL.get(usize::from(kinds.value(row))).copied().ok_or_else(|| Fault::broken("an act of no kind"));
-        // By act, each with what was there (0) before what arrives, in the order of arrival.
-        let there = there.into_iter().map(|key| entry(key, 0));
-        let arriving = keys(rows)?.into_iter().zip(1_u32..).map(|(key, place)| entry(key, place));
-        let all = by_subject(there.chain(arriving).collect());
-        let mut changes = Changes::default();
-        let mut added = 0;
-        for act in all.chunk_by(|(a, (a_high, a_low, _)), (b, (b_high, b_low, _))| (a, a_high, a_low) == (b, b_high, b_low)) {
-            let Some(&(subject, (high, low, first))) = act.first() else { continue };
-            let was_there = first == 0;
-            let mut stays = was_there;
-            let mut new = None;
-            for row in act.iter().filter_map(|(_, (.., place))| usize::try_from(*place).ok()?.checked_sub(1)) {
-                let counts = counts.entry(sources.value(row)).or_default();
-                if removed.value(row) {
-                    counts.deleted += 1;
-                    (stays, new) = (false, None);
-                } else if stays || new.is_some() {
-                    counts.duplicates += 1;
-                } else {
-                    new = Some(row);
+    /// The acts that are there, in case some arrive.
+    fn there(&self, base: &[LakeFile], spill: &Spill) -> Result<Vec<(u32, u128)>, Fault> {
+        let mut there = Vec::new();
+        if !spill.windows(TableName::Activity, self.number).is_empty() {
+            for file in base {
+                for batch in files::columns(self.store, file, TableName::Activity, &["subject_id", "activity_id"])? {
+                    there.extend(keys(&batch)?.into_iter().map(|(subject, id)| (subject, u128::from_be_bytes(id))));
                 }
             }
-            if was_there && !stays {
-                changes.gone.insert((subject, (u128::from(high) << 64 | u128::from(low)).to_be_bytes()));
-            }
-            if let Some(row) = new {
-                added += 1;
-                changes.added.push(ordinals.value(row));
-                counts.entry(sources.value(row)).or_default().count(kind(row)?);
-            }
         }
-        changes.everything = added == rows.num_rows();
-        if !changes.everything {
-            changes.added.sort_unstable();
-        }
-        Ok(changes)
+        Ok(by_subject(there))
     }
 
-    /// The added rows in the shape of the lake.
-    fn plain(&self, table: TableName, rows: RecordBatch, changes: &Changes) -> Result<RecordBatch, Fault> {
-        let rows = if changes.everything {
-            rows
-        } else {
-            let ordinals = column(&rows, ORDINAL)?.as_primitive::<UInt64Type>();
-            let wanted: BooleanArray = ordinals.values().iter().map(|o| Some(changes.added.binary_search(o).is_ok())).collect();
-            filter_record_batch(&rows, &wanted).map_err(arrow)?
-        };
-        let kept: Vec<usize> = (0..schema(table).fields().len()).collect();
-        rows.project(&kept).map_err(arrow)
+    /// What `each` makes of the rows that arrive, a few people's at a time. Where nothing is there, it is
+    /// written at once, so that memory does not grow with the bucket.
+    fn add(&self, table: TableName, base: &[LakeFile], spill: &mut Spill, mut each: impl FnMut(RecordBatch) -> Result<RecordBatch, Fault>) -> Result<Added, Fault> {
+        let (mut writer, mut waiting) = (None, Vec::new());
+        for people in spill.windows(table, self.number) {
+            let Some(rows) = spill.rows(table, &people)? else { continue };
+            let rows = each(rows)?;
+            if rows.num_rows() == 0 {
+                continue;
+            }
+            if base.is_empty() {
+                let writer = match &mut writer {
+                    Some(writer) => writer,
+                    none => none.insert(Writer::begin(self.store, self.part(table, 0))?),
+                };
+                writer.write(&rows)?;
+            } else {
+                waiting.push(rows);
+            }
+        }
+        Ok(match writer {
+            Some(writer) => Added::Written(writer.finish()?),
+            None => Added::Waiting(concat_batches(&schema(table), &waiting).map_err(arrow)?),
+        })
+    }
+
+    fn finish(&self, table: TableName, base: Vec<LakeFile>, added: Added, gone: &HashSet<ActKey>) -> Result<Option<Vec<LakeFile>>, Fault> {
+        match added {
+            Added::Written(file) => Ok(Some(vec![file])),
+            Added::Waiting(rows) => self.write(table, base, rows, gone),
+        }
     }
 
     /// The files of a table after rows were added and acts went; none when nothing changes.
@@ -203,15 +181,12 @@ pub(super) fn features(files: &[LakeFile]) -> u32 {
     files.iter().map(|f| f.features).min().unwrap_or(0)
 }
 
-/// What an import changes in a bucket.
-#[derive(Default)]
-struct Changes {
-    /// Ordinals of the acts that are new; ascending, unless everything is.
-    added: Vec<u64>,
-    /// Whether every row that arrives is a new act.
-    everything: bool,
-    /// Acts that were there and go.
-    gone: HashSet<ActKey>,
+/// What [`Bucket::add`] led to.
+enum Added {
+    /// The only file of the bucket.
+    Written(LakeFile),
+    /// Sorted rows beside which others are there.
+    Waiting(RecordBatch),
 }
 
 /// The acts that rows belong to.
@@ -230,35 +205,36 @@ pub(super) fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a Array
 /// Rows by person, then by all leading columns that tell rows apart.
 pub(super) fn sort(table: TableName, rows: &RecordBatch) -> Result<RecordBatch, Fault> {
     match table {
-        TableName::Activity => sort_acts(rows, column(rows, "at")?.as_primitive::<TimestampMicrosecondType>().iter().map(|at| at.unwrap_or(i64::MIN))),
+        TableName::Activity => {
+            let at = column(rows, "at")?.as_primitive::<TimestampMicrosecondType>();
+            sort_acts(rows, |row| if at.is_null(row) { i64::MIN } else { at.value(row) })
+        }
         TableName::ActivityTag => {
             let tags = column(rows, "tag")?.as_dictionary_opt::<Int32Type>().ok_or_else(|| Fault::broken("tags that are no dictionary"))?;
-            let ranks = rank(tags.values(), None).map_err(arrow)?;
-            let ranks = tags.keys().iter().map(|key| key.and_then(|k| usize::try_from(k).ok()).and_then(|k| ranks.get(k)).map_or(0, |r| i64::from(*r)));
-            sort_acts(rows, ranks)
+            let texts = tags.values().as_string_opt::<i32>().ok_or_else(|| Fault::broken("tags that are no texts"))?;
+            sort_acts(rows, |row| tags.key(row).map(|key| texts.value(key)))
         }
         TableName::Subject => sort_by(rows, &["subject_id"]),
         TableName::SubjectInterest => sort_by(rows, &["subject_id", "interest", "origin"]),
     }
 }
 
-/// Rows by person, then `second`, then act. Sorted as numbers: comparing columns row by row, as
-/// [`sort_by`] does, takes several times as long.
-fn sort_acts(rows: &RecordBatch, second: impl Iterator<Item = i64>) -> Result<RecordBatch, Fault> {
-    let order = keys(rows)?.into_iter().zip(second).zip(0_u32..).map(|((key, second), row)| {
-        let (subject, (high, low, row)) = entry(key, row);
-        (subject, (second, high, low, row))
-    });
-    let order = by_subject(order.collect());
-    take_record_batch(rows, &UInt32Array::from_iter_values(order.into_iter().map(|(_, (.., row))| row))).map_err(arrow)
-}
-
-/// An act as numbers that compare fast: its owner, its id in two halves, and a place.
-fn entry((subject, id): ActKey, place: u32) -> (u32, (u64, u64, u32)) {
-    let id = u128::from_be_bytes(id);
-    #[expect(clippy::cast_possible_truncation, reason = "the lower half")]
-    let halves = ((id >> 64) as u64, id as u64);
-    (subject, (halves.0, halves.1, place))
+/// Rows by person, then by `second`, then by act. Each person's rows are sorted by themselves: comparing
+/// columns row by row, as [`sort_by`] does, takes several times as long.
+fn sort_acts<K: Ord>(rows: &RecordBatch, second: impl Fn(usize) -> K) -> Result<RecordBatch, Fault> {
+    let keys = keys(rows)?;
+    let by_person = by_subject(keys.iter().zip(0_u32..).map(|((subject, _), row)| (*subject, row)).collect());
+    let (mut order, mut person) = (Vec::with_capacity(keys.len()), Vec::new());
+    for rows in by_person.chunk_by(|a, b| a.0 == b.0) {
+        person.clear();
+        for (_, row) in rows {
+            let place = usize::try_from(*row).map_err(|e| Fault::new("numbering rows", e))?;
+            person.push((second(place), keys.get(place).map(|(_, id)| u128::from_be_bytes(*id)), *row));
+        }
+        person.sort_unstable();
+        order.extend(person.iter().map(|(.., row)| *row));
+    }
+    all_taken(rows, &UInt32Array::from(order)).map_err(arrow)
 }
 
 fn sort_by(rows: &RecordBatch, order: &[&str]) -> Result<RecordBatch, Fault> {

@@ -7,6 +7,8 @@
 //! does, nothing of the import is visible, and what no manifest names is garbage for [`Lake::sweep`].
 
 mod append;
+mod arrivals;
+mod complete;
 mod features;
 mod files;
 mod identity;
@@ -18,6 +20,7 @@ mod spill;
 mod store;
 mod trace;
 mod undo;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -29,6 +32,7 @@ use domain::record::Counts;
 use domain::{Fault, SubjectId, SubjectSet};
 use hashbrown::HashMap;
 
+use complete::Platforms;
 use merge::Bucket;
 use s3::S3;
 pub use s3::{NoLocation, S3Access, S3Location};
@@ -96,7 +100,7 @@ impl Lake for ParquetLake {
         let empty = || Manifest { schema: MANIFEST_SCHEMA, bucket_size: self.bucket_size, tables: BTreeMap::new() };
         let base = base.cloned().unwrap_or_else(empty);
         let spill = Spill::new(self.store.folder(), base.bucket_size);
-        Ok(Box::new(Importing { store: self.store.clone(), base, first_source, spill, merged: BTreeMap::new(), sources: Vec::new(), acts: 0 }))
+        Ok(Box::new(Importing { store: self.store.clone(), base, platforms: Platforms { first_source, of_source: Vec::new() }, spill, merged: BTreeMap::new(), sources: Vec::new(), acts: 0 }))
     }
 
     fn erase(&self, bases: &[Manifest], people: &SubjectSet) -> Result<Vec<Manifest>, Fault> {
@@ -151,7 +155,7 @@ impl Lake for ParquetLake {
 struct Importing {
     store: Store,
     base: Manifest,
-    first_source: u32,
+    platforms: Platforms,
     spill: Spill,
     /// Whose acts go to whom.
     merged: BTreeMap<SubjectId, SubjectId>,
@@ -169,21 +173,23 @@ impl LakeImport for Importing {
         let place = usize::try_from(source).map_err(|e| Fault::new("numbering sources", e))?;
         if self.sources.len() <= place {
             self.sources.resize(place + 1, Counts::default());
+            self.platforms.of_source.resize(place + 1, arrival.batch.source.platform);
         }
         if let Some(counts) = self.sources.get_mut(place) {
             counts.deleted += arrival.batch.deleted;
             counts.rejected += arrival.batch.rejected.len() as u64;
         }
-        let number = self.first_source.checked_add(source).ok_or_else(|| Fault::broken("there are no source numbers left"))?;
-        for (table, rows) in append::rows(arrival, number, self.acts, &self.merged)? {
+        let number = self.platforms.first_source.checked_add(source).ok_or_else(|| Fault::broken("there are no source numbers left"))?;
+        for (table, rows) in append::rows(arrival, number, self.acts, &self.merged, &mut self.spill.dictionaries)? {
             self.spill.push(table, rows)?;
         }
+        self.spill.limit_texts()?;
         self.acts += arrival.batch.activities.len() as u64;
         Ok(())
     }
 
     fn finish(self: Box<Self>, progress: &dyn Progress) -> Result<Staged, Fault> {
-        let Self { store, base, first_source, mut spill, merged: _, mut sources, acts: _ } = *self;
+        let Self { store, base, platforms, mut spill, merged: _, mut sources, acts: _ } = *self;
         spill.close()?;
         let mut tables: BTreeMap<TableName, BTreeMap<u32, Vec<LakeFile>>> = BTreeMap::new();
         for &table in TableName::ALL {
@@ -195,7 +201,7 @@ impl LakeImport for Importing {
         progress.begin("writing", "buckets", Some(buckets.len() as u64));
         for number in buckets {
             let base = |table: TableName| tables.get(&table).and_then(|t| t.get(&number)).cloned().unwrap_or_default();
-            let merged = Bucket { store: &store, number, spill: &spill, base: &base }.merge(&mut counts)?;
+            let merged = Bucket { store: &store, number, base: &base }.merge(&mut spill, &platforms, &mut counts)?;
             for (table, files) in merged {
                 tables.entry(table).or_default().insert(number, files);
             }
@@ -204,7 +210,7 @@ impl LakeImport for Importing {
         progress.finish();
         store.sync()?;
         for (place, total) in (0..).zip(&mut sources) {
-            if let Some(counts) = counts.get(&(first_source + place)) {
+            if let Some(counts) = counts.get(&(platforms.first_source + place)) {
                 total.add(counts);
             }
         }

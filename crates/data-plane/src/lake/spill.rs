@@ -1,13 +1,16 @@
-//! Rows on their way into buckets: sorted into runs that go to disk when they grow too large.
+//! Rows on their way into buckets: sorted by person into runs that go to disk when they grow too large,
+//! and read from all runs together, some people at a time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::BufReader;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use datafusion::arrow::array::{AsArray, RecordBatch, UInt32Array};
-use datafusion::arrow::compute::{concat_batches, take_record_batch};
-use datafusion::arrow::datatypes::UInt32Type;
+use datafusion::arrow::array::{Array, AsArray, RecordBatch, UInt32Array, new_null_array};
+use datafusion::arrow::compute::concat_batches;
+use datafusion::arrow::datatypes::{DataType, Field, Schema, UInt32Type};
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::ipc::reader::FileReader;
 use datafusion::arrow::ipc::writer::FileWriter;
@@ -15,6 +18,10 @@ use domain::Fault;
 use domain::catalog::TableName;
 
 use super::append::arriving;
+use super::complete::all_taken;
+use super::order::by_subject;
+use super::words::{self, Dictionaries, TextArrays};
+use crate::schema::{dictionary, schema};
 
 /// Where rows wait, below the lake's folder.
 pub(super) const FOLDER: &str = "arriving";
@@ -22,17 +29,43 @@ pub(super) const FOLDER: &str = "arriving";
 /// Bytes of rows that are kept in memory before they become a run on disk.
 const MEMORY: usize = 32 << 20;
 
+/// Rows of a run that are read at once.
+const PIECE: usize = 4_096;
+
+/// Rows that are looked at together, more or less: people are never taken apart.
+const WINDOW: u64 = 256 * 1024;
+
+/// People whose rows are counted together.
+const COUNTED: u32 = 64;
+
+/// Runs whose files are kept open.
+const OPEN_MAX: usize = 128;
+
 /// The rows of one table.
+#[derive(Default)]
 struct Arriving {
     pending: Vec<RecordBatch>,
     bytes: usize,
     runs: Vec<Run>,
+    /// The buckets that get rows.
+    buckets: BTreeSet<u32>,
+    /// How many rows arrive, for every [`COUNTED`] people.
+    rows: Vec<u64>,
 }
 
-/// Rows by bucket: in memory, or as the batches of a file.
-enum Run {
-    Memory(BTreeMap<u32, RecordBatch>),
-    File { path: PathBuf, places: BTreeMap<u32, usize> },
+/// Rows sorted by person, those of one person in the order of their arrival.
+struct Run {
+    stored: Stored,
+    /// Whether its texts are in the place of numbers.
+    has_texts: bool,
+    /// What was read and not taken yet.
+    loaded: Option<RecordBatch>,
+}
+
+/// Rows of a run that were not read yet.
+enum Stored {
+    Memory(Option<RecordBatch>),
+    File { path: PathBuf, next: usize, pieces: usize, open: Option<FileReader<BufReader<File>>> },
 }
 
 /// All rows of an import that are not in the lake yet. Its files go when it is dropped.
@@ -41,6 +74,9 @@ pub(super) struct Spill {
     bucket_size: u32,
     tables: BTreeMap<TableName, Arriving>,
     files: usize,
+    pub(super) dictionaries: Dictionaries,
+    /// The texts of runs that share them.
+    shared: Option<TextArrays>,
 }
 
 fn arrow(error: ArrowError) -> Fault {
@@ -49,114 +85,229 @@ fn arrow(error: ArrowError) -> Fault {
 
 impl Spill {
     pub(super) fn new(root: &Path, bucket_size: u32) -> Self {
-        Self { folder: root.join(FOLDER), bucket_size, tables: BTreeMap::new(), files: 0 }
+        Self { folder: root.join(FOLDER), bucket_size, tables: BTreeMap::new(), files: 0, dictionaries: Dictionaries::default(), shared: None }
     }
 
-    /// Takes rows in; the order of those of one bucket is kept.
+    /// Takes rows in, numbered by [`Spill::dictionaries`].
     pub(super) fn push(&mut self, table: TableName, rows: RecordBatch) -> Result<(), Fault> {
-        let arriving = self.tables.entry(table).or_insert_with(|| Arriving { pending: Vec::new(), bytes: 0, runs: Vec::new() });
+        let arriving = self.tables.entry(table).or_default();
         arriving.bytes += rows.get_array_memory_size();
         arriving.pending.push(rows);
-        if arriving.bytes < MEMORY {
+        if arriving.bytes >= MEMORY { self.flush(table) } else { Ok(()) }
+    }
+
+    /// To be called between arrivals: when their different texts become too many, rows from here on
+    /// do not share them any more.
+    pub(super) fn limit_texts(&mut self) -> Result<(), Fault> {
+        if !self.dictionaries.are_large() {
             return Ok(());
         }
-        let run = self.sorted(table)?;
-        self.write(table, run)
+        for table in self.tables.keys().copied().collect::<Vec<_>>() {
+            self.flush(table)?;
+        }
+        if self.shared.is_none() {
+            self.shared = Some(self.dictionaries.arrays()?);
+        }
+        self.dictionaries = Dictionaries::default();
+        Ok(())
     }
 
     /// After the last row.
     pub(super) fn close(&mut self) -> Result<(), Fault> {
         for table in self.tables.keys().copied().collect::<Vec<_>>() {
-            let run = self.sorted(table)?;
-            if let Some(arriving) = self.tables.get_mut(&table) {
-                arriving.runs.push(Run::Memory(run));
+            if let Some((rows, has_texts)) = self.sorted(table)?
+                && let Some(arriving) = self.tables.get_mut(&table)
+            {
+                arriving.runs.push(Run { stored: Stored::Memory(Some(rows)), has_texts, loaded: None });
             }
+        }
+        if self.shared.is_none() {
+            self.shared = Some(self.dictionaries.arrays()?);
         }
         Ok(())
     }
 
     /// The buckets that get rows, ascending.
     pub(super) fn buckets(&self) -> BTreeSet<u32> {
-        self.tables
-            .values()
-            .flat_map(|t| &t.runs)
-            .flat_map(|run| -> Vec<u32> {
-                match run {
-                    Run::Memory(rows) => rows.keys().copied().collect(),
-                    Run::File { places, .. } => places.keys().copied().collect(),
-                }
-            })
-            .collect()
+        self.tables.values().flat_map(|arriving| &arriving.buckets).copied().collect()
     }
 
-    /// The rows of one bucket in the order of their arrival; none when there are none.
-    pub(super) fn rows(&self, table: TableName, bucket: u32) -> Result<Option<RecordBatch>, Fault> {
-        let mut parts = Vec::new();
-        for run in self.tables.get(&table).into_iter().flat_map(|t| &t.runs) {
-            match run {
-                Run::Memory(rows) => parts.extend(rows.get(&bucket).cloned()),
-                Run::File { path, places } => {
-                    let Some(place) = places.get(&bucket) else { continue };
-                    let file = File::open(path).map_err(|e| Fault::new("reading rows that were set aside", e))?;
-                    let mut reader = FileReader::try_new(BufReader::new(file), None).map_err(arrow)?;
-                    reader.set_index(*place).map_err(arrow)?;
-                    let rows = reader.next().ok_or_else(|| Fault::broken("rows that were set aside are missing"))?;
-                    parts.push(rows.map_err(arrow)?);
+    /// Everybody whose rows belong into a bucket.
+    pub(super) fn people(&self, bucket: u32) -> Range<u64> {
+        let (start, size) = (u64::from(bucket) * u64::from(self.bucket_size), u64::from(self.bucket_size));
+        start..start + size
+    }
+
+    /// The people of a bucket, in parts that have few enough rows of a table to be looked at together.
+    pub(super) fn windows(&self, table: TableName, bucket: u32) -> Vec<Range<u64>> {
+        let mut windows = Vec::new();
+        let Some(arriving) = self.tables.get(&table).filter(|arriving| arriving.buckets.contains(&bucket)) else { return windows };
+        let (people, counted) = (self.people(bucket), u64::from(COUNTED));
+        let (mut from, mut to, mut sum) = (people.start, people.start, 0);
+        while to < people.end {
+            sum += usize::try_from(to / counted).ok().and_then(|place| arriving.rows.get(place)).copied().unwrap_or(0);
+            to = ((to / counted + 1) * counted).min(people.end);
+            if sum >= WINDOW || to == people.end {
+                if sum > 0 {
+                    windows.push(from..to);
                 }
+                (from, sum) = (to, 0);
             }
         }
-        match parts.as_slice() {
-            [] => Ok(None),
-            [only] => Ok(Some(only.clone())),
-            _ => concat_batches(&arriving(table), &parts).map(Some).map_err(arrow),
-        }
+        windows
     }
 
-    /// What is pending, by bucket.
-    fn sorted(&mut self, table: TableName) -> Result<BTreeMap<u32, RecordBatch>, Fault> {
-        let Some(pending) = self.tables.get_mut(&table) else { return Ok(BTreeMap::new()) };
-        pending.bytes = 0;
-        let pending = std::mem::take(&mut pending.pending);
-        if pending.is_empty() {
-            return Ok(BTreeMap::new());
+    /// The rows of some people, those of one person in the order of their arrival; none when there are
+    /// none. People must be asked for in ascending order: rows are handed out once.
+    pub(super) fn rows(&mut self, table: TableName, people: &Range<u64>) -> Result<Option<RecordBatch>, Fault> {
+        let Some(arriving) = self.tables.get_mut(&table) else { return Ok(None) };
+        let shared = self.shared.as_ref().ok_or_else(|| Fault::broken("rows are read before the last was taken in"))?;
+        let (mut parts, mut texts) = (Vec::new(), BTreeSet::new());
+        for (place, run) in arriving.runs.iter_mut().enumerate() {
+            let before = parts.len();
+            run.take(table, people, place < OPEN_MAX, &mut parts)?;
+            if parts.len() > before {
+                texts.insert(run.has_texts);
+            }
         }
-        let all = concat_batches(&arriving(table), &pending).map_err(arrow)?;
+        let Some(first) = parts.first() else { return Ok(None) };
+        if !texts.contains(&true) {
+            // Numbers of one dictionary.
+            return shared.with_dictionaries(table, &concat_batches(&first.schema(), &parts).map_err(arrow)?).map(Some);
+        }
+        let parts = parts.iter().map(|part| shared.with_texts(table, part)).collect::<Result<Vec<_>, _>>()?;
+        let Some(first) = parts.first() else { return Ok(None) };
+        words::with_dictionaries(table, &concat_batches(&first.schema(), &parts).map_err(arrow)?).map(Some)
+    }
+
+    /// What is pending, sorted by person, and whether its texts are in the place of numbers.
+    fn sorted(&mut self, table: TableName) -> Result<Option<(RecordBatch, bool)>, Fault> {
+        let Some(at) = self.tables.get_mut(&table) else { return Ok(None) };
+        at.bytes = 0;
+        let pending = std::mem::take(&mut at.pending);
+        let Some(first) = pending.first() else { return Ok(None) };
+        let all = concat_batches(&first.schema(), &pending).map_err(arrow)?;
         drop(pending);
-        let owners = all.column(0).as_primitive_opt::<UInt32Type>().ok_or_else(|| Fault::broken("an owner that is no id"))?;
-        let bucket = |owner: u32| owner.checked_div(self.bucket_size).ok_or_else(|| Fault::broken("the lake has no bucket size"));
-        let mut order: Vec<(u32, u32)> = Vec::with_capacity(owners.len());
-        for (row, owner) in (0..).zip(owners.values()) {
-            order.push((bucket(*owner)?, row));
+        let order: Vec<(u32, u32)> = by_subject(owners(&all)?.values().iter().copied().zip(0_u32..).collect());
+        for people in order.chunk_by(|a, b| a.0 / COUNTED == b.0 / COUNTED && a.0.checked_div(self.bucket_size) == b.0.checked_div(self.bucket_size)) {
+            let Some((subject, _)) = people.first() else { continue };
+            at.buckets.insert(subject.checked_div(self.bucket_size).ok_or_else(|| Fault::broken("the lake has no bucket size"))?);
+            let place = usize::try_from(*subject / COUNTED).unwrap_or(usize::MAX);
+            if at.rows.len() <= place {
+                at.rows.resize(place + 1, 0);
+            }
+            at.rows.get_mut(place).into_iter().for_each(|rows| *rows += people.len() as u64);
         }
-        order.sort_unstable();
-        let mut run = BTreeMap::new();
-        for rows in order.chunk_by(|a, b| a.0 == b.0) {
-            let indices = UInt32Array::from_iter_values(rows.iter().map(|(_, row)| *row));
-            let Some((bucket, _)) = rows.first() else { continue };
-            run.insert(*bucket, take_record_batch(&all, &indices).map_err(arrow)?);
+        let order = UInt32Array::from_iter_values(order.into_iter().map(|(_, row)| row));
+        let rows = all_taken(&all, &order).map_err(arrow)?;
+        if self.shared.is_none() {
+            return Ok(Some((rows, false)));
         }
-        Ok(run)
+        // These rows do not share the texts of those before.
+        Ok(Some((self.dictionaries.arrays()?.with_texts(table, &rows)?, true)))
     }
 
-    fn write(&mut self, table: TableName, run: BTreeMap<u32, RecordBatch>) -> Result<(), Fault> {
+    /// Writes what is pending as a run. Columns without any value are left out.
+    fn flush(&mut self, table: TableName) -> Result<(), Fault> {
         let doing = |e: std::io::Error| Fault::new("setting rows aside on disk", e);
+        let Some((rows, has_texts)) = self.sorted(table)? else { return Ok(()) };
         std::fs::create_dir_all(&self.folder).map_err(doing)?;
         let path = self.folder.join(format!("{table}-{}.arrow", self.files));
         self.files += 1;
+        let known: Vec<usize> = (0..rows.num_columns()).filter(|place| rows.column(*place).null_count() < rows.num_rows()).collect();
+        let rows = rows.project(&known).map_err(arrow)?;
         let file = File::create(&path).map_err(doing)?;
-        let mut writer = FileWriter::try_new_buffered(file, &arriving(table)).map_err(arrow)?;
-        let mut places = BTreeMap::new();
-        for (place, (bucket, rows)) in run.into_iter().enumerate() {
-            // All of one run share their dictionaries, as the format demands of a file.
-            writer.write(&rows).map_err(arrow)?;
-            places.insert(bucket, place);
+        let mut writer = FileWriter::try_new_buffered(file, rows.schema_ref()).map_err(arrow)?;
+        let mut pieces = 0;
+        for from in (0..rows.num_rows()).step_by(PIECE) {
+            writer.write(&rows.slice(from, PIECE.min(rows.num_rows() - from))).map_err(arrow)?;
+            pieces += 1;
         }
         writer.finish().map_err(arrow)?;
         if let Some(arriving) = self.tables.get_mut(&table) {
-            arriving.runs.push(Run::File { path, places });
+            arriving.runs.push(Run { stored: Stored::File { path, next: 0, pieces, open: None }, has_texts, loaded: None });
         }
         Ok(())
     }
+}
+
+impl Run {
+    /// Adds the rows of `people`, in the shape of [`arriving`] but for their texts, to `parts`.
+    fn take(&mut self, table: TableName, people: &Range<u64>, keep_open: bool, parts: &mut Vec<RecordBatch>) -> Result<(), Fault> {
+        loop {
+            let rows = match self.loaded.take() {
+                Some(rows) => rows,
+                None => match self.stored.next(keep_open)? {
+                    Some(rows) => rows,
+                    None => return Ok(()),
+                },
+            };
+            let owners = owners(&rows)?.values();
+            if owners.first().is_some_and(|first| u64::from(*first) < people.start) {
+                return Err(Fault::broken("people were asked for in the wrong order"));
+            }
+            let theirs = owners.partition_point(|owner| u64::from(*owner) < people.end);
+            if theirs > 0 {
+                parts.push(filled(table, self.has_texts, &rows.slice(0, theirs))?);
+            }
+            if theirs < rows.num_rows() {
+                self.loaded = Some(rows.slice(theirs, rows.num_rows() - theirs));
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl Stored {
+    /// The next rows.
+    fn next(&mut self, keep_open: bool) -> Result<Option<RecordBatch>, Fault> {
+        match self {
+            Self::Memory(rows) => Ok(rows.take()),
+            Self::File { next, pieces, .. } if next == pieces => Ok(None),
+            Self::File { path, next, open, .. } => {
+                let mut reader = match open.take() {
+                    Some(reader) => reader,
+                    None => {
+                        let file = File::open(path).map_err(|e| Fault::new("reading rows that were set aside", e))?;
+                        let mut reader = FileReader::try_new(BufReader::new(file), None).map_err(arrow)?;
+                        reader.set_index(*next).map_err(arrow)?;
+                        reader
+                    }
+                };
+                let rows = reader.next().ok_or_else(|| Fault::broken("rows that were set aside are missing"))?.map_err(arrow)?;
+                *next += 1;
+                if keep_open {
+                    *open = Some(reader);
+                }
+                Ok(Some(rows))
+            }
+        }
+    }
+}
+
+/// Rows with the columns that were left out because they have no values.
+fn filled(table: TableName, has_texts: bool, rows: &RecordBatch) -> Result<RecordBatch, Fault> {
+    let arriving = arriving(table);
+    if rows.num_columns() == arriving.fields().len() {
+        return Ok(rows.clone());
+    }
+    let (mut fields, mut columns) = (Vec::with_capacity(arriving.fields().len()), Vec::with_capacity(arriving.fields().len()));
+    for field in arriving.fields() {
+        let column = rows.column_by_name(field.name()).cloned();
+        let column = column.unwrap_or_else(|| new_null_array(if has_texts && is_text(table, field.name()) { &DataType::Utf8 } else { field.data_type() }, rows.num_rows()));
+        fields.push(Field::new(field.name(), column.data_type().clone(), field.is_nullable()));
+        columns.push(column);
+    }
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(arrow)
+}
+
+/// Whether a column's numbers stand for texts.
+fn is_text(table: TableName, column: &str) -> bool {
+    schema(table).field_with_name(column).is_ok_and(|field| *field.data_type() == dictionary())
+}
+
+fn owners(rows: &RecordBatch) -> Result<&UInt32Array, Fault> {
+    rows.column(0).as_primitive_opt::<UInt32Type>().ok_or_else(|| Fault::broken("an owner that is no id"))
 }
 
 impl Drop for Spill {
@@ -178,6 +329,6 @@ mod tests {
         let mut spill = Spill::new(folder.path(), 8);
         spill.close().unwrap();
         assert!(spill.buckets().is_empty());
-        assert!(spill.rows(TableName::Activity, 0).unwrap().is_none());
+        assert!(spill.rows(TableName::Activity, &(0..8)).unwrap().is_none());
     }
 }

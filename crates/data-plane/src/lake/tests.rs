@@ -2,6 +2,7 @@
 
 use domain::SubjectId;
 use domain::port::Unwatched;
+use domain::record::{ActivityKind, ActivityRecord};
 use rand::RngExt;
 use testkit::Generator;
 
@@ -32,9 +33,11 @@ fn the_same_rows_in_any_order_give_the_same_files() {
     let mut turned = arrival(2, 30);
     // Keys that occur twice within one owner would make the order matter.
     let mut seen = std::collections::BTreeSet::new();
-    turned.batch.activities.retain(|a| seen.insert((a.owner, a.native_key.clone())));
+    let mut acts: Vec<_> = turned.batch.activities.iter().filter(|a| seen.insert((a.owner, a.native_key.to_string()))).map(ActivityRecord::into_owned).collect();
+    turned.batch.activities = acts.iter().cloned().collect();
     let straight = lake.stage(None, std::slice::from_ref(&turned), &Unwatched).unwrap();
-    turned.batch.activities.reverse();
+    acts.reverse();
+    turned.batch.activities = acts.into_iter().collect();
     assert_eq!(lake.stage(None, &[turned], &Unwatched).unwrap().manifest, straight.manifest);
 }
 
@@ -88,12 +91,17 @@ fn no_text_of_an_erased_person_is_left_in_any_file() {
     let lake = ParquetLake::new(folder.path());
     let mut planted = arrival(7, 20);
     let victim = u32::try_from(planted.batch.activities.iter().position(|a| a.owner == 3).unwrap()).unwrap();
-    for act in planted.batch.activities.iter_mut().filter(|a| a.owner == 3) {
-        let secret = || format!("secret{victim}{}", act.native_key);
-        (act.language, act.container, act.link_domain, act.text) = (Some(secret()), Some(secret()), Some(secret()), Some(secret()));
-        act.tags = vec![secret()];
-        act.native_key = secret();
-    }
+    let with_secrets = |mut act: ActivityRecord<'static>| {
+        if act.owner == 3 {
+            let secret = format!("secret{victim}{}", act.native_key);
+            let some = || Some(secret.clone().into());
+            (act.language, act.container, act.link_domain, act.text) = (some(), some(), some(), some());
+            act.tags = vec![secret.clone().into()];
+            act.native_key = secret.into();
+        }
+        act
+    };
+    planted.batch.activities = planted.batch.activities.iter().map(ActivityRecord::into_owned).map(with_secrets).collect();
     planted.batch.subjects[3].country = Some("secret country".into());
     let before = lake.stage(None, &[planted], &Unwatched).unwrap().manifest;
     let victim = [SubjectId(3 * 97)].into_iter().collect();
@@ -152,7 +160,11 @@ fn an_import_that_is_undone_leaves_what_was_there_before() {
     };
     let first = import(None, 0, &arrival(8, 20));
     let mut later = arrival(9, 40);
-    later.batch.activities.iter_mut().for_each(|a| a.native_key.push('b'));
+    let renamed = |mut act: ActivityRecord<'static>| {
+        act.native_key.to_mut().push('b');
+        act
+    };
+    later.batch.activities = later.batch.activities.iter().map(ActivityRecord::into_owned).map(renamed).collect();
     // Twenty of them are new; the later import corrects the age of one of the others.
     let second = import(Some(&first), 1, &later);
     let alone: SubjectSet = later.ids[20..].iter().copied().collect();
@@ -174,9 +186,7 @@ fn merged_acts_say_how_they_arrived_and_go_back_by_that() {
         let folder = tempfile::tempdir().unwrap();
         let lake = ParquetLake::with_bucket_size(folder.path(), bucket_size);
         let mut all = arrival(10, 6);
-        for (n, act) in all.batch.activities.iter_mut().enumerate() {
-            act.native_key = format!("k{n}");
-        }
+        all.batch.activities = all.batch.activities.iter().enumerate().map(|(n, act)| ActivityRecord { native_key: format!("k{n}").into(), ..act }).collect();
         let before = lake.stage(None, &[all], &Unwatched).unwrap().manifest;
         let (keep, other) = (SubjectId(97), SubjectId(3 * 97));
         let merged = lake.merge(&before, keep, other).unwrap();
@@ -187,7 +197,7 @@ fn merged_acts_say_how_they_arrived_and_go_back_by_that() {
         import.resolve(&[(other, keep)].into());
         let mut late = arrival(10, 1);
         late.ids = vec![other];
-        late.batch.activities = vec![domain::record::ActivityRecord::new(0, "late".to_owned(), domain::record::ActivityKind::Post, None)];
+        late.batch.activities = [ActivityRecord::new(0, "late", ActivityKind::Post, None)].into_iter().collect();
         import.append(0, &late).unwrap();
         let merged = import.finish(&Unwatched).unwrap().manifest;
         let late: Vec<_> = acts(&lake, &merged).into_iter().filter(|(_, _, source, _)| *source == 5).collect();
@@ -212,12 +222,12 @@ fn an_act_that_both_had_is_there_once() {
     let folder = tempfile::tempdir().unwrap();
     let lake = ParquetLake::with_bucket_size(folder.path(), 10);
     let mut both = arrival(11, 2);
-    let act = |owner: u32, key: &str| {
-        let mut act = domain::record::ActivityRecord::new(owner, key.to_owned(), domain::record::ActivityKind::Post, None);
-        act.tags = vec![format!("of{owner}")];
+    let act = |owner: u32, key: &'static str| {
+        let mut act = ActivityRecord::new(owner, key, ActivityKind::Post, None);
+        act.tags = vec![format!("of{owner}").into()];
         act
     };
-    both.batch.activities = vec![act(0, "a"), act(0, "both"), act(1, "both"), act(1, "b")];
+    both.batch.activities = [act(0, "a"), act(0, "both"), act(1, "both"), act(1, "b")].into_iter().collect();
     let before = lake.stage(None, &[both], &Unwatched).unwrap().manifest;
     let (keep, other) = (SubjectId(0), SubjectId(97));
     let merged = lake.merge(&before, keep, other).unwrap();

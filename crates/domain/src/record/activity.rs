@@ -1,5 +1,7 @@
 //! Acts by a person.
 
+use std::borrow::Cow;
+
 use crate::Timestamp;
 
 crate::words! {
@@ -60,21 +62,21 @@ crate::words! {
     }
 }
 
-/// One act, as its actor's own source tells it.
+/// One act, as its actor's own source tells it. Many of them are kept as [`super::Activities`].
 #[derive(Debug, Clone, PartialEq)]
-pub struct ActivityRecord {
+pub struct ActivityRecord<'a> {
     /// Whose act: the place among the people of the source, in the order in which its batches name them.
     pub owner: u32,
     /// The platform's own key of the act; unique per owner, never across owners.
-    pub native_key: String,
+    pub native_key: Cow<'a, str>,
     /// What was done.
     pub kind: ActivityKind,
     /// When; many exports leave it out.
     pub at: Option<Timestamp>,
     /// BCP 47 tag of the content's language.
-    pub language: Option<String>,
+    pub language: Option<Cow<'a, str>>,
     /// The content as plain text. Never reachable by a partner.
-    pub text: Option<String>,
+    pub text: Option<Cow<'a, str>>,
     /// Words in the content.
     pub word_count: Option<u32>,
     /// What was attached.
@@ -82,9 +84,9 @@ pub struct ActivityRecord {
     /// Who could see it.
     pub visibility: Visibility,
     /// Host of the first link.
-    pub link_domain: Option<String>,
+    pub link_domain: Option<Cow<'a, str>>,
     /// The group, channel or forum it happened in.
-    pub container: Option<String>,
+    pub container: Option<Cow<'a, str>>,
     /// Likes received when the source was made: an imported constant.
     pub likes_received: Option<u32>,
     /// Replies received, likewise.
@@ -92,19 +94,19 @@ pub struct ActivityRecord {
     /// Shares received, likewise.
     pub shares_received: Option<u32>,
     /// Hashtags, normalised: lower case, no `#`, no duplicates.
-    pub tags: Vec<String>,
+    pub tags: Vec<Cow<'a, str>>,
     /// The owner deleted the act of this key: it goes if it is there, and nothing else of the record
     /// counts. An act that comes after its deletion is there again.
     pub removed: bool,
 }
 
-impl ActivityRecord {
+impl<'a> ActivityRecord<'a> {
     /// An act with nothing known but its key, kind and time.
     #[must_use]
-    pub fn new(owner: u32, native_key: String, kind: ActivityKind, at: Option<Timestamp>) -> Self {
+    pub fn new(owner: u32, native_key: impl Into<Cow<'a, str>>, kind: ActivityKind, at: Option<Timestamp>) -> Self {
         Self {
             owner,
-            native_key,
+            native_key: native_key.into(),
             kind,
             at,
             language: None,
@@ -119,6 +121,30 @@ impl ActivityRecord {
             shares_received: None,
             tags: Vec::new(),
             removed: false,
+        }
+    }
+
+    /// The same with texts of its own.
+    #[must_use]
+    pub fn into_owned(self) -> ActivityRecord<'static> {
+        let own = |text: Option<Cow<'a, str>>| text.map(|text| Cow::Owned(text.into_owned()));
+        ActivityRecord {
+            native_key: Cow::Owned(self.native_key.into_owned()),
+            language: own(self.language),
+            text: own(self.text),
+            link_domain: own(self.link_domain),
+            container: own(self.container),
+            tags: self.tags.into_iter().map(|tag| Cow::Owned(tag.into_owned())).collect(),
+            owner: self.owner,
+            kind: self.kind,
+            at: self.at,
+            word_count: self.word_count,
+            media: self.media,
+            visibility: self.visibility,
+            likes_received: self.likes_received,
+            replies_received: self.replies_received,
+            shares_received: self.shares_received,
+            removed: self.removed,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AccountKey, ActivityKind, ActivityRecord, SubjectRecord};
+use super::{AccountKey, Activities, ActivityKind, SubjectRecord};
 use crate::Platform;
 
 crate::words! {
@@ -64,7 +64,7 @@ pub struct NormalizedBatch {
     /// The people that the source has not named before.
     pub subjects: Vec<SubjectRecord>,
     /// Their acts.
-    pub activities: Vec<ActivityRecord>,
+    pub activities: Activities,
     /// Records that were marked as deleted by their owner, and therefore left out.
     pub deleted: u64,
     /// Accounts that the platform says were deleted: if they are here, their people are to be erased.
@@ -76,15 +76,15 @@ pub struct NormalizedBatch {
 impl NormalizedBatch {
     /// Nothing yet of `source`.
     #[must_use]
-    pub const fn new(source: SourceInfo) -> Self {
-        Self { source, subjects: Vec::new(), activities: Vec::new(), deleted: 0, departed: Vec::new(), rejected: Vec::new() }
+    pub fn new(source: SourceInfo) -> Self {
+        Self { source, subjects: Vec::new(), activities: Activities::default(), deleted: 0, departed: Vec::new(), rejected: Vec::new() }
     }
 
     /// Adds the next batch of the same source.
     pub fn extend(&mut self, next: Self) {
         let Self { source: _, subjects, activities, deleted, departed, rejected } = next;
         self.subjects.extend(subjects);
-        self.activities.extend(activities);
+        self.activities.extend(activities.iter());
         self.deleted += deleted;
         self.departed.extend(departed);
         self.rejected.extend(rejected);

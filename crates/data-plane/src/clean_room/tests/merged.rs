@@ -7,10 +7,10 @@ fn united(arrivals: &[Arrival], keep: SubjectId, other: SubjectId) -> Vec<Arriva
     let [arrival] = arrivals else { panic!("one arrival") };
     let place = |id| u32::try_from(arrival.ids.iter().position(|s| *s == id).unwrap()).unwrap();
     let (keep, other) = (place(keep), place(other));
-    let (mut theirs, mut acts): (Vec<_>, Vec<_>) = arrival.batch.activities.iter().cloned().partition(|act| act.owner == other);
+    let (mut theirs, mut acts): (Vec<_>, Vec<_>) = arrival.batch.activities.iter().partition(|act| act.owner == other);
     theirs.iter_mut().for_each(|act| act.owner = keep);
     acts.extend(theirs);
-    vec![Arrival { batch: NormalizedBatch { activities: acts, ..arrival.batch.clone() }, ids: arrival.ids.clone() }]
+    vec![Arrival { batch: NormalizedBatch { activities: acts.into_iter().collect(), ..arrival.batch.clone() }, ids: arrival.ids.clone() }]
 }
 
 fn at(world: &World, manifest: domain::lake::Manifest) -> World {

@@ -3,6 +3,7 @@
 use domain::SubjectId;
 use domain::lake::Arrival;
 use domain::port::{Lake as _, Unwatched};
+use domain::record::ActivityRecord;
 use testkit::Generator;
 
 use super::*;
@@ -29,13 +30,11 @@ impl FeatureExtractor for Rules {
 /// People with acts, of which every third has a text, and some of those say everything themselves.
 fn arrival(seed: u64, people: u32) -> Arrival {
     let mut batch = Generator::new(seed).batch(people);
-    for (n, act) in batch.activities.iter_mut().enumerate() {
-        act.text = (n % 3 == 0).then(|| format!("t{}", n % 7));
-        if n % 4 == 0 {
-            (act.language, act.link_domain, act.word_count) = (None, None, None);
-            act.tags = vec!["all".to_owned(), "said".to_owned()];
-        }
-    }
+    let with_text = |(n, act): (usize, ActivityRecord<'static>)| {
+        let act = ActivityRecord { text: (n % 3 == 0).then(|| format!("t{}", n % 7).into()), ..act };
+        if n % 4 == 0 { ActivityRecord { language: None, link_domain: None, word_count: None, tags: vec!["all".into(), "said".into()], ..act } } else { act }
+    };
+    batch.activities = batch.activities.iter().map(ActivityRecord::into_owned).enumerate().map(with_text).collect();
     Arrival { batch, ids: (0..people).map(|n| SubjectId(n * 5)).collect() }
 }
 

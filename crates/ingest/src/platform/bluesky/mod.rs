@@ -9,6 +9,7 @@
 mod event;
 mod lines;
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -38,7 +39,7 @@ pub(crate) fn read(path: &Path, source: SourceInfo, options: &Options, progress:
     let bytes = std::fs::metadata(path).map_err(IngestError::unreadable(path))?.len();
     let gone = if options.deletions == Deletions::Apply { deleted_accounts(path)? } else { HashSet::new() };
     progress.begin(&source.path, "bytes", Some(bytes));
-    let mut reader = Reader { file: path.display().to_string(), options, gone, people: HashMap::new(), named: 0, batch: NormalizedBatch::new(source), rejects: Rejects::default() };
+    let mut reader = Reader { file: path.display().to_string(), options, gone, people: HashMap::new(), named: 0, batch: NormalizedBatch::new(source), rejects: Rejects::default(), key: String::new() };
     for did in reader.gone.iter().take(limits::REJECTED) {
         reader.batch.departed.push(AccountKey { platform: Platform::Bluesky, native_id: did.clone() });
     }
@@ -93,6 +94,8 @@ struct Reader<'a> {
     named: u32,
     batch: NormalizedBatch,
     rejects: Rejects,
+    /// The key of the current act.
+    key: String,
 }
 
 impl Reader<'_> {
@@ -125,7 +128,7 @@ impl Reader<'_> {
             return Ok(());
         }
         if let Some(identity) = identity {
-            self.describe(&did, |subject| subject.handle = identity.handle.as_deref().and_then(normalize::short))?;
+            self.describe(&did, |subject| subject.handle = identity.handle.as_deref().and_then(normalize::short_owned))?;
         }
         match commit {
             Some(commit) => self.commit(&did, time_us, &commit),
@@ -152,7 +155,7 @@ impl Reader<'_> {
         if let Some(&place) = self.people.get(did) {
             return Ok(place);
         }
-        let account = normalize::native_key(did).filter(|d| d.starts_with("did:")).ok_or("the account is not a DID")?;
+        let account = normalize::native_key(did).filter(|d| d.starts_with("did:")).ok_or("the account is not a DID")?.to_owned();
         let here = u32::try_from(self.batch.subjects.len()).map_err(|_| "too many people")?;
         let place = self.named.checked_add(here).ok_or("too many people")?;
         self.batch.subjects.push(SubjectRecord::new(AccountKey { platform: Platform::Bluesky, native_id: account }));
@@ -172,19 +175,23 @@ impl Reader<'_> {
                 (collection, _) => Err(format!("records of {collection} are not read")),
             };
         };
-        let key = normalize::native_key(&format!("{}/{}", commit.collection, commit.rkey)).ok_or("no record key")?;
         let owner = self.owner(did)?;
+        self.key.clear();
+        self.key.extend([commit.collection.as_ref(), "/", commit.rkey.as_ref()]);
+        let Self { key, batch, options, .. } = self;
+        let activities = &mut batch.activities;
+        let key = normalize::native_key(key).ok_or("no record key")?;
         if commit.operation != Operation::Create {
             // An update takes the place of what was there.
-            let mut removal = ActivityRecord::new(owner, key.clone(), kind, None);
+            let mut removal = ActivityRecord::new(owner, key, kind, None);
             removal.removed = true;
-            match (commit.operation, self.options.deletions) {
+            match (commit.operation, options.deletions) {
                 (Operation::Delete, Deletions::Ignore) => return Ok(()),
                 (Operation::Delete, Deletions::Apply) => {
-                    self.batch.activities.push(removal);
+                    activities.push(&removal);
                     return Ok(());
                 }
-                (Operation::Update | Operation::Create, _) => self.batch.activities.push(removal),
+                (Operation::Update | Operation::Create, _) => activities.push(&removal),
             }
         }
         let record = commit.record.as_ref().ok_or("a record that was created is missing")?;
@@ -194,7 +201,7 @@ impl Reader<'_> {
         if matches!(kind, ActivityKind::Post | ActivityKind::Reply) {
             fill_in(&mut act, record);
         }
-        self.batch.activities.push(act);
+        activities.push(&act);
         Ok(())
     }
 }
@@ -210,13 +217,13 @@ fn kind_of(commit: &Commit<'_>) -> Option<ActivityKind> {
     })
 }
 
-fn fill_in(act: &mut ActivityRecord, record: &Record<'_>) {
+fn fill_in<'a>(act: &mut ActivityRecord<'a>, record: &'a Record<'_>) {
     act.text = record.text.as_deref().and_then(normalize::text);
     act.word_count = normalize::word_count(act.text.as_deref());
     act.language = record.langs.as_ref().and_then(|langs| langs.first()).and_then(|l| normalize::short(l));
     let features = || record.facets.iter().flatten().flat_map(|facet| facet.features.iter());
-    act.link_domain = features().filter_map(|f| f.uri.as_deref()).find_map(normalize::host);
-    act.tags = normalize::tags(features().filter_map(|f| f.tag.as_deref()).chain(record.tags.iter().flatten().map(AsRef::as_ref)));
+    act.link_domain = features().filter_map(|f| f.uri.as_deref()).find_map(normalize::host).map(Cow::Owned);
+    act.tags = normalize::tags(features().filter_map(|f| f.tag.as_deref()).chain(record.tags.iter().flatten().map(AsRef::as_ref))).into_iter().map(Cow::Owned).collect();
     if let Some(embed) = &record.embed {
         let shown = |ty: &str| {
             if ty.contains("images") {
@@ -229,7 +236,7 @@ fn fill_in(act: &mut ActivityRecord, record: &Record<'_>) {
         };
         let media = embed.media.as_ref().and_then(|m| shown(&m.ty));
         act.media = shown(&embed.ty).or(media).unwrap_or(Media::None);
-        act.link_domain = act.link_domain.take().or_else(|| embed.external.as_ref().and_then(|e| e.uri.as_deref()).and_then(normalize::host));
+        act.link_domain = act.link_domain.take().or_else(|| embed.external.as_ref().and_then(|e| e.uri.as_deref()).and_then(normalize::host).map(Cow::Owned));
     }
 }
 

@@ -1,11 +1,12 @@
 //! Rows of a mapped file → records.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use chrono::NaiveDate;
 use domain::Platform;
-use domain::record::{AccountKey, ActivityRecord, Interest, InterestOrigin, Media, NormalizedBatch, SourceInfo, SubjectRecord, Visibility};
+use domain::record::{AccountKey, Activities, ActivityRecord, Interest, InterestOrigin, Media, NormalizedBatch, SourceInfo, SubjectRecord, Visibility};
 use domain::subject::AgeBand;
 use hashbrown::HashMap;
 
@@ -69,40 +70,30 @@ domain::words! {
 
 /// What was read so far.
 pub(crate) struct Rows {
-    /// The mapped columns, in the order of [`Field::ALL`].
-    columns: Vec<Option<Bound>>,
-    platform: Platform,
+    cells: Cells,
     deletions: Deletions,
     today: NaiveDate,
-    subjects: Vec<SubjectRecord>,
-    owners: HashMap<String, u32>,
-    /// People that were taken already.
-    named: u32,
-    activities: Vec<ActivityRecord>,
+    people: People,
+    activities: Activities,
     deleted: u64,
 }
 
 impl Rows {
     pub(crate) fn new(mapping: &Mapping, mut columns: BTreeMap<&str, Bound>, options: &Options) -> Self {
         Self {
-            columns: Field::ALL.iter().map(|field| columns.remove(field.as_str())).collect(),
-            platform: mapping.platform,
+            cells: Cells { columns: Field::ALL.iter().map(|field| columns.remove(field.as_str())).collect() },
             deletions: options.deletions,
             today: options.today,
-            subjects: Vec::new(),
-            owners: HashMap::new(),
-            named: 0,
-            activities: Vec::new(),
+            people: People { platform: mapping.platform, new: Vec::new(), places: HashMap::new(), named: 0 },
+            activities: Activities::default(),
             deleted: 0,
         }
     }
 
     /// What was read since the last time.
     pub(crate) fn take(&mut self, source: SourceInfo, rejects: Rejects) -> NormalizedBatch {
-        let subjects = std::mem::take(&mut self.subjects);
-        self.named += u32::try_from(subjects.len()).unwrap_or(u32::MAX);
         let activities = std::mem::take(&mut self.activities);
-        NormalizedBatch { subjects, activities, deleted: std::mem::take(&mut self.deleted), rejected: rejects.into_records(), ..NormalizedBatch::new(source) }
+        NormalizedBatch { subjects: self.people.take(), activities, deleted: std::mem::take(&mut self.deleted), rejected: rejects.into_records(), ..NormalizedBatch::new(source) }
     }
 
     /// How many acts were read since the last time.
@@ -110,6 +101,69 @@ impl Rows {
         self.activities.len()
     }
 
+    /// The owners of accounts that were seen before. Looked up by themselves, so that the processor
+    /// waits for many of them at once.
+    pub(crate) fn known_owners<'a>(&self, accounts: impl Iterator<Item = &'a str>) -> Vec<Option<u32>> {
+        accounts.map(|account| self.people.places.get(account.trim()).copied()).collect()
+    }
+
+    /// Takes an act in.
+    pub(crate) fn activity(&mut self, row: &impl Row) -> Result<(), String> {
+        let Self { cells, people, .. } = self;
+        let key = cells.cell(Field::NativeKey, row).and_then(normalize::native_key).ok_or("no native_key")?;
+        let kind = cells.parsed(Field::Kind, row)?.ok_or("no kind")?;
+        let at = cells.time(Field::At, row)?;
+        let mut record = ActivityRecord::new(0, key, kind, at);
+        record.text = cells.cell(Field::Text, row).and_then(normalize::text);
+        record.word_count = cells.count(Field::WordCount, row)?.or_else(|| normalize::word_count(record.text.as_deref()));
+        record.language = cells.cell(Field::Language, row).and_then(normalize::short);
+        record.media = cells.parsed(Field::Media, row)?.unwrap_or(Media::None);
+        record.visibility = cells.parsed(Field::Visibility, row)?.unwrap_or(Visibility::Unknown);
+        record.link_domain = cells.cell(Field::LinkDomain, row).and_then(normalize::short);
+        record.container = cells.cell(Field::Container, row).and_then(normalize::short);
+        record.likes_received = cells.count(Field::LikesReceived, row)?;
+        record.replies_received = cells.count(Field::RepliesReceived, row)?;
+        record.shares_received = cells.count(Field::SharesReceived, row)?;
+        record.tags = cells.tags(Field::Tags, row).into_iter().map(Cow::Owned).collect();
+        let deleted = cells.cell(Field::Deleted, row).is_some_and(|c| ["true", "1", "yes", "t", "y"].contains(&c.to_ascii_lowercase().as_str()));
+        record.owner = people.owner(cells, row)?;
+        if deleted && self.deletions == Deletions::Apply {
+            self.deleted += 1;
+        } else {
+            self.activities.push(&record);
+        }
+        Ok(())
+    }
+
+    /// Takes a person in.
+    pub(crate) fn subject(&mut self, row: &impl Row) -> Result<(), String> {
+        let Self { cells, people, .. } = self;
+        let born: Option<NaiveDate> = cells.parsed(Field::BirthDate, row)?;
+        let age = cells.parsed(Field::AgeBand, row)?.or_else(|| born.map(|born| AgeBand::of(born, self.today))).unwrap_or(AgeBand::Unknown);
+        let (joined, followers) = (cells.time(Field::Joined, row)?, cells.parsed(Field::Followers, row)?);
+        let interests = cells.tags(Field::Interests, row).into_iter().map(|topic| Interest { topic, origin: InterestOrigin::Declared }).collect();
+        let [handle, country, region, language] =
+            [Field::Handle, Field::Country, Field::Region, Field::Language].map(|field| cells.cell(field, row).and_then(normalize::short_owned));
+        let owner = people.owner(cells, row)?;
+        let account = |key: &AccountKey| SubjectRecord { account: key.clone(), handle, country, region, age, language, joined, followers, interests };
+        match owner.checked_sub(people.named).and_then(|here| usize::try_from(here).ok()).and_then(|i| people.new.get_mut(i)) {
+            Some(subject) => *subject = account(&subject.account),
+            // Taken already: what comes later corrects it.
+            None => {
+                let native_id = cells.cell(Field::Account, row).and_then(normalize::native_key).ok_or("no account")?.to_owned();
+                people.new.push(account(&AccountKey { platform: people.platform, native_id }));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The mapped columns, in the order of [`Field::ALL`].
+struct Cells {
+    columns: Vec<Option<Bound>>,
+}
+
+impl Cells {
     fn column(&self, field: Field) -> Option<&Bound> {
         self.columns.get(field as usize).and_then(Option::as_ref)
     }
@@ -136,73 +190,38 @@ impl Rows {
     fn tags(&self, field: Field, row: &impl Row) -> Vec<String> {
         self.column(field).map(|c| normalize::tags(c.list(row))).unwrap_or_default()
     }
+}
 
-    /// The owners of accounts that were seen before. Looked up by themselves, so that the processor
-    /// waits for many of them at once.
-    pub(crate) fn known_owners<'a>(&self, accounts: impl Iterator<Item = &'a str>) -> Vec<Option<u32>> {
-        accounts.map(|account| self.owners.get(account.trim()).copied()).collect()
+/// The people of the file.
+struct People {
+    platform: Platform,
+    /// Those that were not taken yet.
+    new: Vec<SubjectRecord>,
+    places: HashMap<String, u32>,
+    /// How many were taken already.
+    named: u32,
+}
+
+impl People {
+    fn take(&mut self) -> Vec<SubjectRecord> {
+        let new = std::mem::take(&mut self.new);
+        self.named += u32::try_from(new.len()).unwrap_or(u32::MAX);
+        new
     }
 
     /// The account's place among the people, new when it was not seen before.
-    fn owner(&mut self, row: &impl Row) -> Result<u32, String> {
+    fn owner(&mut self, cells: &Cells, row: &impl Row) -> Result<u32, String> {
         if let Some(owner) = row.owner() {
             return Ok(owner);
         }
-        let account = self.cell(Field::Account, row).ok_or("no account")?;
-        if let Some(&owner) = self.owners.get(account) {
+        let account = cells.cell(Field::Account, row).ok_or("no account")?;
+        if let Some(&owner) = self.places.get(account) {
             return Ok(owner);
         }
-        let account = normalize::native_key(account).ok_or("no account")?;
-        let owner = u32::try_from(self.subjects.len()).ok().and_then(|here| self.named.checked_add(here)).ok_or("too many people")?;
-        self.subjects.push(SubjectRecord::new(AccountKey { platform: self.platform, native_id: account.clone() }));
-        self.owners.insert(account, owner);
+        let account = normalize::native_key(account).ok_or("no account")?.to_owned();
+        let owner = u32::try_from(self.new.len()).ok().and_then(|here| self.named.checked_add(here)).ok_or("too many people")?;
+        self.new.push(SubjectRecord::new(AccountKey { platform: self.platform, native_id: account.clone() }));
+        self.places.insert(account, owner);
         Ok(owner)
-    }
-
-    /// Takes an act in.
-    pub(crate) fn activity(&mut self, row: &impl Row) -> Result<(), String> {
-        let key = self.cell(Field::NativeKey, row).and_then(normalize::native_key).ok_or("no native_key")?;
-        let kind = self.parsed(Field::Kind, row)?.ok_or("no kind")?;
-        let at = self.time(Field::At, row)?;
-        let mut record = ActivityRecord::new(0, key, kind, at);
-        record.text = self.cell(Field::Text, row).and_then(normalize::text);
-        record.word_count = self.count(Field::WordCount, row)?.or_else(|| normalize::word_count(record.text.as_deref()));
-        record.language = self.cell(Field::Language, row).and_then(normalize::short);
-        record.media = self.parsed(Field::Media, row)?.unwrap_or(Media::None);
-        record.visibility = self.parsed(Field::Visibility, row)?.unwrap_or(Visibility::Unknown);
-        record.link_domain = self.cell(Field::LinkDomain, row).and_then(normalize::short);
-        record.container = self.cell(Field::Container, row).and_then(normalize::short);
-        record.likes_received = self.count(Field::LikesReceived, row)?;
-        record.replies_received = self.count(Field::RepliesReceived, row)?;
-        record.shares_received = self.count(Field::SharesReceived, row)?;
-        record.tags = self.tags(Field::Tags, row);
-        let deleted = self.cell(Field::Deleted, row).is_some_and(|c| ["true", "1", "yes", "t", "y"].contains(&c.to_ascii_lowercase().as_str()));
-        record.owner = self.owner(row)?;
-        if deleted && self.deletions == Deletions::Apply {
-            self.deleted += 1;
-        } else {
-            self.activities.push(record);
-        }
-        Ok(())
-    }
-
-    /// Takes a person in.
-    pub(crate) fn subject(&mut self, row: &impl Row) -> Result<(), String> {
-        let born: Option<NaiveDate> = self.parsed(Field::BirthDate, row)?;
-        let age = self.parsed(Field::AgeBand, row)?.or_else(|| born.map(|born| AgeBand::of(born, self.today))).unwrap_or(AgeBand::Unknown);
-        let (joined, followers) = (self.time(Field::Joined, row)?, self.parsed(Field::Followers, row)?);
-        let interests = self.tags(Field::Interests, row).into_iter().map(|topic| Interest { topic, origin: InterestOrigin::Declared }).collect();
-        let [handle, country, region, language] = [Field::Handle, Field::Country, Field::Region, Field::Language].map(|field| self.cell(field, row).and_then(normalize::short));
-        let owner = self.owner(row)?;
-        let account = |key: &AccountKey| SubjectRecord { account: key.clone(), handle, country, region, age, language, joined, followers, interests };
-        match owner.checked_sub(self.named).and_then(|here| usize::try_from(here).ok()).and_then(|i| self.subjects.get_mut(i)) {
-            Some(subject) => *subject = account(&subject.account),
-            // Taken already: what comes later corrects it.
-            None => {
-                let native_id = self.cell(Field::Account, row).and_then(normalize::native_key).ok_or("no account")?;
-                self.subjects.push(account(&AccountKey { platform: self.platform, native_id }));
-            }
-        }
-        Ok(())
     }
 }

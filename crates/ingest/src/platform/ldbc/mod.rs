@@ -6,12 +6,13 @@
 
 mod table;
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use chrono::{DateTime, Days, NaiveDate};
 use domain::port::Progress;
-use domain::record::{AccountKey, ActivityKind, ActivityRecord, Interest, InterestOrigin, Media, NormalizedBatch, SourceInfo, SubjectRecord, Visibility};
+use domain::record::{AccountKey, Activities, ActivityKind, ActivityRecord, Interest, InterestOrigin, Media, NormalizedBatch, SourceInfo, SubjectRecord, Visibility};
 use domain::subject::AgeBand;
 use domain::{Platform, Timestamp};
 
@@ -35,7 +36,7 @@ pub(crate) fn read(folder: &Path, source: SourceInfo, options: &Options, progres
         people: HashMap::new(),
         gone: HashSet::new(),
         subjects: Vec::new(),
-        activities: Vec::new(),
+        activities: Activities::default(),
         deleted: 0,
         rejects: Rejects::default(),
     };
@@ -73,12 +74,12 @@ impl Names {
             }
         })?;
         Table::each(folder, "Place", &["id", "name", "PartOfPlaceId"], |row| {
-            if let (Some(id), Some(name)) = (row.integer(0), row.text(1).and_then(normalize::short)) {
+            if let (Some(id), Some(name)) = (row.integer(0), row.text(1).and_then(normalize::short_owned)) {
                 names.places.insert(id, (name, row.integer(2)));
             }
         })?;
         Table::each(folder, "Forum", &["id", "title"], |row| {
-            if let (Some(id), Some(title)) = (row.integer(0), row.text(1).and_then(normalize::short)) {
+            if let (Some(id), Some(title)) = (row.integer(0), row.text(1).and_then(normalize::short_owned)) {
                 names.forums.insert(id, title);
             }
         })?;
@@ -96,7 +97,7 @@ struct Reader<'a> {
     /// People who deleted themselves.
     gone: HashSet<i64>,
     subjects: Vec<SubjectRecord>,
-    activities: Vec<ActivityRecord>,
+    activities: Activities,
     deleted: u64,
     rejects: Rejects,
 }
@@ -126,12 +127,12 @@ impl Reader<'_> {
                 return;
             }
             let mut subject = SubjectRecord::new(AccountKey { platform: Platform::Ldbc, native_id: id.to_string() });
-            subject.handle = normalize::short(&format!("{} {}", row.text(2).unwrap_or_default(), row.text(3).unwrap_or_default()));
+            subject.handle = normalize::short_owned(&format!("{} {}", row.text(2).unwrap_or_default(), row.text(3).unwrap_or_default()));
             subject.age = row.day(4).map_or(AgeBand::Unknown, |born| AgeBand::of(born, self.options.today));
             let city = row.integer(5).and_then(|c| self.names.places.get(&c));
             subject.region = city.map(|(name, _)| name.clone());
             subject.country = city.and_then(|(_, country)| self.names.places.get(country.as_ref()?)).map(|(name, _)| name.clone());
-            subject.language = row.text(6).and_then(|l| l.split(';').next()).and_then(normalize::short);
+            subject.language = row.text(6).and_then(|l| l.split(';').next()).and_then(normalize::short_owned);
             subject.joined = row.instant(7);
             let place = u32::try_from(self.subjects.len()).unwrap_or(u32::MAX);
             self.people.insert(id, place);
@@ -199,11 +200,11 @@ impl Reader<'_> {
             record.word_count = normalize::word_count(record.text.as_deref());
             record.media = if row.text(5).is_some_and(|f| !f.is_empty()) { Media::Image } else { Media::None };
             record.language = row.text(6).and_then(normalize::short);
-            record.container = row.integer(7).and_then(|f| self.names.forums.get(&f)).cloned();
+            record.container = row.integer(7).and_then(|f| self.names.forums.get(&f)).map(|title| Cow::Borrowed(title.as_str()));
             record.visibility = Visibility::Public;
             let names = tags.get(&id).into_iter().flatten().filter_map(|t| self.names.tags.get(t));
-            record.tags = normalize::tags(names.map(String::as_str));
-            self.activities.push(record);
+            record.tags = normalize::tags(names.map(String::as_str)).into_iter().map(Cow::Owned).collect();
+            self.activities.push(&record);
         })
     }
 
@@ -213,9 +214,9 @@ impl Reader<'_> {
             let (Some(target), Some(at)) = (row.integer(1), row.instant(3)) else { return self.rejects.push(row.file(), row.place(), "a row without target or time", "") };
             let mut record = ActivityRecord::new(owner, format!("{key}:{target}"), kind, Some(at));
             if kind == ActivityKind::Join {
-                record.container = self.names.forums.get(&target).cloned();
+                record.container = self.names.forums.get(&target).map(|title| Cow::Borrowed(title.as_str()));
             }
-            self.activities.push(record);
+            self.activities.push(&record);
         })
     }
 }

@@ -14,7 +14,7 @@ use std::path::Path;
 
 use domain::Platform;
 use domain::port::Progress;
-use domain::record::{AccountKey, ActivityKind, ActivityRecord, NormalizedBatch, SourceInfo, SubjectRecord};
+use domain::record::{AccountKey, Activities, ActivityKind, ActivityRecord, NormalizedBatch, SourceInfo, SubjectRecord};
 use serde_json::Value;
 
 use crate::IngestError;
@@ -28,7 +28,7 @@ pub(crate) fn read(path: &Path, source: SourceInfo, progress: &dyn Progress) -> 
     let mut archive = Archive::open(path)?;
     progress.begin(&source.path, "records", None);
     let subject = archive.with("actor.json", |reader| actor(path, reader))?.ok_or_else(|| missing(path, "actor.json"))?;
-    let mut reader = Reader { rejects: Rejects::default(), activities: Vec::new(), deleted: 0 };
+    let mut reader = Reader { rejects: Rejects::default(), activities: Activities::default(), deleted: 0 };
     let name = |member: &str| format!("{}!/{member}", path.display());
     let outbox = archive.with("outbox.json", |r| {
         items::for_each(r, &mut |i, item| {
@@ -55,19 +55,24 @@ fn missing(path: &Path, member: &str) -> IngestError {
     IngestError::Missing { path: path.to_owned(), member: member.to_owned(), hint: "a Mastodon archive has it; ask the platform for a new archive".to_owned() }
 }
 
+/// The platform's own id of an object.
+fn key(object: &Value) -> Option<&str> {
+    object.get("id").and_then(Value::as_str).and_then(normalize::native_key)
+}
+
 fn actor(path: &Path, reader: &mut dyn Read) -> Result<SubjectRecord, IngestError> {
     let actor: Value = serde_json::from_reader(reader).map_err(|e| IngestError::malformed(path.join("actor.json"), e))?;
-    let id = actor.get("id").and_then(Value::as_str).and_then(normalize::native_key);
+    let id = key(&actor).map(str::to_owned);
     let id = id.ok_or_else(|| IngestError::malformed(path.join("actor.json"), "the actor has no id"))?;
     let mut subject = SubjectRecord::new(AccountKey { platform: Platform::Mastodon, native_id: id });
-    subject.handle = actor.get("preferredUsername").and_then(Value::as_str).and_then(normalize::short);
+    subject.handle = actor.get("preferredUsername").and_then(Value::as_str).and_then(normalize::short_owned);
     subject.joined = actor.get("published").and_then(Value::as_str).and_then(normalize::rfc3339);
     Ok(subject)
 }
 
 struct Reader {
     rejects: Rejects,
-    activities: Vec<ActivityRecord>,
+    activities: Activities,
     deleted: u64,
 }
 
@@ -96,7 +101,6 @@ impl Reader {
             None | Some(Value::Null) => Ok(None),
             Some(published) => published.as_str().and_then(normalize::rfc3339).map(Some).ok_or_else(|| format!("`published` is not a time: {published}")),
         };
-        let key = |value: &Value| value.get("id").and_then(Value::as_str).and_then(normalize::native_key);
         if has_type(item, "Create") {
             let object = item.get("object").filter(|o| o.is_object()).ok_or("a Create without its object")?;
             if has_type(object, "Tombstone") {
@@ -106,11 +110,11 @@ impl Reader {
             }
             let key = key(object).or_else(|| key(item)).ok_or("no id")?;
             let at = at(object)?.or(at(item)?);
-            self.activities.push(note::record(object, key, at));
+            self.activities.push(&note::record(object, key, at));
         } else if has_type(item, "Announce") {
             let mut record = ActivityRecord::new(0, key(item).ok_or("no id")?, ActivityKind::Share, at(item)?);
             record.visibility = note::visibility(item);
-            self.activities.push(record);
+            self.activities.push(&record);
         } else if has_type(item, "Delete") {
             self.deleted += 1;
         } else {
@@ -122,7 +126,7 @@ impl Reader {
     /// A like or bookmark: the address of somebody's post, nothing else.
     fn reference(&mut self, file: &str, index: usize, kind: ActivityKind, item: &Value) {
         match item.as_str().and_then(normalize::native_key) {
-            Some(address) => self.activities.push(ActivityRecord::new(0, format!("{kind}:{address}"), kind, None)),
+            Some(address) => self.activities.push(&ActivityRecord::new(0, format!("{kind}:{address}"), kind, None)),
             None => self.rejects.push(file, format!("/orderedItems/{index}"), "not an address", &item.to_string()),
         }
     }

@@ -1,5 +1,7 @@
 //! A note: what a person wrote.
 
+use std::borrow::Cow;
+
 use domain::Timestamp;
 use domain::record::{ActivityKind, ActivityRecord, Media, Visibility};
 use serde_json::Value;
@@ -9,19 +11,19 @@ use crate::normalize;
 const PUBLIC: [&str; 3] = ["https://www.w3.org/ns/activitystreams#Public", "as:Public", "Public"];
 
 /// The act of writing a note; an answer when it is in reply to something.
-pub(super) fn record(note: &Value, key: String, at: Option<Timestamp>) -> ActivityRecord {
+pub(super) fn record<'a>(note: &'a Value, key: &'a str, at: Option<Timestamp>) -> ActivityRecord<'a> {
     let is_reply = note.get("inReplyTo").is_some_and(|r| !r.is_null());
     let kind = if is_reply { ActivityKind::Reply } else { ActivityKind::Post };
     let mut record = ActivityRecord::new(0, key, kind, at);
     let html = note.get("content").and_then(Value::as_str).unwrap_or_default();
-    record.text = normalize::text(&plain_text(html));
+    record.text = normalize::text(&plain_text(html)).map(|text| Cow::Owned(text.into_owned()));
     record.word_count = normalize::word_count(record.text.as_deref());
     record.language = language(note);
     record.media = media(note);
     record.visibility = visibility(note);
-    record.link_domain = link_domain(html);
+    record.link_domain = link_domain(html).map(Cow::Owned);
     let tags = objects(note.get("tag")).filter(|t| super::has_type(t, "Hashtag"));
-    record.tags = normalize::tags(tags.filter_map(|t| t.get("name").and_then(Value::as_str)));
+    record.tags = normalize::tags(tags.filter_map(|t| t.get("name").and_then(Value::as_str))).into_iter().map(Cow::Owned).collect();
     let count = |name: &str| note.get(name).and_then(|c| c.get("totalItems")).and_then(Value::as_u64).map(|n| u32::try_from(n).unwrap_or(u32::MAX));
     record.likes_received = count("likes");
     record.replies_received = count("replies");
@@ -66,7 +68,7 @@ pub(super) fn visibility(note: &Value) -> Visibility {
 }
 
 /// The language under which the content stands; none when there are several.
-fn language(note: &Value) -> Option<String> {
+fn language(note: &Value) -> Option<Cow<'_, str>> {
     let map = note.get("contentMap")?.as_object()?;
     let content = note.get("content");
     let mut matching = map.iter().filter(|(_, text)| map.len() == 1 || Some(*text) == content);

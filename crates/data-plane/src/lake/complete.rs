@@ -1,0 +1,121 @@
+//! Rows on their way become rows of the lake: in their final order, and with what follows from other
+//! columns.
+
+use std::hash::Hasher;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Date32Array, FixedSizeBinaryArray, RecordBatch, UInt8Array, UInt32Array, new_null_array};
+use datafusion::arrow::buffer::Buffer;
+use datafusion::arrow::compute::take;
+use datafusion::arrow::datatypes::{TimestampMicrosecondType, UInt32Type};
+use datafusion::arrow::error::ArrowError;
+use domain::catalog::TableName;
+use domain::{Fault, Platform};
+use siphasher::sip128::{Hasher128, SipHasher24};
+
+use super::append::place;
+use super::merge::column;
+use crate::schema::{ACTIVITY_ID_BYTES, schema};
+
+/// Columns of acts that follow from others, or that nobody knows yet.
+pub(super) const FOLLOWING: [&str; 6] = ["activity_id", "platform", "day", "hour", "sentiment", "derived"];
+
+const HOUR: i64 = 3_600_000_000;
+const DAY: i64 = 24 * HOUR;
+
+/// An act's id: the same for the same platform and native key, whatever file it came from.
+///
+/// 128 bits of SipHash under a public key. It keeps acts of one owner apart and nothing else: all that
+/// somebody who forges a collision among their own acts can do is to hide one of them.
+pub(super) fn activity_id(platform: Platform, native_key: &str) -> [u8; 16] {
+    let mut hasher = SipHasher24::new_with_keys(0x6661_6972_7368_6172, 0x6163_7469_7669_7479);
+    hasher.write(platform.as_str().as_bytes());
+    hasher.write_u8(0);
+    hasher.write(native_key.as_bytes());
+    hasher.finish128().as_bytes()
+}
+
+/// The platform of each source of an import.
+pub(super) struct Platforms {
+    pub(super) first_source: u32,
+    pub(super) of_source: Vec<Platform>,
+}
+
+impl Platforms {
+    fn of(&self, source: u32) -> Result<Platform, Fault> {
+        let place = source.checked_sub(self.first_source).and_then(|place| usize::try_from(place).ok());
+        place.and_then(|place| self.of_source.get(place)).copied().ok_or_else(|| Fault::broken("a row of no source"))
+    }
+
+    /// The ids of arriving acts.
+    pub(super) fn ids(&self, rows: &RecordBatch) -> Result<Vec<[u8; 16]>, Fault> {
+        let (sources, keys) = (sources(rows)?, column(rows, "native_key")?.as_string::<i32>());
+        sources.values().iter().zip(keys).map(|(source, key)| Ok(activity_id(self.of(*source)?, key.unwrap_or_default()))).collect()
+    }
+
+    fn places(&self, sources: &UInt32Array) -> Result<ArrayRef, Fault> {
+        let place = |source: &u32| place(Platform::ALL, &self.of(*source)?).ok_or_else(|| Fault::broken("a platform without a place"));
+        let mut places = Vec::with_capacity(sources.len());
+        for run in sources.values().chunk_by(|a, b| a == b) {
+            let Some(first) = run.first() else { continue };
+            places.resize(places.len() + run.len(), place(first)?);
+        }
+        Ok(Arc::new(UInt8Array::from(places)))
+    }
+}
+
+fn sources(rows: &RecordBatch) -> Result<&UInt32Array, Fault> {
+    column(rows, "source")?.as_primitive_opt::<UInt32Type>().ok_or_else(|| Fault::broken("a source that is no number"))
+}
+
+/// The rows of `order` in the shape of the lake; `ids` are those of all rows.
+pub(super) fn acts(rows: &RecordBatch, ids: &[[u8; 16]], order: &UInt32Array, platforms: &Platforms) -> Result<RecordBatch, Fault> {
+    let doing = |e: ArrowError| Fault::new("completing rows for the lake", e);
+    let at = taken(column(rows, "at")?, order).map_err(doing)?;
+    let at = at.as_primitive_opt::<TimestampMicrosecondType>().ok_or_else(|| Fault::broken("an instant that is none"))?;
+    let days = || Date32Array::try_new(at.values().iter().map(|at| i32::try_from(at.div_euclid(DAY)).unwrap_or(0)).collect(), at.nulls().cloned());
+    let hours = || UInt8Array::try_new(at.values().iter().map(|at| u8::try_from(at.rem_euclid(DAY) / HOUR).unwrap_or(0)).collect(), at.nulls().cloned());
+    let id = |row: &u32| usize::try_from(*row).ok().and_then(|row| ids.get(row)).copied().unwrap_or_default();
+    let schema = schema(TableName::Activity);
+    let mut columns: Vec<ArrayRef> = Vec::with_capacity(schema.fields().len());
+    for field in schema.fields() {
+        columns.push(match field.name().as_str() {
+            "activity_id" => {
+                let bytes: Vec<[u8; 16]> = order.values().iter().map(id).collect();
+                Arc::new(FixedSizeBinaryArray::try_new(ACTIVITY_ID_BYTES, Buffer::from(bytes.into_flattened()), None).map_err(doing)?)
+            }
+            "platform" => platforms.places(taken(column(rows, "source")?, order).map_err(doing)?.as_primitive())?,
+            "at" => Arc::new(at.clone()),
+            "day" => Arc::new(days().map_err(doing)?),
+            "hour" => Arc::new(hours().map_err(doing)?),
+            "sentiment" => new_null_array(field.data_type(), order.len()),
+            "derived" => Arc::new(UInt8Array::from_value(0, order.len())),
+            other => taken(column(rows, other)?, order).map_err(doing)?,
+        });
+    }
+    RecordBatch::try_new(schema, columns).map_err(doing)
+}
+
+/// The values of `order`. Columns without any are common, and made faster than taken.
+pub(super) fn taken(array: &ArrayRef, order: &UInt32Array) -> Result<ArrayRef, ArrowError> {
+    if array.null_count() == array.len() { Ok(new_null_array(array.data_type(), order.len())) } else { take(array, order, None) }
+}
+
+/// The same for all columns.
+pub(super) fn all_taken(rows: &RecordBatch, order: &UInt32Array) -> Result<RecordBatch, ArrowError> {
+    let columns = rows.columns().iter().map(|array| taken(array, order)).collect::<Result<_, _>>()?;
+    RecordBatch::try_new(rows.schema(), columns)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_those_of_platform_and_key() {
+        let id = |platform, key: &str| hex::encode(activity_id(platform, key));
+        assert_eq!(id(Platform::Csv, "k1"), id(Platform::Csv, "k1"));
+        assert_ne!(id(Platform::Csv, "k1"), id(Platform::Csv, "k2"));
+        assert_ne!(id(Platform::Csv, "k1"), id(Platform::Mastodon, "k1"));
+    }
+}

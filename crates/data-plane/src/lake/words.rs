@@ -1,0 +1,140 @@
+//! Texts of which many are the same, as numbers, while rows are on their way into the lake.
+//!
+//! All rows of an import share one dictionary per column, so that rows from everywhere are put together
+//! by their numbers alone. Should an import bring so many different texts that this would fill the
+//! memory, rows from then on carry their texts themselves.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, Int32Array, RecordBatch, StringArray};
+use datafusion::arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use datafusion::arrow::compute::{cast, take};
+use datafusion::arrow::datatypes::{DataType, Field, Int32Type, Schema, SchemaRef};
+use datafusion::arrow::error::ArrowError;
+use domain::Fault;
+use domain::catalog::TableName;
+use domain::record::{Texts, Words};
+
+use crate::schema::schema;
+
+/// Bytes of different texts that rows of an import share.
+const SHARED_BYTES: usize = 48 << 20;
+
+/// Bytes that a text takes beside itself.
+const EACH: usize = 64;
+
+/// The different texts of each column.
+#[derive(Default)]
+pub(super) struct Dictionaries(BTreeMap<(TableName, &'static str), Words>);
+
+impl Dictionaries {
+    /// The words of a column.
+    pub(super) fn words(&mut self, table: TableName, column: &'static str) -> &mut Words {
+        self.0.entry((table, column)).or_default()
+    }
+
+    /// The numbers here of texts that are numbered otherwise.
+    pub(super) fn recoded(&mut self, table: TableName, column: &'static str, words: &Words) -> Result<ArrayRef, ArrowError> {
+        let own = self.words(table, column);
+        let renumbered: Vec<u32> = words.different().iter().map(|text| own.code(text)).collect();
+        let renumber = |code: &u32| code.checked_sub(1).and_then(|place| usize::try_from(place).ok()).and_then(|place| renumbered.get(place)).copied().unwrap_or(0);
+        codes(words.codes().iter().map(renumber))
+    }
+
+    /// The numbers of texts, in their order.
+    pub(super) fn coded<'a>(&mut self, table: TableName, column: &'static str, texts: impl Iterator<Item = Option<&'a str>>) -> Result<ArrayRef, ArrowError> {
+        let own = self.words(table, column);
+        codes(texts.map(|text| text.map_or(0, |text| own.code(text))))
+    }
+
+    /// Whether they take more memory than they may.
+    pub(super) fn are_large(&self) -> bool {
+        self.0.values().map(|words| words.different().parts().0.len() + words.different().len() * EACH).sum::<usize>() > SHARED_BYTES
+    }
+
+    /// The dictionaries as they are now.
+    pub(super) fn arrays(&self) -> Result<TextArrays, Fault> {
+        let arrays = self.0.iter().map(|((table, column), words)| Ok(((*table, *column), texts(words.different(), None).map_err(doing)?)));
+        Ok(TextArrays(arrays.collect::<Result<_, Fault>>()?))
+    }
+}
+
+/// Dictionaries that do not grow any more.
+#[derive(Default)]
+pub(super) struct TextArrays(BTreeMap<(TableName, &'static str), ArrayRef>);
+
+impl TextArrays {
+    /// Rows with dictionaries in the place of numbers.
+    pub(super) fn with_dictionaries(&self, table: TableName, rows: &RecordBatch) -> Result<RecordBatch, Fault> {
+        self.with(table, rows, |codes, texts| Ok(Arc::new(DictionaryArray::<Int32Type>::try_new(codes.clone(), Arc::clone(texts))?)))
+    }
+
+    /// Rows with texts in the place of numbers.
+    pub(super) fn with_texts(&self, table: TableName, rows: &RecordBatch) -> Result<RecordBatch, Fault> {
+        self.with(table, rows, |codes, texts| take(texts, codes, None))
+    }
+
+    fn with(&self, table: TableName, rows: &RecordBatch, make: impl Fn(&Int32Array, &ArrayRef) -> Result<ArrayRef, ArrowError>) -> Result<RecordBatch, Fault> {
+        let of_column = |name: &str| self.0.iter().find(|((of, column), _)| *of == table && *column == name).map(|(_, texts)| texts);
+        let (mut fields, mut columns) = (Vec::with_capacity(rows.num_columns()), Vec::with_capacity(rows.num_columns()));
+        for (field, column) in rows.schema().fields().iter().zip(rows.columns()) {
+            let made = match (of_column(field.name()), column.as_primitive_opt::<Int32Type>()) {
+                (Some(texts), Some(codes)) => make(codes, texts).map_err(doing)?,
+                _ => Arc::clone(column),
+            };
+            fields.push(Field::new(field.name(), made.data_type().clone(), field.is_nullable()));
+            columns.push(made);
+        }
+        RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(doing)
+    }
+}
+
+/// Rows whose texts are made dictionaries where the table's files have them.
+pub(super) fn with_dictionaries(table: TableName, rows: &RecordBatch) -> Result<RecordBatch, Fault> {
+    let lake = schema(table);
+    let (mut fields, mut columns) = (Vec::with_capacity(rows.num_columns()), Vec::with_capacity(rows.num_columns()));
+    for (field, column) in rows.schema().fields().iter().zip(rows.columns()) {
+        let in_lake = lake.field_with_name(field.name()).map_or_else(|_| field.data_type(), |field| field.data_type());
+        let made = if in_lake == column.data_type() { Arc::clone(column) } else { cast(column, in_lake).map_err(doing)? };
+        fields.push(Field::new(field.name(), made.data_type().clone(), field.is_nullable()));
+        columns.push(made);
+    }
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(doing)
+}
+
+fn doing(error: ArrowError) -> Fault {
+    Fault::new("putting texts to their numbers", error)
+}
+
+/// A schema whose dictionaries are numbers.
+pub(super) fn numbered(schema: &SchemaRef) -> SchemaRef {
+    let number = |field: &Arc<Field>| match field.data_type() {
+        DataType::Dictionary(key, _) => Arc::new(Field::new(field.name(), (**key).clone(), field.is_nullable())),
+        _ => Arc::clone(field),
+    };
+    Arc::new(Schema::new(schema.fields().iter().map(number).collect::<Vec<_>>()))
+}
+
+/// Numbers of [`Words`] as places in their dictionary.
+fn codes(each: impl Iterator<Item = u32>) -> Result<ArrayRef, ArrowError> {
+    let mut places = Vec::with_capacity(each.size_hint().0);
+    let mut some = Vec::with_capacity(each.size_hint().0);
+    for code in each {
+        places.push(i32::try_from(code.saturating_sub(1)).map_err(|e| ArrowError::ComputeError(e.to_string()))?);
+        some.push(code > 0);
+    }
+    let nulls = NullBuffer::from(some);
+    Ok(Arc::new(Int32Array::try_new(places.into(), Some(nulls).filter(|n| n.null_count() > 0))?))
+}
+
+/// Texts as an array; `known` tells which are there.
+pub(super) fn texts(texts: &Texts, known: Option<NullBuffer>) -> Result<ArrayRef, ArrowError> {
+    let (joined, ends) = texts.parts();
+    let mut offsets = Vec::with_capacity(ends.len() + 1);
+    offsets.push(0_i32);
+    for end in ends {
+        offsets.push(i32::try_from(*end).map_err(|_| ArrowError::OffsetOverflowError(*end))?);
+    }
+    Ok(Arc::new(StringArray::try_new(OffsetBuffer::new(ScalarBuffer::from(offsets)), Buffer::from(joined.as_bytes()), known)?))
+}
