@@ -65,7 +65,7 @@ CREATE TABLE account (
     PRIMARY KEY (platform, native_id, pseudonym)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX account_by_subject ON account (subject_id);
-CREATE INDEX account_by_handle ON account (handle);
+CREATE INDEX account_by_handle ON account (handle) WHERE handle IS NOT NULL;
 CREATE INDEX account_by_import ON account (import_id);
 
 CREATE TABLE subject_fact (           -- what an import told about a person; the newest word on each counts

@@ -6,11 +6,12 @@
 //! Every line is bound to the import's row by a digest with a salt of the person's own. When a
 //! person is erased their lines and their salt go, and the digests that stay say nothing.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::record::{AccountKey, NormalizedBatch};
 use domain::subject::AgeBand;
 use domain::{Fault, Platform, SubjectId};
+use hashbrown::HashMap;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use sqlx::{Row, SqliteConnection};
@@ -37,6 +38,8 @@ pub(super) struct People {
     known: HashMap<AccountKey, SubjectId>,
     /// What is said of people: age, country.
     facts: BTreeMap<SubjectId, Fact>,
+    /// Whether the store knows accounts at all, once it was asked. While an import runs nobody adds any.
+    store_has_accounts: Option<bool>,
 }
 
 /// A line about an account that is to be written.
@@ -97,6 +100,14 @@ impl People {
     /// Finds the accounts of a batch by name, then by pseudonym. A pseudonym is as good as the name to a
     /// stream; a source that enrols adds the name to it.
     async fn look_up(&mut self, connection: &mut SqliteConnection, seal: &Seal, batch: &NormalizedBatch, enrols: bool) -> Result<(), Error> {
+        let has_accounts = match self.store_has_accounts {
+            Some(has) => has,
+            None => sqlx::query("SELECT EXISTS (SELECT 1 FROM account)").fetch_one(&mut *connection).await?.try_get(0)?,
+        };
+        self.store_has_accounts = Some(has_accounts);
+        if !has_accounts {
+            return Ok(());
+        }
         let unmet: Vec<&AccountKey> = batch.subjects.iter().map(|s| &s.account).filter(|key| !self.known.contains_key(*key) && !self.accounts.contains_key(*key)).collect();
         for keys in unmet.chunks(LINES) {
             for (place, subject) in found(connection, keys.iter().map(|key| (key.platform, key.native_id.clone())), false).await? {
@@ -123,7 +134,7 @@ impl People {
     /// Writes everything as lines of import `import`; gives the digest that binds them to its row.
     /// People from `first_new` on are new.
     pub(super) async fn write(self, tx: &mut SqliteConnection, inner: &Inner, import: i64, first_new: u32) -> Result<String, Error> {
-        let Self { accounts, known: _, facts } = self;
+        let Self { accounts, known: _, facts, store_has_accounts: _ } = self;
         let is_new = |id: &SubjectId| id.0 >= first_new;
         let new: BTreeSet<SubjectId> = accounts.values().map(|new| new.subject).filter(is_new).collect();
         let new: Vec<SubjectId> = new.into_iter().collect();
@@ -140,9 +151,9 @@ impl People {
         }
         // Whoever was erased while the import was running is not told of any more.
         let mut lines: Vec<AccountLine> =
-            accounts.into_iter().filter(|(_, new)| salts.0.contains_key(&new.subject)).map(|(key, new)| AccountLine::of(&inner.seal, key, new)).collect();
+            accounts.into_iter().filter(|(_, new)| salts.get(new.subject).is_ok()).map(|(key, new)| AccountLine::of(&inner.seal, key, new)).collect();
         lines.sort_unstable();
-        let facts: Vec<_> = facts.into_iter().filter(|(id, _)| salts.0.contains_key(id)).map(|(id, fact)| (id, fact.age.unwrap_or(AgeBand::Unknown), fact.country)).collect();
+        let facts: Vec<_> = facts.into_iter().filter(|(id, _)| salts.get(*id).is_ok()).map(|(id, fact)| (id, fact.age.unwrap_or(AgeBand::Unknown), fact.country)).collect();
         let mut digests = Vec::with_capacity(lines.len() + facts.len());
         for lines in lines.chunks(LINES) {
             sqlx::query(
@@ -183,16 +194,23 @@ async fn found(connection: &mut SqliteConnection, wanted: impl Iterator<Item = (
     found.iter().map(|row| Ok((usize::try_from(row.try_get::<i64, _>(0)?).map_err(|e| unreadable("an account", e))?, SubjectId(row.try_get(1)?)))).collect()
 }
 
-/// The salts of some people.
+/// The salts of some people: those who are new by their place, since their ids follow one another.
 #[derive(Default)]
-struct Salts(HashMap<SubjectId, [u8; SALT]>);
+struct Salts {
+    first_new: u32,
+    new: Vec<[u8; SALT]>,
+    old: HashMap<SubjectId, [u8; SALT]>,
+}
 
 impl Salts {
     fn draw(&mut self, inner: &Inner, new: &[SubjectId]) -> Result<(), Error> {
-        let mut salts = vec![0; new.len() * SALT];
-        inner.entropy.fill(&mut salts)?;
-        let (salts, _) = salts.as_chunks::<SALT>();
-        self.0.extend(new.iter().copied().zip(salts.iter().copied()));
+        let (Some(first), Some(last)) = (new.first(), new.last()) else { return Ok(()) };
+        if usize::try_from(last.0 - first.0).ok().and_then(|n| n.checked_add(1)) != Some(new.len()) {
+            return Err(Fault::broken("the ids of new people do not follow one another").into());
+        }
+        self.first_new = first.0;
+        self.new = vec![[0; SALT]; new.len()];
+        inner.entropy.fill(self.new.as_flattened_mut())?;
         Ok(())
     }
 
@@ -205,14 +223,15 @@ impl Salts {
                 .await?;
             for row in rows {
                 let salt = row.try_get::<Vec<u8>, _>(1)?.try_into().map_err(|_| Fault::broken("a person's salt is cut short"))?;
-                self.0.insert(SubjectId(row.try_get(0)?), salt);
+                self.old.insert(SubjectId(row.try_get(0)?), salt);
             }
         }
         Ok(())
     }
 
     fn get(&self, id: SubjectId) -> Result<&[u8; SALT], Fault> {
-        self.0.get(&id).ok_or_else(|| Fault::broken("a line about nobody"))
+        let new = id.0.checked_sub(self.first_new).and_then(|place| usize::try_from(place).ok()).and_then(|place| self.new.get(place));
+        new.or_else(|| self.old.get(&id)).ok_or_else(|| Fault::broken("a line about nobody"))
     }
 }
 

@@ -4,7 +4,7 @@
 //! places of their own, and finding those places costs more than everything that is done with them.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 use super::{ActivityKind, ActivityRecord, Media, Visibility};
 use crate::Timestamp;
