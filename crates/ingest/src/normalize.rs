@@ -9,6 +9,15 @@ use domain::record::RejectedRecord;
 
 use crate::limits;
 
+/// The text without white space around it. Most have none, which shows at their ends.
+pub(crate) fn trimmed(raw: &str) -> &str {
+    match raw.as_bytes() {
+        [] => raw,
+        [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => raw,
+        _ => raw.trim(),
+    }
+}
+
 /// Content as it is kept: without NUL characters, at most 64 KiB; none when empty.
 pub(crate) fn text(raw: &str) -> Option<Cow<'_, str>> {
     if raw.contains('\0') {
@@ -33,7 +42,7 @@ pub(crate) fn word_count(text: Option<&str>) -> Option<u32> {
 
 /// A short text: trimmed, at most 256 characters; none when empty.
 pub(crate) fn short(raw: &str) -> Option<Cow<'_, str>> {
-    let trimmed = raw.trim();
+    let trimmed = trimmed(raw);
     if trimmed.len() <= limits::SHORT_CHARS && !trimmed.contains('\0') {
         return (!trimmed.is_empty()).then_some(Cow::Borrowed(trimmed));
     }
@@ -58,7 +67,7 @@ pub(crate) fn tags<'a>(raw: impl Iterator<Item = &'a str>) -> Vec<String> {
 
 /// A native key, if it can be one.
 pub(crate) fn native_key(raw: &str) -> Option<&str> {
-    let key = raw.trim();
+    let key = trimmed(raw);
     (!key.is_empty() && key.len() <= limits::KEY_BYTES && !key.contains('\0')).then_some(key)
 }
 

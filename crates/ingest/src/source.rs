@@ -123,7 +123,7 @@ pub fn read(source: &Source, options: &Options, progress: &dyn Progress, sink: &
         Platform::Ldbc => whole(ldbc::read(path, info(path, SourceKind::Table, Platform::Ldbc, "ldbc/1")?, options, progress)?, sink),
         Platform::Csv if is_parquet(path) => parquet::read(path, info(path, SourceKind::Table, Platform::Csv, "parquet/1")?, options, progress, sink),
         Platform::Csv => csv::read(path, info(path, SourceKind::Table, Platform::Csv, "csv/1")?, options, progress, sink),
-        Platform::Bluesky => bluesky::read(path, info(path, SourceKind::Stream, Platform::Bluesky, "jetstream/1")?, options, progress, sink),
+        Platform::Bluesky => bluesky::read(path, options, progress, sink),
         platform @ (Platform::X | Platform::Instagram | Platform::Facebook | Platform::Tiktok | Platform::Youtube | Platform::Reddit | Platform::Linkedin) => {
             Err(IngestError::Unsupported { platform })
         }

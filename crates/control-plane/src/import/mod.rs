@@ -1,5 +1,6 @@
 //! Imports: ids for people, the transaction that makes a lake snapshot visible, and the way back.
 
+mod accounts;
 mod known;
 mod people;
 mod provenance;

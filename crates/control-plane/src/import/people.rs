@@ -16,6 +16,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use sqlx::{Row, SqliteConnection};
 
+use super::accounts::{NewAccount, NewAccounts};
 use super::known::learn;
 use crate::Error;
 use crate::accounting::Seal;
@@ -33,23 +34,13 @@ const SALT: usize = 16;
 #[derive(Debug, Default)]
 pub(super) struct People {
     /// Accounts that the store has no line about, or none but a pseudonym's.
-    accounts: HashMap<AccountKey, New>,
+    accounts: NewAccounts,
     /// Accounts that it has.
     known: HashMap<AccountKey, SubjectId>,
     /// What is said of people: age, country.
     facts: BTreeMap<SubjectId, Fact>,
     /// Whether the store knows accounts at all, once it was asked. While an import runs nobody adds any.
     store_has_accounts: Option<bool>,
-}
-
-/// A line about an account that is to be written.
-#[derive(Debug)]
-struct New {
-    subject: SubjectId,
-    /// The name that the account shows.
-    handle: Option<String>,
-    /// Whether a source of the person's own, or of the controller's, names it.
-    enrolled: bool,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -75,14 +66,15 @@ impl People {
                     Some(new) => {
                         new.enrolled |= enrols;
                         if enrols && new.handle.is_none() {
-                            new.handle.clone_from(&subject.handle);
+                            new.handle = subject.handle.as_deref().map(Box::from);
                         }
                         new.subject
                     }
                     None => {
                         let id = SubjectId(*next);
                         *next = next.checked_add(1).ok_or_else(|| Fault::broken("there are no subject ids left"))?;
-                        self.accounts.insert(key.clone(), New { subject: id, handle: subject.handle.clone().filter(|_| enrols), enrolled: enrols });
+                        let handle = subject.handle.as_deref().filter(|_| enrols).map(Box::from);
+                        self.accounts.insert(NewAccount { key: key.clone(), subject: id, handle, enrolled: enrols });
                         id
                     }
                 },
@@ -108,7 +100,7 @@ impl People {
         if !has_accounts {
             return Ok(());
         }
-        let unmet: Vec<&AccountKey> = batch.subjects.iter().map(|s| &s.account).filter(|key| !self.known.contains_key(*key) && !self.accounts.contains_key(*key)).collect();
+        let unmet: Vec<&AccountKey> = batch.subjects.iter().map(|s| &s.account).filter(|key| !self.known.contains_key(*key) && !self.accounts.contains(key)).collect();
         for keys in unmet.chunks(LINES) {
             for (place, subject) in found(connection, keys.iter().map(|key| (key.platform, key.native_id.clone())), false).await? {
                 self.known.extend(keys.get(place).map(|key| ((*key).clone(), subject)));
@@ -117,7 +109,7 @@ impl People {
             for (place, subject) in found(connection, third.iter().map(|key| (key.platform, seal.pseudonym(key))), true).await? {
                 let Some(key) = third.get(place) else { continue };
                 if enrols {
-                    self.accounts.insert((*key).clone(), New { subject, handle: None, enrolled: true });
+                    self.accounts.insert(NewAccount { key: (*key).clone(), subject, handle: None, enrolled: true });
                 } else {
                     self.known.insert((*key).clone(), subject);
                 }
@@ -136,9 +128,10 @@ impl People {
     pub(super) async fn write(self, tx: &mut SqliteConnection, inner: &Inner, import: i64, first_new: u32) -> Result<String, Error> {
         let Self { accounts, known: _, facts, store_has_accounts: _ } = self;
         let is_new = |id: &SubjectId| id.0 >= first_new;
-        let new: BTreeSet<SubjectId> = accounts.values().map(|new| new.subject).filter(is_new).collect();
-        let new: Vec<SubjectId> = new.into_iter().collect();
-        let old: BTreeSet<SubjectId> = accounts.values().map(|new| new.subject).chain(facts.keys().copied()).filter(|id| !is_new(id)).collect();
+        let mut new: Vec<SubjectId> = accounts.iter().map(|new| new.subject).filter(is_new).collect();
+        new.sort_unstable();
+        new.dedup();
+        let old: BTreeSet<SubjectId> = accounts.iter().map(|new| new.subject).chain(facts.keys().copied()).filter(|id| !is_new(id)).collect();
         let mut salts = Salts::default();
         salts.draw(inner, &new)?;
         salts.read(tx, &old.into_iter().collect::<Vec<_>>()).await?;
@@ -151,7 +144,7 @@ impl People {
         }
         // Whoever was erased while the import was running is not told of any more.
         let mut lines: Vec<AccountLine> =
-            accounts.into_iter().filter(|(_, new)| salts.get(new.subject).is_ok()).map(|(key, new)| AccountLine::of(&inner.seal, key, new)).collect();
+            accounts.into_all().into_iter().filter(|new| salts.get(new.subject).is_ok()).map(|new| AccountLine::of(&inner.seal, new)).collect();
         lines.sort_unstable();
         let facts: Vec<_> = facts.into_iter().filter(|(id, _)| salts.get(*id).is_ok()).map(|(id, fact)| (id, fact.age.unwrap_or(AgeBand::Unknown), fact.country)).collect();
         let mut digests = Vec::with_capacity(lines.len() + facts.len());
@@ -237,11 +230,11 @@ impl Salts {
 
 /// A line about an account: platform, native id or pseudonym, which of the two, handle, person.
 #[derive(PartialEq, Eq, PartialOrd, Ord, Serialize)]
-struct AccountLine(Platform, String, bool, Option<String>, SubjectId);
+struct AccountLine(Platform, String, bool, Option<Box<str>>, SubjectId);
 
 impl AccountLine {
-    fn of(seal: &Seal, key: AccountKey, new: New) -> Self {
-        let New { subject, handle, enrolled } = new;
+    fn of(seal: &Seal, new: NewAccount) -> Self {
+        let NewAccount { key, subject, handle, enrolled } = new;
         let native_id = if enrolled { key.native_id } else { seal.pseudonym(&key) };
         Self(key.platform, native_id, !enrolled, handle, subject)
     }
@@ -285,7 +278,7 @@ async fn lines(connection: &mut SqliteConnection, which: &'static str, value: i6
     let accounts =
         format!("SELECT l.import_id, s.salt, l.platform, l.native_id, l.pseudonym, l.handle, l.subject_id FROM account l JOIN subject s USING (subject_id) WHERE {which}");
     for row in sqlx::query(sqlx::AssertSqlSafe(accounts)).bind(value).fetch_all(&mut *connection).await? {
-        let line = AccountLine(parse_word(row.try_get(2)?)?, row.try_get(3)?, row.try_get(4)?, row.try_get(5)?, SubjectId(row.try_get(6)?));
+        let line = AccountLine(parse_word(row.try_get(2)?)?, row.try_get(3)?, row.try_get(4)?, row.try_get::<Option<String>, _>(5)?.map(String::into_boxed_str), SubjectId(row.try_get(6)?));
         digests.push((row.try_get(0)?, line_digest(row.try_get::<Option<&[u8]>, _>(1)?.unwrap_or_default(), &line.text())));
     }
     let facts = format!("SELECT l.import_id, s.salt, l.subject_id, l.age_band, l.country FROM subject_fact l JOIN subject s USING (subject_id) WHERE {which}");

@@ -11,7 +11,7 @@ use datafusion::arrow::datatypes::{TimestampMicrosecondType, UInt32Type};
 use datafusion::arrow::error::ArrowError;
 use domain::catalog::TableName;
 use domain::{Fault, Platform};
-use siphasher::sip128::{Hasher128, SipHasher24};
+use siphasher::sip128::{Hasher128, SipHasher13};
 
 use super::append::place;
 use super::merge::column;
@@ -28,7 +28,7 @@ const DAY: i64 = 24 * HOUR;
 /// 128 bits of SipHash under a public key. It keeps acts of one owner apart and nothing else: all that
 /// somebody who forges a collision among their own acts can do is to hide one of them.
 pub(super) fn activity_id(platform: Platform, native_key: &str) -> [u8; 16] {
-    let mut hasher = SipHasher24::new_with_keys(0x6661_6972_7368_6172, 0x6163_7469_7669_7479);
+    let mut hasher = SipHasher13::new_with_keys(0x6661_6972_7368_6172, 0x6163_7469_7669_7479);
     hasher.write(platform.as_str().as_bytes());
     hasher.write_u8(0);
     hasher.write(native_key.as_bytes());

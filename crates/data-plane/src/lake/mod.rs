@@ -36,7 +36,7 @@ use complete::Platforms;
 use merge::Bucket;
 use s3::S3;
 pub use s3::{NoLocation, S3Access, S3Location};
-use spill::Spill;
+use spill::{Limits, Spill};
 pub(crate) use store::Store;
 
 /// People per bucket of a new lake.
@@ -50,13 +50,14 @@ const MANIFEST_SCHEMA: u32 = 1;
 pub struct ParquetLake {
     store: Store,
     bucket_size: u32,
+    limits: Limits,
 }
 
 impl ParquetLake {
     /// The lake below `root`, which is made when the first file is written.
     #[must_use]
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { store: Store::local(root.into()), bucket_size: BUCKET_SIZE }
+        Self { store: Store::local(root.into()), bucket_size: BUCKET_SIZE, limits: Limits::DEFAULT }
     }
 
     /// The lake in a bucket. Files are written below the local folder `root` before they go there.
@@ -64,13 +65,13 @@ impl ParquetLake {
     /// # Errors
     /// A fault when the access makes no sense. The bucket itself is not asked yet.
     pub fn in_bucket(location: S3Location, access: S3Access, root: impl Into<PathBuf>) -> Result<Self, Fault> {
-        Ok(Self { store: Store::bucket(S3::open(location, access)?, root.into()), bucket_size: BUCKET_SIZE })
+        Ok(Self { store: Store::bucket(S3::open(location, access)?, root.into()), bucket_size: BUCKET_SIZE, limits: Limits::DEFAULT })
     }
 
     /// The same with so many people per bucket, for a lake without files: tests want many small ones.
     #[cfg(test)]
     pub(crate) fn with_bucket_size(root: impl Into<PathBuf>, bucket_size: u32) -> Self {
-        Self { store: Store::local(root.into()), bucket_size }
+        Self { store: Store::local(root.into()), bucket_size, limits: Limits::DEFAULT }
     }
 
     /// Why a new lake cannot be made here, if so: something is there, or deleted objects would be kept.
@@ -99,7 +100,7 @@ impl Lake for ParquetLake {
     fn import(&self, base: Option<&Manifest>, first_source: u32) -> Result<Box<dyn LakeImport>, Fault> {
         let empty = || Manifest { schema: MANIFEST_SCHEMA, bucket_size: self.bucket_size, tables: BTreeMap::new() };
         let base = base.cloned().unwrap_or_else(empty);
-        let spill = Spill::new(self.store.folder(), base.bucket_size);
+        let spill = Spill::new(self.store.folder(), base.bucket_size, self.limits);
         Ok(Box::new(Importing { store: self.store.clone(), base, platforms: Platforms { first_source, of_source: Vec::new() }, spill, merged: BTreeMap::new(), sources: Vec::new(), acts: 0 }))
     }
 

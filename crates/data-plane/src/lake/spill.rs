@@ -26,20 +26,31 @@ use crate::schema::{dictionary, schema};
 /// Where rows wait, below the lake's folder.
 pub(super) const FOLDER: &str = "arriving";
 
-/// Bytes of rows that are kept in memory before they become a run on disk.
-const MEMORY: usize = 32 << 20;
+/// How much is kept, read and looked at together.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// Bytes of a table's rows that are kept in memory before they become a run on disk.
+    memory: usize,
+    /// Rows of a run that are read at once.
+    piece: usize,
+    /// Rows that are looked at together, more or less: people are never taken apart.
+    window: u64,
+    /// Runs whose files are kept open.
+    open: usize,
+    /// Bytes of different texts that rows share.
+    texts: usize,
+}
 
-/// Rows of a run that are read at once.
-const PIECE: usize = 4_096;
+impl Limits {
+    pub(super) const DEFAULT: Self = Self { memory: 32 << 20, piece: 4_096, window: 256 * 1024, open: 128, texts: 48 << 20 };
 
-/// Rows that are looked at together, more or less: people are never taken apart.
-const WINDOW: u64 = 256 * 1024;
+    /// So small that little data meets them all.
+    #[cfg(test)]
+    pub(super) const TINY: Self = Self { memory: 1, piece: 3, window: 8, open: 2, texts: 200 };
+}
 
 /// People whose rows are counted together.
 const COUNTED: u32 = 64;
-
-/// Runs whose files are kept open.
-const OPEN_MAX: usize = 128;
 
 /// The rows of one table.
 #[derive(Default)]
@@ -72,6 +83,7 @@ enum Stored {
 pub(super) struct Spill {
     folder: PathBuf,
     bucket_size: u32,
+    limits: Limits,
     tables: BTreeMap<TableName, Arriving>,
     files: usize,
     pub(super) dictionaries: Dictionaries,
@@ -84,8 +96,8 @@ fn arrow(error: ArrowError) -> Fault {
 }
 
 impl Spill {
-    pub(super) fn new(root: &Path, bucket_size: u32) -> Self {
-        Self { folder: root.join(FOLDER), bucket_size, tables: BTreeMap::new(), files: 0, dictionaries: Dictionaries::default(), shared: None }
+    pub(super) fn new(root: &Path, bucket_size: u32, limits: Limits) -> Self {
+        Self { folder: root.join(FOLDER), bucket_size, limits, tables: BTreeMap::new(), files: 0, dictionaries: Dictionaries::default(), shared: None }
     }
 
     /// Takes rows in, numbered by [`Spill::dictionaries`].
@@ -93,13 +105,13 @@ impl Spill {
         let arriving = self.tables.entry(table).or_default();
         arriving.bytes += rows.get_array_memory_size();
         arriving.pending.push(rows);
-        if arriving.bytes >= MEMORY { self.flush(table) } else { Ok(()) }
+        if arriving.bytes >= self.limits.memory { self.flush(table) } else { Ok(()) }
     }
 
     /// To be called between arrivals: when their different texts become too many, rows from here on
     /// do not share them any more.
     pub(super) fn limit_texts(&mut self) -> Result<(), Fault> {
-        if !self.dictionaries.are_large() {
+        if self.dictionaries.bytes() <= self.limits.texts {
             return Ok(());
         }
         for table in self.tables.keys().copied().collect::<Vec<_>>() {
@@ -147,7 +159,7 @@ impl Spill {
         while to < people.end {
             sum += usize::try_from(to / counted).ok().and_then(|place| arriving.rows.get(place)).copied().unwrap_or(0);
             to = ((to / counted + 1) * counted).min(people.end);
-            if sum >= WINDOW || to == people.end {
+            if sum >= self.limits.window || to == people.end {
                 if sum > 0 {
                     windows.push(from..to);
                 }
@@ -165,7 +177,7 @@ impl Spill {
         let (mut parts, mut texts) = (Vec::new(), BTreeSet::new());
         for (place, run) in arriving.runs.iter_mut().enumerate() {
             let before = parts.len();
-            run.take(table, people, place < OPEN_MAX, &mut parts)?;
+            run.take(table, people, place < self.limits.open, &mut parts)?;
             if parts.len() > before {
                 texts.insert(run.has_texts);
             }
@@ -219,8 +231,8 @@ impl Spill {
         let file = File::create(&path).map_err(doing)?;
         let mut writer = FileWriter::try_new_buffered(file, rows.schema_ref()).map_err(arrow)?;
         let mut pieces = 0;
-        for from in (0..rows.num_rows()).step_by(PIECE) {
-            writer.write(&rows.slice(from, PIECE.min(rows.num_rows() - from))).map_err(arrow)?;
+        for from in (0..rows.num_rows()).step_by(self.limits.piece) {
+            writer.write(&rows.slice(from, self.limits.piece.min(rows.num_rows() - from))).map_err(arrow)?;
             pieces += 1;
         }
         writer.finish().map_err(arrow)?;
@@ -326,7 +338,7 @@ mod tests {
     #[test]
     fn an_empty_spill_has_no_buckets() {
         let folder = tempfile::tempdir().unwrap();
-        let mut spill = Spill::new(folder.path(), 8);
+        let mut spill = Spill::new(folder.path(), 8, Limits::DEFAULT);
         spill.close().unwrap();
         assert!(spill.buckets().is_empty());
         assert!(spill.rows(TableName::Activity, &(0..8)).unwrap().is_none());

@@ -235,3 +235,41 @@ fn an_act_that_both_had_is_there_once() {
     let split = lake.split(&merged, keep, other).unwrap();
     assert_eq!(acts(&lake, &split).iter().filter(|(owner, ..)| *owner == other.0).count(), 1, "what both had stays with the first");
 }
+
+/// Runs on disk, windows, files that are opened anew and texts that are not shared: what a large import
+/// goes through changes nothing about what is written.
+#[test]
+fn how_much_fits_into_memory_changes_nothing() {
+    let seed = testkit::env_seed(12);
+    eprintln!("seed {seed}");
+    for round in 0..6 {
+        let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let roomy = ParquetLake::with_bucket_size(folders[0].path(), 700);
+        let mut tight = ParquetLake::with_bucket_size(folders[1].path(), 700);
+        tight.limits = Limits::TINY;
+        let import = |lake: &ParquetLake, base: Option<&Manifest>, seed: u64| {
+            let mut import = lake.import(base, 0).unwrap();
+            for part in 0..7 {
+                let mut arrival = arrival(seed + part, 25);
+                let mut generator = Generator::new(seed + part);
+                // Some acts go again, also such as came earlier, and texts differ more and more.
+                let changed = |act: ActivityRecord<'static>| {
+                    let removed = generator.0.random_ratio(1, 9);
+                    let container = act.container.as_ref().map(|text| format!("{text}{part}").into());
+                    ActivityRecord { removed, container, tags: if removed { Vec::new() } else { act.tags.clone() }, ..act }
+                };
+                arrival.batch.activities = arrival.batch.activities.iter().map(ActivityRecord::into_owned).map(changed).collect();
+                import.append(u32::try_from(part / 3).unwrap(), &arrival).unwrap();
+            }
+            import.finish(&Unwatched).unwrap()
+        };
+        let mut bases: [Option<Manifest>; 2] = [None, None];
+        for again in 0..2 {
+            let seed = seed * 1_000 + round * 100 + again * 3;
+            let (one, other) = (import(&roomy, bases[0].as_ref(), seed), import(&tight, bases[1].as_ref(), seed));
+            assert_eq!(one, other, "round {round}, import {again}");
+            assert!(one.counts.iter().all(|c| c.deleted > 0 && c.duplicates > 0 && c.activities() > 0));
+            bases = [Some(one.manifest), Some(other.manifest)];
+        }
+    }
+}

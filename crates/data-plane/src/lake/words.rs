@@ -18,9 +18,6 @@ use domain::record::{Texts, Words};
 
 use crate::schema::schema;
 
-/// Bytes of different texts that rows of an import share.
-const SHARED_BYTES: usize = 48 << 20;
-
 /// Bytes that a text takes beside itself.
 const EACH: usize = 64;
 
@@ -48,9 +45,9 @@ impl Dictionaries {
         codes(texts.map(|text| text.map_or(0, |text| own.code(text))))
     }
 
-    /// Whether they take more memory than they may.
-    pub(super) fn are_large(&self) -> bool {
-        self.0.values().map(|words| words.different().parts().0.len() + words.different().len() * EACH).sum::<usize>() > SHARED_BYTES
+    /// The memory that they take, more or less.
+    pub(super) fn bytes(&self) -> usize {
+        self.0.values().map(|words| words.different().parts().0.len() + words.different().len() * EACH).sum()
     }
 
     /// The dictionaries as they are now.

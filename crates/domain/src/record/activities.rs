@@ -18,6 +18,11 @@ pub struct Texts {
 }
 
 impl Texts {
+    fn as_large_as(others: &Self) -> Self {
+        // A little more: texts of another batch are not quite as long.
+        Self { joined: String::with_capacity(others.joined.len() + others.joined.len() / 16), ends: Vec::with_capacity(others.ends.len()) }
+    }
+
     /// Adds a text.
     pub fn push(&mut self, text: &str) {
         self.joined.push_str(text);
@@ -67,6 +72,10 @@ pub struct Words {
 }
 
 impl Words {
+    fn as_large_as(others: &Self) -> Self {
+        Self { codes: Vec::with_capacity(others.codes.len()), ..Self::default() }
+    }
+
     /// Adds a text or none.
     pub fn push(&mut self, text: Option<&str>) {
         let code = text.map_or(0, |text| self.code(text));
@@ -148,6 +157,34 @@ pub struct Activities {
 }
 
 impl Activities {
+    /// None, with room for as many as `others` are: batches follow batches of their size.
+    #[must_use]
+    pub fn as_large_as(others: &Self) -> Self {
+        fn room<T>(others: &[T]) -> Vec<T> {
+            Vec::with_capacity(others.len())
+        }
+        Self {
+            owners: room(&others.owners),
+            native_keys: Texts::as_large_as(&others.native_keys),
+            kinds: room(&others.kinds),
+            at: room(&others.at),
+            languages: Words::as_large_as(&others.languages),
+            texts: Texts::as_large_as(&others.texts),
+            has_text: room(&others.has_text),
+            word_counts: room(&others.word_counts),
+            media: room(&others.media),
+            visibilities: room(&others.visibilities),
+            link_domains: Words::as_large_as(&others.link_domains),
+            containers: Words::as_large_as(&others.containers),
+            likes_received: room(&others.likes_received),
+            replies_received: room(&others.replies_received),
+            shares_received: room(&others.shares_received),
+            tags: Words::as_large_as(&others.tags),
+            tagged: room(&others.tagged),
+            removed: room(&others.removed),
+        }
+    }
+
     /// How many.
     #[must_use]
     pub const fn len(&self) -> usize {

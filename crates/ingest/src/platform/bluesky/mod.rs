@@ -13,9 +13,10 @@ use std::borrow::Cow;
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use compact_str::CompactString;
 use domain::Platform;
 use domain::port::Progress;
-use domain::record::{AccountKey, ActivityKind, ActivityRecord, Media, NormalizedBatch, SourceInfo, SubjectRecord, Visibility};
+use domain::record::{AccountKey, Activities, ActivityKind, ActivityRecord, Media, NormalizedBatch, SourceInfo, SourceKind, SubjectRecord, Visibility};
 use hashbrown::{HashMap, HashSet};
 
 use crate::normalize::{self, Rejects};
@@ -35,9 +36,13 @@ pub(crate) fn recognizes(path: &Path) -> Result<bool, IngestError> {
 }
 
 /// Reads one file.
-pub(crate) fn read(path: &Path, source: SourceInfo, options: &Options, progress: &dyn Progress, sink: &mut Sink<'_>) -> Result<(), IngestError> {
+pub(crate) fn read(path: &Path, options: &Options, progress: &dyn Progress, sink: &mut Sink<'_>) -> Result<(), IngestError> {
     let bytes = std::fs::metadata(path).map_err(IngestError::unreadable(path))?.len();
-    let gone = if options.deletions == Deletions::Apply { deleted_accounts(path)? } else { HashSet::new() };
+    let (sha256, mut gone) = survey(path)?;
+    if options.deletions == Deletions::Ignore {
+        gone.clear();
+    }
+    let source = SourceInfo { path: path.display().to_string(), kind: SourceKind::Stream, platform: Platform::Bluesky, sha256, parser: "jetstream/1".to_owned() };
     progress.begin(&source.path, "bytes", Some(bytes));
     let mut reader = Reader { file: path.display().to_string(), options, gone, people: HashMap::new(), named: 0, batch: NormalizedBatch::new(source), rejects: Rejects::default(), key: String::new() };
     for did in reader.gone.iter().take(limits::REJECTED) {
@@ -64,15 +69,12 @@ pub(crate) fn read(path: &Path, source: SourceInfo, options: &Options, progress:
     Ok(())
 }
 
-/// Accounts whose last word in the file is that they were deleted.
-fn deleted_accounts(path: &Path) -> Result<HashSet<String>, IngestError> {
-    let mut lines = Lines::open(path)?;
+/// The file's hash, and the accounts whose last word in it is that they were deleted.
+fn survey(path: &Path) -> Result<(String, HashSet<String>), IngestError> {
+    let (mut lines, hashing) = Lines::open_hashing(path)?;
     let mut gone = HashSet::new();
     let finder = memchr::memmem::Finder::new(b"\"account\"");
-    while let Some(line) = lines.next().map_err(IngestError::unreadable(path))? {
-        if finder.find(line).is_none() {
-            continue;
-        }
+    while let Some(line) = lines.next_with(&finder).map_err(IngestError::unreadable(path))? {
         if let Ok(Event { did, account: Some(account), .. }) = Event::parse(line) {
             if account.is_deleted() {
                 gone.insert(did.into_owned());
@@ -81,15 +83,15 @@ fn deleted_accounts(path: &Path) -> Result<HashSet<String>, IngestError> {
             }
         }
     }
-    Ok(gone)
+    Ok((hashing.finish(lines).map_err(IngestError::unreadable(path))?, gone))
 }
 
 struct Reader<'a> {
     file: String,
     options: &'a Options,
     gone: HashSet<String>,
-    /// Account → place among the people of the source.
-    people: HashMap<String, u32>,
+    /// Account (see [`short_did`]) → place among the people of the source.
+    people: HashMap<CompactString, u32>,
     /// People named in batches that were handed over.
     named: u32,
     batch: NormalizedBatch,
@@ -100,7 +102,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn take(&mut self) -> NormalizedBatch {
-        let next = NormalizedBatch::new(self.batch.source.clone());
+        let next = NormalizedBatch { activities: Activities::as_large_as(&self.batch.activities), ..NormalizedBatch::new(self.batch.source.clone()) };
         let mut batch = std::mem::replace(&mut self.batch, next);
         self.named += u32::try_from(batch.subjects.len()).unwrap_or(u32::MAX);
         batch.rejected = std::mem::take(&mut self.rejects).into_records();
@@ -152,14 +154,14 @@ impl Reader<'_> {
     }
 
     fn owner(&mut self, did: &str) -> Result<u32, String> {
-        if let Some(&place) = self.people.get(did) {
+        if let Some(&place) = self.people.get(short_did(did)) {
             return Ok(place);
         }
         let account = normalize::native_key(did).filter(|d| d.starts_with("did:")).ok_or("the account is not a DID")?.to_owned();
         let here = u32::try_from(self.batch.subjects.len()).map_err(|_| "too many people")?;
         let place = self.named.checked_add(here).ok_or("too many people")?;
         self.batch.subjects.push(SubjectRecord::new(AccountKey { platform: Platform::Bluesky, native_id: account }));
-        self.people.insert(did.to_owned(), place);
+        self.people.insert(CompactString::from(short_did(did)), place);
         Ok(place)
     }
 
@@ -204,6 +206,12 @@ impl Reader<'_> {
         activities.push(&act);
         Ok(())
     }
+}
+
+/// A DID as it is looked up: most are of one method, and without its name they are short enough to lie in
+/// the table itself. No two DIDs are the same here.
+fn short_did(did: &str) -> &str {
+    did.strip_prefix("did:plc:").filter(|rest| !rest.starts_with("did:")).unwrap_or(did)
 }
 
 fn kind_of(commit: &Commit<'_>) -> Option<ActivityKind> {

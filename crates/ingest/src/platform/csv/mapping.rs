@@ -164,7 +164,7 @@ impl Bound {
             From::Place(place) => row.text(*place),
             From::Constant(constant) => constant,
         };
-        let raw = raw.trim();
+        let raw = normalize::trimmed(raw);
         let ours = if self.values.is_empty() { raw } else { self.values.get(raw).map_or(raw, String::as_str) };
         (!ours.is_empty()).then_some(ours)
     }

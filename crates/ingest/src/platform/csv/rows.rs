@@ -93,7 +93,8 @@ impl Rows {
 
     /// What was read since the last time.
     pub(crate) fn take(&mut self, source: SourceInfo, rejects: Rejects) -> NormalizedBatch {
-        let activities = std::mem::take(&mut self.activities);
+        let next = Activities::as_large_as(&self.activities);
+        let activities = std::mem::replace(&mut self.activities, next);
         NormalizedBatch { subjects: self.people.take(), activities, deleted: std::mem::take(&mut self.deleted), rejected: rejects.into_records(), ..NormalizedBatch::new(source) }
     }
 
@@ -105,7 +106,7 @@ impl Rows {
     /// The owners of accounts that were seen before. Looked up by themselves, so that the processor
     /// waits for many of them at once.
     pub(crate) fn known_owners<'a>(&self, accounts: impl Iterator<Item = &'a str>) -> Vec<Option<u32>> {
-        accounts.map(|account| self.people.places.get(account.trim()).copied()).collect()
+        accounts.map(|account| self.people.places.get(normalize::trimmed(account)).copied()).collect()
     }
 
     /// Takes an act in.
