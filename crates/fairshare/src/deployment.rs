@@ -83,7 +83,7 @@ impl Deployment {
 
     /// The clean room of this deployment. Its noise is the system's; nothing chooses another.
     pub(crate) fn clean_room(&self) -> anyhow::Result<Arc<dyn CleanRoom>> {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = threads();
         Ok(Arc::new(DataFusionCleanRoom::new(self.lake.clone(), Arc::new(OsNoise), threads)?))
     }
 }
@@ -166,4 +166,9 @@ pub(crate) fn private_file(path: &Path) -> anyhow::Result<fs::File> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path).with_context(|| format!("writing {}", path.display()))
+}
+
+/// Threads that work side by side: as many as the machine has cores for this process.
+pub(crate) fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }

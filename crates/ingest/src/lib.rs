@@ -8,6 +8,7 @@ mod error;
 mod features;
 mod limits;
 mod normalize;
+mod parallel;
 mod platform;
 mod source;
 

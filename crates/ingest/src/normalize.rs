@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Datelike, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use domain::Timestamp;
 use domain::record::RejectedRecord;
 
@@ -78,7 +78,23 @@ pub(crate) fn plausible(at: Timestamp) -> Option<Timestamp> {
 
 /// RFC 3339.
 pub(crate) fn rfc3339(raw: &str) -> Option<Timestamp> {
-    DateTime::parse_from_rfc3339(raw).ok().map(|t| t.with_timezone(&Utc)).and_then(plausible)
+    utc(raw.as_bytes()).or_else(|| DateTime::parse_from_rfc3339(raw).ok().map(|t| t.with_timezone(&Utc))).and_then(plausible)
+}
+
+/// The form that platforms write, `2026-11-25T10:00:00.123Z`, read in a fraction of the time; none for
+/// any other.
+fn utc(raw: &[u8]) -> Option<Timestamp> {
+    let (date, rest) = raw.split_first_chunk::<19>()?;
+    let &[y0, y1, y2, y3, b'-', mo0, mo1, b'-', d0, d1, b'T', h0, h1, b':', mi0, mi1, b':', s0, s1] = date else { return None };
+    let fraction = match rest {
+        [b'Z'] => &[],
+        [b'.', fraction @ .., b'Z'] if (1..=9).contains(&fraction.len()) => fraction,
+        _ => return None,
+    };
+    let number = |digits: &[u8]| digits.iter().try_fold(0_u32, |n, digit| digit.is_ascii_digit().then(|| n * 10 + u32::from(digit - b'0')));
+    let nanos = fraction.iter().len().try_into().ok().and_then(|digits: u32| Some(number(fraction)? * 10_u32.pow(9_u32.checked_sub(digits)?)))?;
+    let day = NaiveDate::from_ymd_opt(i32::try_from(number(&[y0, y1, y2, y3])?).ok()?, number(&[mo0, mo1])?, number(&[d0, d1])?)?;
+    Some(day.and_hms_nano_opt(number(&[h0, h1])?, number(&[mi0, mi1])?, number(&[s0, s1])?, nanos)?.and_utc())
 }
 
 /// The host of a web address, in lower case.
@@ -116,6 +132,24 @@ mod tests {
     #[test]
     fn tags_are_lower_case_sorted_and_single() {
         assert_eq!(tags(["#Rust", "rust", " ÄPFEL ", "#", ""].into_iter()), ["rust", "äpfel"]);
+    }
+
+    #[test]
+    fn the_fast_way_to_read_instants_agrees_with_the_slow_one() {
+        let slow = |raw: &str| DateTime::parse_from_rfc3339(raw).ok().map(|t| t.with_timezone(&Utc));
+        let mut read = 0;
+        for day in ["2024-02-29", "2023-02-29", "1969-12-31", "2025-13-01", "2025-1-01", "9999-12-31", "20a5-01-01"] {
+            for time in ["T00:00:00", "T23:59:59", "T24:00:00", "T12:60:00", "T12:00:60", " 12:00:00", "t12:00:00"] {
+                for end in ["Z", ".1Z", ".123Z", ".123456Z", ".123456789Z", ".1234567890Z", ".Z", "+02:00", "z", ""] {
+                    let raw = format!("{day}{time}{end}");
+                    if let Some(fast) = utc(raw.as_bytes()) {
+                        assert_eq!(Some(fast), slow(&raw), "{raw}");
+                        read += 1;
+                    }
+                }
+            }
+        }
+        assert_eq!(read, 3 * 2 * 5);
     }
 
     #[test]

@@ -35,6 +35,8 @@ pub struct Options {
     pub deletions: Deletions,
     /// The day on which ages are counted.
     pub today: NaiveDate,
+    /// Threads that decode side by side, where a format allows.
+    pub threads: usize,
 }
 
 /// One thing to import.

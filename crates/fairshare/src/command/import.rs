@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::{lake, past_import};
 use crate::cli::Import as ImportArgs;
-use crate::deployment::{Deployment, SystemClock, private_file};
+use crate::deployment::{Deployment, SystemClock, private_file, threads};
 use crate::output::{Format, note, rows};
 use crate::progress::TerminalProgress;
 
@@ -53,7 +53,7 @@ pub(crate) async fn import(args: ImportArgs, deployment: &Deployment, format: Fo
     if let Some(past) = args.past {
         return past_import::past_import(past, deployment, format).await;
     }
-    let options = Options { platform: args.platform, mapping: args.mapping, deletions: args.deletions, today: SystemClock.now().date_naive() };
+    let options = Options { platform: args.platform, mapping: args.mapping, deletions: args.deletions, today: SystemClock.now().date_naive(), threads: threads() };
     let imported = run(&args.paths, &options, args.dry_run, deployment, &TerminalProgress::default()).await?;
     print(&imported, format)?;
     if let Some(file) = &imported.rejects_file {

@@ -38,7 +38,7 @@ fn mastodon_archives_import_with_the_right_counts() {
 fn the_clean_room_without_noise_gives_the_answers_of_plain_sql() {
     let Some(folder) = sample("ldbc-datagen-raw-1700p") else { return };
     let oracle: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(folder.join("oracle_duckdb.json")).unwrap()).unwrap();
-    let options = Options { platform: None, mapping: None, deletions: Deletions::Ignore, today: "2013-01-01".parse().unwrap() };
+    let options = Options { platform: None, mapping: None, deletions: Deletions::Ignore, today: "2013-01-01".parse().unwrap(), threads: 2 };
     let source = ingest::sources(&[folder], &options).unwrap().remove(0);
     let mut batches = Vec::new();
     ingest::read(&source, &options, &Unwatched, &mut |batch| {

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::fs::File;
-use std::io::{self, Read, Seek};
+use std::io::{self, Read};
 use std::ops::Range;
 use std::path::Path;
 use std::rc::Rc;
@@ -15,7 +15,7 @@ use crate::{IngestError, limits};
 /// Lines of a file. A longer one than [`limits::LINE_BYTES`] is cut there, and then no JSON.
 pub(super) struct Lines {
     reader: Box<dyn Read>,
-    /// The same file, to ask how far it was read.
+    /// The same file.
     file: File,
     buffer: Vec<u8>,
     /// What of the buffer was read and not handed out.
@@ -24,28 +24,36 @@ pub(super) struct Lines {
     cut: bool,
 }
 
+/// Opens a file and reads it by way of `through`, decompressed if need be. The second is the same file, to
+/// ask how far it was read.
+pub(super) fn open(path: &Path, through: impl FnOnce(File) -> Box<dyn Read>) -> Result<(Box<dyn Read>, File), IngestError> {
+    let file = File::open(path).map_err(IngestError::unreadable(path))?;
+    let again = through(file.try_clone().map_err(IngestError::unreadable(path))?);
+    let is_zstd = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("zst"));
+    let reader: Box<dyn Read> = if is_zstd { Box::new(zstd::Decoder::new(again).map_err(IngestError::unreadable(path))?) } else { again };
+    Ok((reader, file))
+}
+
 /// Bytes that are read at once: few enough to stay in the processor's cache until they are parsed.
 const CHUNK: usize = 128 * 1024;
 
 impl Lines {
     pub(super) fn open(path: &Path) -> Result<Self, IngestError> {
-        Self::over(path, |file| Ok(Box::new(file)))
+        let (reader, file) = open(path, |file| Box::new(file))?;
+        Ok(Self::over(reader, file))
     }
 
     /// The same, and the hash of the file's bytes as far as they were read.
     pub(super) fn open_hashing(path: &Path) -> Result<(Self, Hashing), IngestError> {
         let digest = Hashing::default();
-        let lines = Self::over(path, |file| Ok(Box::new(HashingRead { file, digest: digest.clone() })))?;
-        Ok((lines, digest))
+        let (reader, file) = open(path, |file| Box::new(HashingRead { file, digest: digest.clone() }))?;
+        Ok((Self::over(reader, file), digest))
     }
 
-    fn over(path: &Path, read: impl FnOnce(File) -> io::Result<Box<dyn Read>>) -> Result<Self, IngestError> {
-        let file = File::open(path).map_err(IngestError::unreadable(path))?;
-        let again = file.try_clone().and_then(read).map_err(IngestError::unreadable(path))?;
-        let is_zstd = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("zst"));
-        let reader: Box<dyn Read> = if is_zstd { Box::new(zstd::Decoder::new(again).map_err(IngestError::unreadable(path))?) } else { again };
-        Ok(Self { reader, file, buffer: vec![0; limits::LINE_BYTES], unread: 0..0, cut: false })
+    fn over(reader: Box<dyn Read>, file: File) -> Self {
+        Self { reader, file, buffer: vec![0; limits::LINE_BYTES], unread: 0..0, cut: false }
     }
+
 
     /// The next line that holds `needle`, without its end. Lines that do not are passed over together.
     pub(super) fn next_with(&mut self, needle: &Finder<'_>) -> io::Result<Option<&[u8]>> {
@@ -123,12 +131,6 @@ impl Lines {
         };
         self.unread.end += read;
         Ok(read > 0)
-    }
-
-    /// Bytes of the file that were read.
-    pub(super) fn consumed(&mut self) -> u64 {
-        // The clone shares its place with the file that is read.
-        self.file.stream_position().unwrap_or(0)
     }
 }
 

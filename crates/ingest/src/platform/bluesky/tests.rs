@@ -5,11 +5,13 @@ use std::io::Write;
 use chrono::NaiveDate;
 use domain::port::Unwatched;
 
+use domain::record::{ActivityKind, Media};
+
 use super::*;
 use crate::source::{Source, read_whole};
 
 fn options(deletions: Deletions) -> Options {
-    Options { platform: None, mapping: None, deletions, today: NaiveDate::from_ymd_opt(2026, 1, 1).unwrap() }
+    Options { platform: None, mapping: None, deletions, today: NaiveDate::from_ymd_opt(2026, 1, 1).unwrap(), threads: 3 }
 }
 
 fn commit(did: &str, operation: &str, collection: &str, rkey: &str, record: &str) -> String {
@@ -88,7 +90,7 @@ fn what_cannot_be_read_is_kept_with_its_line() {
 #[test]
 fn compressed_files_and_many_batches_read_alike() {
     let lines: Vec<String> =
-        (0..BATCH * 2 + 5).map(|n| commit(&format!("p{}", n % 700), "create", "app.bsky.feed.like", &n.to_string(), "{\"createdAt\":\"2024-01-02T03:04:05Z\"}")).collect();
+        (0..20_005).map(|n| commit(&format!("p{}", n % 700), "create", "app.bsky.feed.like", &n.to_string(), "{\"createdAt\":\"2024-01-02T03:04:05Z\"}")).collect();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("events.ndjson.zst");
     let mut file = zstd::Encoder::new(std::fs::File::create(&path).unwrap(), 1).unwrap();
@@ -98,7 +100,7 @@ fn compressed_files_and_many_batches_read_alike() {
     let plain = batch(&lines, Deletions::Apply);
     let packed = read_whole(&Source { path, platform: Platform::Bluesky }, &options(Deletions::Apply), &Unwatched).unwrap();
     assert_eq!((&packed.subjects, &packed.activities), (&plain.subjects, &plain.activities));
-    assert_eq!((plain.subjects.len(), plain.activities.len()), (700, BATCH * 2 + 5));
+    assert_eq!((plain.subjects.len(), plain.activities.len()), (700, 20_005));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::source::read_whole;
 use crate::{Deletions, IngestError, NormalizedBatch, Options, sources};
 
 fn options() -> Options {
-    Options { platform: None, mapping: None, deletions: Deletions::Apply, today: "2026-11-24".parse().unwrap() }
+    Options { platform: None, mapping: None, deletions: Deletions::Apply, today: "2026-11-24".parse().unwrap(), threads: 2 }
 }
 
 fn import(csv: &[u8], mapping: &str) -> Result<NormalizedBatch, IngestError> {

@@ -10,7 +10,7 @@ use crate::source::read_whole;
 use crate::{Deletions, IngestError, Options, sources};
 
 fn options() -> Options {
-    Options { platform: None, mapping: None, deletions: Deletions::Apply, today: "2026-11-24".parse().unwrap() }
+    Options { platform: None, mapping: None, deletions: Deletions::Apply, today: "2026-11-24".parse().unwrap(), threads: 2 }
 }
 
 fn sample() -> PathBuf {

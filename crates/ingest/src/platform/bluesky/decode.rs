@@ -1,0 +1,183 @@
+//! A block of lines → acts and what is said of accounts, without knowing anybody: blocks are decoded
+//! side by side.
+
+use std::borrow::Cow;
+
+use domain::Timestamp;
+use domain::record::{Activities, ActivityKind, ActivityRecord, Media, Texts, Visibility};
+use hashbrown::HashSet;
+
+use super::event::{Commit, Event, Operation, Record};
+use crate::source::Deletions;
+use crate::{limits, normalize};
+
+/// What a block of lines says.
+#[derive(Default)]
+pub(super) struct Decoded {
+    /// The account of each act and of each [`Told`], as they came.
+    pub(super) accounts: Texts,
+    /// Acts, whose owners are places among the accounts.
+    pub(super) activities: Activities,
+    /// What was said of accounts, by their places.
+    pub(super) told: Vec<(usize, Told)>,
+    /// Acts of people whose accounts are gone.
+    pub(super) deleted: u64,
+    /// Lines that could not be read, from 0, and why.
+    pub(super) rejected: Vec<(u64, String)>,
+    /// How many lines there were.
+    pub(super) lines: u64,
+}
+
+/// Something about an account.
+pub(super) enum Told {
+    Handle(Option<String>),
+    Joined(Option<Timestamp>),
+}
+
+/// How blocks are decoded.
+pub(super) struct Decoder<'a> {
+    pub(super) deletions: Deletions,
+    /// Accounts that are gone at the end of the file: nothing of theirs is taken in.
+    pub(super) gone: &'a HashSet<String>,
+}
+
+impl Decoder<'_> {
+    pub(super) fn decode(&self, block: &[u8]) -> Decoded {
+        let mut decoding = Decoding { decoder: self, decoded: Decoded::default(), key: String::new() };
+        let mut rest = block;
+        while !rest.is_empty() {
+            let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+            let (line, after) = rest.split_at_checked(end).unwrap_or((rest, &[]));
+            rest = after.strip_prefix(b"\n").unwrap_or(after);
+            if let Err(reason) = decoding.line(line) {
+                decoding.decoded.rejected.push((decoding.decoded.lines, reason));
+            }
+            decoding.decoded.lines += 1;
+        }
+        decoding.decoded
+    }
+}
+
+struct Decoding<'a> {
+    decoder: &'a Decoder<'a>,
+    decoded: Decoded,
+    /// The key of the current act.
+    key: String,
+}
+
+impl Decoding<'_> {
+    fn line(&mut self, line: &[u8]) -> Result<(), String> {
+        if line.len() > limits::LINE_BYTES {
+            return Err(format!("longer than {} bytes", limits::LINE_BYTES));
+        }
+        match Event::parse(line) {
+            Ok(event) => self.event(event),
+            Err(_) if line.iter().all(u8::is_ascii_whitespace) => Ok(()),
+            Err(column) => Err(format!("not a Jetstream event: column {column} cannot be read")),
+        }
+    }
+
+    fn event(&mut self, event: Event<'_>) -> Result<(), String> {
+        let Event { did, time_us, commit, identity, account: _ } = event;
+        if self.decoder.gone.contains(did.as_ref()) {
+            self.decoded.deleted += u64::from(commit.is_some());
+            return Ok(());
+        }
+        if let Some(identity) = identity {
+            self.tell(&did, Told::Handle(identity.handle.as_deref().and_then(normalize::short_owned)))?;
+        }
+        match commit {
+            Some(commit) => self.commit(&did, time_us, &commit),
+            None => Ok(()),
+        }
+    }
+
+    fn tell(&mut self, did: &str, told: Told) -> Result<(), String> {
+        self.decoded.told.push((self.decoded.accounts.len(), told));
+        self.account(did).map(|_| ())
+    }
+
+    /// The place of an account.
+    fn account(&mut self, did: &str) -> Result<u32, String> {
+        let account = normalize::native_key(did).filter(|did| did.starts_with("did:")).ok_or("the account is not a DID")?;
+        let place = u32::try_from(self.decoded.accounts.len()).map_err(|_| "too many people")?;
+        self.decoded.accounts.push(account);
+        Ok(place)
+    }
+
+    fn commit(&mut self, did: &str, time_us: Option<i64>, commit: &Commit<'_>) -> Result<(), String> {
+        let Some(kind) = kind_of(commit) else {
+            return match (commit.collection.as_ref(), &commit.record) {
+                ("app.bsky.actor.profile", Some(record)) => self.tell(did, Told::Joined(record.created_at.as_deref().and_then(normalize::rfc3339))),
+                // Settings, lists and blocks say nothing that a table here holds.
+                (collection, _) if collection.starts_with("app.bsky.") => Ok(()),
+                (collection, _) => Err(format!("records of {collection} are not read")),
+            };
+        };
+        self.key.clear();
+        self.key.extend([commit.collection.as_ref(), "/", commit.rkey.as_ref()]);
+        if normalize::native_key(&self.key).is_none() {
+            return Err("no record key".to_owned());
+        }
+        let deletions = self.decoder.deletions;
+        if commit.operation == Operation::Delete && deletions == Deletions::Ignore {
+            return Ok(());
+        }
+        if commit.operation != Operation::Delete && commit.record.is_none() {
+            return Err("a record that was created is missing".to_owned());
+        }
+        let owner = self.account(did)?;
+        let Self { key, decoded: Decoded { activities, .. }, .. } = self;
+        let key = normalize::native_key(key).ok_or("no record key")?;
+        if commit.operation != Operation::Create {
+            // An update takes the place of what was there.
+            let mut removal = ActivityRecord::new(owner, key, kind, None);
+            removal.removed = true;
+            activities.push(&removal);
+        }
+        if let Some(record) = commit.record.as_ref().filter(|_| commit.operation != Operation::Delete) {
+            let at = record.created_at.as_deref().and_then(normalize::rfc3339).or_else(|| time_us.and_then(chrono::DateTime::from_timestamp_micros).and_then(normalize::plausible));
+            let mut act = ActivityRecord::new(owner, key, kind, at);
+            act.visibility = Visibility::Public;
+            if matches!(kind, ActivityKind::Post | ActivityKind::Reply) {
+                fill_in(&mut act, record);
+            }
+            activities.push(&act);
+        }
+        Ok(())
+    }
+}
+
+fn kind_of(commit: &Commit<'_>) -> Option<ActivityKind> {
+    Some(match commit.collection.as_ref() {
+        "app.bsky.feed.post" if commit.record.as_ref().is_some_and(|r| r.reply.is_some()) => ActivityKind::Reply,
+        "app.bsky.feed.post" => ActivityKind::Post,
+        "app.bsky.feed.like" => ActivityKind::Like,
+        "app.bsky.feed.repost" => ActivityKind::Share,
+        "app.bsky.graph.follow" => ActivityKind::Follow,
+        _ => return None,
+    })
+}
+
+fn fill_in<'a>(act: &mut ActivityRecord<'a>, record: &'a Record<'_>) {
+    act.text = record.text.as_deref().and_then(normalize::text);
+    act.word_count = normalize::word_count(act.text.as_deref());
+    act.language = record.langs.as_ref().and_then(|langs| langs.first()).and_then(|l| normalize::short(l));
+    let features = || record.facets.iter().flatten().flat_map(|facet| facet.features.iter());
+    act.link_domain = features().filter_map(|f| f.uri.as_deref()).find_map(normalize::host).map(Cow::Owned);
+    act.tags = normalize::tags(features().filter_map(|f| f.tag.as_deref()).chain(record.tags.iter().flatten().map(AsRef::as_ref))).into_iter().map(Cow::Owned).collect();
+    if let Some(embed) = &record.embed {
+        let shown = |ty: &str| {
+            if ty.contains("images") {
+                Some(Media::Image)
+            } else if ty.contains("video") {
+                Some(Media::Video)
+            } else {
+                None
+            }
+        };
+        let media = embed.media.as_ref().and_then(|m| shown(&m.ty));
+        act.media = shown(&embed.ty).or(media).unwrap_or(Media::None);
+        act.link_domain = act.link_domain.take().or_else(|| embed.external.as_ref().and_then(|e| e.uri.as_deref()).and_then(normalize::host).map(Cow::Owned));
+    }
+}
