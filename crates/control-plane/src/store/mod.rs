@@ -57,9 +57,11 @@ impl Store {
             .pragma("wal_autocheckpoint", WAL_PAGES)
             .pragma("cache_size", CACHE_KIB)
             .busy_timeout(BUSY);
-        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(store_fault)?;
+        // A connection within this process does not go stale: there is nothing to test.
+        let pool = SqlitePoolOptions::new().test_before_acquire(false);
+        let writer = pool.clone().max_connections(1).connect_with(options.clone()).await.map_err(store_fault)?;
         migrate::migrate(&writer).await?;
-        let reader = SqlitePoolOptions::new().max_connections(READERS).connect_with(options).await.map_err(store_fault)?;
+        let reader = pool.max_connections(READERS).connect_with(options).await.map_err(store_fault)?;
         Ok(Self { writer, reader, locked: RwLock::new(None) })
     }
 

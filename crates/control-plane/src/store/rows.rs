@@ -5,16 +5,22 @@ use domain::Fault;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Arguments, Encode, Sqlite, Type};
 
-/// Rows of one statement.
+/// Rows of one call: as many choices as often share a commit.
 pub(crate) const ROWS: usize = 16;
 
-/// A statement that inserts up to [`ROWS`] rows of `columns` arguments each into `into`, which names as
-/// many columns, and does `then` to those that are there; rows of NULLs are none.
+/// Rows of one statement. SQLite keeps the pages that a statement of many rows changes, to be able to
+/// take it back alone; up to 64 KiB of them it keeps in memory, and beyond in a file.
+const STATEMENT_ROWS: usize = 8;
+
+/// Statements that insert up to [`ROWS`] rows of `columns` arguments each into `into`, which names as
+/// many columns, and do `then` to those that are there; rows of NULLs are none.
 ///
-/// Arguments have no numbers, so that such statements can follow one another in one call.
+/// Arguments have no numbers, so that other statements can follow in the same call.
 pub(crate) fn insert_rows(into: &str, columns: usize, then: &str) -> String {
     let row = format!("({})", vec!["?"; columns].join(", "));
-    format!("INSERT INTO {into} SELECT * FROM (VALUES {}) WHERE column1 IS NOT NULL {then}", vec![row; ROWS].join(", "))
+    let rows = vec![row; STATEMENT_ROWS].join(", ");
+    let statement = format!("INSERT INTO {into} SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL {then}");
+    vec![statement; ROWS / STATEMENT_ROWS].join("; ")
 }
 
 /// Arguments, in the order of the statements that they are for.
