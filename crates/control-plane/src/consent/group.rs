@@ -143,3 +143,21 @@ impl Drop for Writer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plane::tests::deployment;
+
+    #[tokio::test]
+    async fn a_writer_that_ends_before_its_time_leaves_nobody_waiting_and_its_place_to_the_next() {
+        let (_folder, plane) = deployment().await;
+        let (answer, answered) = oneshot::channel();
+        assert!(plane.inner.group.push(Waiting { choices: Vec::new(), answer }), "nobody writes");
+        let (answer, _) = oneshot::channel();
+        assert!(!plane.inner.group.push(Waiting { choices: Vec::new(), answer }), "somebody will write it");
+        drop(Writer::new(&plane));
+        assert!(answered.await.is_err());
+        assert!(plane.consent_record(&[]).await.unwrap().is_empty(), "the next one writes");
+    }
+}

@@ -128,3 +128,29 @@ pub(super) fn bind(values: &mut Bound, rows: &[(&Place, &Bits)], call: usize) ->
         values.value(bits.as_slice())
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_hold_whom_they_were_told_and_only_those_that_changed_are_written() {
+        let (partner, purpose) = ("acme".parse::<PartnerName>().unwrap(), Purpose::AggregateStatistics);
+        let people: SubjectSet = [0, 7, 8, 63, 4_095, 4_096, 12_345, u32::MAX - 1, u32::MAX].map(SubjectId).into_iter().collect();
+        let everybody = |rows: &[(&Place, &Bits)]| {
+            let mut all = SubjectSet::new();
+            rows.iter().for_each(|((_, _, chunk), bits)| all.union_with(&people_of(i64::from(*chunk), bits.as_slice()).unwrap()));
+            all
+        };
+        let mut sets = PermittedSets::default();
+        people.iter().for_each(|person| sets.set(&partner, purpose, person, true));
+        assert_eq!(everybody(&sets.changed()), people);
+        let kept: Vec<_> = sets.changed().into_iter().map(|((_, _, chunk), bits)| (&partner, purpose, *chunk, hex::encode(bits))).collect();
+        let mut sets = PermittedSets::parse(&json_rows(&kept).unwrap()).unwrap();
+        sets.set(&partner, purpose, SubjectId(7), true);
+        assert!(sets.changed().is_empty());
+        sets.set(&partner, purpose, SubjectId(4_095), false);
+        assert_eq!(everybody(&sets.changed()), [0, 7, 8, 63].map(SubjectId).into_iter().collect());
+        assert!(people_of(0, &[0; 511]).is_err() && people_of(1 << 20, &[0; 512]).is_err());
+    }
+}

@@ -268,3 +268,33 @@ fn event(row: &SqliteRow) -> Result<ConsentEvent, Error> {
         at: parse_time(&word(8)?)?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plane::tests::deployment;
+    use crate::store::row_texts;
+
+    #[tokio::test]
+    async fn the_text_of_a_choice_is_that_of_its_row() {
+        let (_folder, plane) = deployment().await;
+        let mut tx = plane.inner.store.begin().await.unwrap();
+        sqlx::query("INSERT INTO subject (subject_id, status, age_band) VALUES (4294967295, 'active', '25_34')").execute(&mut *tx).await.unwrap();
+        let purposes = serde_json::to_string(Purpose::ALL).unwrap();
+        let notice = "INSERT INTO notice (name, version, language, purposes, partners, text, sha256, at) VALUES ('9_a-b', 4294967295, 'en', ?, '[\"0-x_\"]', '?', '', '')";
+        sqlx::query(notice).bind(purposes).execute(&mut *tx).await.unwrap();
+        tx.commit().await.unwrap();
+        let mut choices = Vec::new();
+        for &purpose in Purpose::ALL {
+            let key = ConsentKey { subject: SubjectId(u32::MAX), partner: "0-x_".parse().unwrap(), purpose };
+            let notice = NoticeRef { name: "9_a-b".parse().unwrap(), version: u32::MAX };
+            for &action in ConsentAction::ALL {
+                choices.extend(ConsentMethod::ALL.iter().map(|&method| Choice { key: key.clone(), action, notice: notice.clone(), method }));
+            }
+        }
+        let receipts = plane.consent_record(&choices).await.unwrap();
+        let last = i64::try_from(choices.len()).unwrap();
+        let read = row_texts(&mut plane.inner.store.snapshot().await.unwrap(), "consent_event", 1..=last).await.unwrap();
+        assert_eq!(receipts.iter().map(|r| row_text(&r.event)).collect::<Vec<_>>(), read.into_iter().map(|(_, text)| text).collect::<Vec<_>>());
+    }
+}

@@ -74,3 +74,17 @@ pub(crate) async fn insert_text(connection: &mut SqliteConnection, table: &str, 
     sqlx::query(AssertSqlSafe(sql)).persistent(false).execute(connection).await.map_err(store_fault)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn texts_are_quoted_as_sqlite_quotes_them() {
+        let pool = sqlx::SqlitePool::connect("sqlite::memory:").await.unwrap();
+        for text in ["", "'", "it's ''quoted''", "ü\n\"x\""] {
+            let row = sqlx::query("SELECT quote(?)").bind(text).fetch_one(&pool).await.unwrap();
+            assert_eq!(row.get::<String, _>(0), quoted(text));
+        }
+    }
+}
