@@ -150,7 +150,14 @@ fn choice(person: u32, action: ConsentAction) -> Choice {
 }
 
 async fn bare(path: &Path) -> SqlitePool {
-    let options = SqliteConnectOptions::new().filename(path).create_if_missing(true).journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .pragma("secure_delete", "ON")
+        .pragma("wal_autocheckpoint", "16384")
+        .pragma("cache_size", "-32768");
     let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.expect("a store");
     let columns = "id INTEGER PRIMARY KEY, subject_id INTEGER NOT NULL, partner TEXT NOT NULL, purpose TEXT NOT NULL, action TEXT NOT NULL, notice TEXT NOT NULL, notice_version INTEGER NOT NULL, method TEXT NOT NULL, at TEXT NOT NULL";
     let tables = format!(

@@ -189,7 +189,7 @@ async fn writers_that_come_again_at_once_share_a_commit() {
         }
         groups = groups.min(times.len());
     }
-    // Two halves that take turns would be forty.
-    assert!(groups < 32, "{groups} commits for {WRITERS} writers of {EACH} choices each");
+    // Two halves that take turns would be nearly forty.
+    assert!(groups < 28, "{groups} commits for {WRITERS} writers of {EACH} choices each");
     assert!(control.audit_verify(None).await.unwrap().verified);
 }
