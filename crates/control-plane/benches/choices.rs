@@ -53,12 +53,14 @@ async fn compare() {
         [("one writer, one at a time", 1, 1, 3_000), ("16 writers, group commit", 16, 1, 30_000), ("batches of 16", 1, 16, 3_000), ("batches of 1,000", 1, 1_000, 100)]
     {
         let (mut rows, mut ledger, mut ours) = (Speed::default(), Speed::default(), Speed::default());
-        for _ in 0..ROUNDS {
+        for round in 0..ROUNDS {
+            // Choices that change what the round before said.
+            let action = if round % 2 == 0 { ConsentAction::Give } else { ConsentAction::Withdraw };
             // Sixteen writers of bare SQLite would wait for one another: it gets the batches that a
             // perfect group commit would make of them.
             rows = rows.better(run_bare(&bare, writers * batch, requests / writers, false).await);
             ledger = ledger.better(run_bare(&bare, writers * batch, requests / writers, true).await);
-            ours = ours.better(run_ours(&control, writers, batch, requests).await);
+            ours = ours.better(run_ours(&control, writers, batch, requests, action).await);
         }
         println!(
             "| {name} | {:.0} | {:.0} | {:.0} | {:.2} | {:.2} | {:.0} | {:.0} | {:.0} |",
@@ -123,7 +125,7 @@ async fn run_bare(pool: &SqlitePool, batch: usize, commits: usize, ledger: bool)
     Speed::of(batch * commits, start.elapsed(), cpu().saturating_sub(before))
 }
 
-async fn run_ours(control: &ControlPlane, writers: usize, batch: usize, requests: usize) -> Speed {
+async fn run_ours(control: &ControlPlane, writers: usize, batch: usize, requests: usize, action: ConsentAction) -> Speed {
     let (start, before) = (Instant::now(), cpu());
     let each = requests / writers;
     let tasks = (0..writers).map(|writer| {
@@ -131,7 +133,7 @@ async fn run_ours(control: &ControlPlane, writers: usize, batch: usize, requests
         tokio::spawn(async move {
             for n in 0..each {
                 let first = (writer * each + n) * batch;
-                let choices: Vec<Choice> = (first..first + batch).map(|person| choice(u32::try_from(person).expect("small").wrapping_mul(7_919) % PEOPLE)).collect();
+                let choices: Vec<Choice> = (first..first + batch).map(|person| choice(u32::try_from(person).expect("small").wrapping_mul(7_919) % PEOPLE, action)).collect();
                 control.consent_record(&choices).await.expect("acknowledged");
             }
         })
@@ -142,13 +144,20 @@ async fn run_ours(control: &ControlPlane, writers: usize, batch: usize, requests
     Speed::of(each * writers * batch, start.elapsed(), cpu().saturating_sub(before))
 }
 
-fn choice(person: u32) -> Choice {
+fn choice(person: u32, action: ConsentAction) -> Choice {
     let key = ConsentKey { subject: SubjectId(person), partner: "acme".parse().expect("a name"), purpose: Purpose::AggregateStatistics };
-    Choice { key, action: ConsentAction::Give, notice: NoticeRef { name: "acme".parse().expect("a name"), version: 1 }, method: ConsentMethod::Page }
+    Choice { key, action, notice: NoticeRef { name: "acme".parse().expect("a name"), version: 1 }, method: ConsentMethod::Page }
 }
 
 async fn bare(path: &Path) -> SqlitePool {
-    let options = SqliteConnectOptions::new().filename(path).create_if_missing(true).journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .pragma("secure_delete", "ON")
+        .pragma("wal_autocheckpoint", "16384")
+        .pragma("cache_size", "-32768");
     let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.expect("a store");
     let columns = "id INTEGER PRIMARY KEY, subject_id INTEGER NOT NULL, partner TEXT NOT NULL, purpose TEXT NOT NULL, action TEXT NOT NULL, notice TEXT NOT NULL, notice_version INTEGER NOT NULL, method TEXT NOT NULL, at TEXT NOT NULL";
     let tables = format!(

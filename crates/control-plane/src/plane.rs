@@ -191,3 +191,21 @@ async fn is_made(store: &Store) -> Result<bool, Error> {
 fn signer(origin: &str, secrets: &Secrets) -> Result<Signer, Fault> {
     Signer::from_seed(origin, &secrets.log_seed).map_err(|e| Fault::new("making the log's signer", e))
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use testkit::{ManualClock, SeededEntropy};
+
+    use super::*;
+
+    /// A deployment without people, in a folder that goes with the test.
+    pub(crate) async fn deployment() -> (tempfile::TempDir, ControlPlane) {
+        let folder = tempfile::tempdir().unwrap();
+        let cost = Cost { rho: "1".parse().unwrap(), delta: dp::Delta::LIFETIME };
+        let settings = Settings { origin: "test.example/log".into(), lifetime: cost, subject_cap: cost, snapshot_clock: SnapshotClock::Import };
+        let secrets = Secrets { log_seed: [1; 32], bounding: [2; 32], participants: [3; 32] };
+        let clock = Arc::new(ManualClock::at("2026-11-24T10:00:00.000123Z"));
+        let plane = ControlPlane::create(folder.path(), settings, secrets, clock, Arc::new(SeededEntropy::new(1))).await.unwrap();
+        (folder, plane)
+    }
+}

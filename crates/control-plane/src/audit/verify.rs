@@ -10,11 +10,11 @@ use domain::lake::Snapshot;
 use domain::port::Lake;
 use domain::subject::{AgeBand, SubjectStatus};
 use domain::{Purpose, SubjectId, SubjectSet};
-use roaring::RoaringBitmap;
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 use super::publish::LOG_FOLDER;
 use super::{AuditReport, BadFinding};
+use crate::consent::people_of;
 use crate::import::{known, people_digest};
 use crate::reconcile::Lost;
 use crate::store::{RECORDED, from_i64, row_text};
@@ -290,8 +290,8 @@ async fn permitted_sets(tx: &mut SqliteConnection, replayed: &BTreeMap<(i64, Str
     let mut stored: BTreeMap<(String, String), SubjectSet> = BTreeMap::new();
     for row in rows {
         let (chunk, bits): (i64, Vec<u8>) = (row.try_get(2)?, row.try_get(3)?);
-        let Ok(bits) = RoaringBitmap::deserialize_from(bits.as_slice()) else { return Ok(found(None, "a permitted set cannot be read")) };
-        stored.entry((row.try_get(0)?, row.try_get(1)?)).or_default().union_with(&crate::consent::from_chunk(chunk, &bits)?);
+        let Ok(people) = people_of(chunk, &bits) else { return Ok(found(None, "a permitted set cannot be read")) };
+        stored.entry((row.try_get(0)?, row.try_get(1)?)).or_default().union_with(&people);
     }
     let keys: BTreeSet<_> = expected.keys().chain(stored.keys()).collect();
     let none = SubjectSet::new();

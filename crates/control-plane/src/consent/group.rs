@@ -1,7 +1,7 @@
 //! Group commit: choices that arrive while others are being written are written together, so that
 //! many people wait for one write to disk instead of each for their own.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use domain::Fault;
 use tokio::sync::oneshot;
@@ -15,9 +15,14 @@ const REQUESTS_MAX: usize = 1_000;
 /// What waits for the writer of choices.
 #[derive(Default)]
 pub(crate) struct Group {
-    waiting: Mutex<Vec<Waiting>>,
-    /// Held by whoever writes.
-    writer: tokio::sync::Mutex<()>,
+    queue: Mutex<Queue>,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: Vec<Waiting>,
+    /// Whether somebody writes, who will see whatever waits.
+    written: bool,
 }
 
 struct Waiting {
@@ -26,14 +31,15 @@ struct Waiting {
 }
 
 impl Group {
-    fn push(&self, request: Waiting) {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(request);
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self) -> Vec<Waiting> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let some = waiting.len().min(REQUESTS_MAX);
-        waiting.drain(..some).collect()
+    /// Lets a request wait; the writer's place when nobody has it.
+    fn push(&self, request: Waiting) -> bool {
+        let mut queue = self.queue();
+        queue.waiting.push(request);
+        !std::mem::replace(&mut queue.written, true)
     }
 }
 
@@ -51,21 +57,15 @@ impl ControlPlane {
     /// Not found for an unknown person or notice; a refusal for a yes that the notice did not ask for.
     pub async fn consent_record(&self, choices: &[Choice]) -> Result<Vec<Receipt>, Error> {
         let (answer, answered) = oneshot::channel();
-        self.inner.group.push(Waiting { choices: choices.to_vec(), answer });
-        let plane = self.clone();
-        // A task of its own: it outlives whoever asked for it.
-        tokio::spawn(async move { plane.write_group().await });
+        if self.inner.group.push(Waiting { choices: choices.to_vec(), answer }) {
+            // A task of its own: it outlives whoever asked for it.
+            tokio::spawn(Writer::new(self).write());
+        }
         // Unknown counts as not recorded: the person is not told that it was.
         answered.await.map_err(|_| Fault::broken("the writer of choices stopped"))?
     }
 
-    /// Writes what waits, if nobody else has written it meanwhile.
-    async fn write_group(&self) {
-        let _writing = self.inner.group.writer.lock().await;
-        let group = self.inner.group.take();
-        if group.is_empty() {
-            return;
-        }
+    async fn write_group(&self, group: Vec<Waiting>) {
         let requests: Vec<&[Choice]> = group.iter().map(|w| w.choices.as_slice()).collect();
         let written = match self.write_choices(&requests).await {
             Ok(written) => written,
@@ -84,5 +84,80 @@ impl ControlPlane {
             // Whoever stopped waiting finds the choice in the ledger.
             let _ = answer.send(written);
         }
+    }
+}
+
+/// The writer of choices: there is one at a time.
+struct Writer {
+    plane: ControlPlane,
+    /// Whether it has given its place away.
+    gone: bool,
+}
+
+impl Writer {
+    fn new(plane: &ControlPlane) -> Self {
+        Self { plane: plane.clone(), gone: false }
+    }
+
+    /// Writes what waits, until nothing does.
+    async fn write(mut self) {
+        while let Some(group) = self.next().await {
+            self.plane.write_group(group).await;
+        }
+    }
+
+    /// What waits. When nothing does, the place is given away at that very moment.
+    async fn next(&mut self) -> Option<Vec<Waiting>> {
+        self.gather().await;
+        let mut queue = self.plane.inner.group.queue();
+        if queue.waiting.is_empty() {
+            (queue.written, self.gone) = (false, true);
+            return None;
+        }
+        let some = queue.waiting.len().min(REQUESTS_MAX);
+        Some(queue.waiting.drain(..some).collect())
+    }
+
+    /// Lets in whoever is about to come. Those whom the last group answered come again at once: the next
+    /// group would be the first few of them, and the one after it the others, for ever.
+    async fn gather(&self) {
+        let waiting = || self.plane.inner.group.queue().waiting.len();
+        let mut before = 0;
+        loop {
+            tokio::task::yield_now().await;
+            let now = waiting();
+            if now <= before || now >= REQUESTS_MAX {
+                return;
+            }
+            before = now;
+        }
+    }
+}
+
+/// A writer that ends before its time, as when the runtime stops, leaves its place to the next, and
+/// nobody waiting for it.
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if !self.gone {
+            *self.plane.inner.group.queue() = Queue::default();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plane::tests::deployment;
+
+    #[tokio::test]
+    async fn a_writer_that_ends_before_its_time_leaves_nobody_waiting_and_its_place_to_the_next() {
+        let (_folder, plane) = deployment().await;
+        let (answer, answered) = oneshot::channel();
+        assert!(plane.inner.group.push(Waiting { choices: Vec::new(), answer }), "nobody writes");
+        let (answer, _) = oneshot::channel();
+        assert!(!plane.inner.group.push(Waiting { choices: Vec::new(), answer }), "somebody will write it");
+        drop(Writer::new(&plane));
+        assert!(answered.await.is_err());
+        assert!(plane.consent_record(&[]).await.unwrap().is_empty(), "the next one writes");
     }
 }

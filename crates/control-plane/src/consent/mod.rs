@@ -9,5 +9,5 @@ pub use decide::Decided;
 pub use record::{Choice, Receipt};
 
 pub(crate) use group::Group;
-pub(crate) use permitted::{from_chunk, permitted_set, recompute};
+pub(crate) use permitted::{people_of, permitted_set, recompute};
 pub(crate) use record::{record, state};

@@ -129,16 +129,17 @@ impl ControlPlane {
             IdentityAct::Split => (other, keep),
         };
         let choices = not_permitted(&mut tx, subject, measure).await?;
-        record(&mut tx, inner, at, &choices).await?;
-        let capped = lower_cap(&mut tx, subject, measure).await?;
-        if let Some(cap) = capped {
-            choose(&mut tx, inner, subject, cap, ConsentMethod::Merge, at).await?;
-        }
+        // From here on each id counts as it will; choices are recorded under the one that counts.
         let (status, merged_into) = match act {
             IdentityAct::Merge => (SubjectStatus::Merged, Some(keep.0)),
             IdentityAct::Split => (SubjectStatus::Active, None),
         };
         sqlx::query("UPDATE subject SET status = ?, merged_into = ? WHERE subject_id = ?").bind(status.as_str()).bind(merged_into).bind(other.0).execute(&mut *tx).await?;
+        record(&mut tx, inner, at, &choices).await?;
+        let capped = lower_cap(&mut tx, subject, measure).await?;
+        if let Some(cap) = capped {
+            choose(&mut tx, inner, subject, cap, ConsentMethod::Merge, at).await?;
+        }
         learn(&mut tx, [keep, other]).await?;
         recompute(&mut tx, &[keep, other]).await?;
         let mut audit = AuditWriter::begin(&mut tx, inner).await?;

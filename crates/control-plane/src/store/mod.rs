@@ -2,19 +2,22 @@
 
 mod migrate;
 mod row_text;
+mod rows;
 
 use std::path::Path;
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use domain::{Fault, Timestamp};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Sqlite, Transaction};
+use serde::Deserialize;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
+use sqlx::{Row, Sqlite, Transaction};
 
 use crate::Error;
 use crate::error::{store_fault, unreadable};
 
-pub(crate) use row_text::{RECORDED, insert_text, loss_text, parse_row_texts, row_text, row_texts, row_texts_sql};
+pub(crate) use row_text::{RECORDED, insert_text, loss_text, quoted, row_text, row_texts};
+pub(crate) use rows::{Bound, ROWS, insert_rows};
 
 /// Connections for readers.
 const READERS: u32 = 4;
@@ -54,9 +57,11 @@ impl Store {
             .pragma("wal_autocheckpoint", WAL_PAGES)
             .pragma("cache_size", CACHE_KIB)
             .busy_timeout(BUSY);
-        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(store_fault)?;
+        // A connection within this process does not go stale: there is nothing to test.
+        let pool = SqlitePoolOptions::new().test_before_acquire(false);
+        let writer = pool.clone().max_connections(1).connect_with(options.clone()).await.map_err(store_fault)?;
         migrate::migrate(&writer).await?;
-        let reader = SqlitePoolOptions::new().max_connections(READERS).connect_with(options).await.map_err(store_fault)?;
+        let reader = pool.max_connections(READERS).connect_with(options).await.map_err(store_fault)?;
         Ok(Self { writer, reader, locked: RwLock::new(None) })
     }
 
@@ -138,4 +143,9 @@ pub(crate) fn parse_word<T: std::str::FromStr<Err: std::error::Error + Send + Sy
 /// than one for one row.
 pub(crate) fn json_rows(rows: &impl serde::Serialize) -> Result<String, Fault> {
     serde_json::to_string(rows).map_err(|e| unreadable("rows", e))
+}
+
+/// What a statement gave as JSON in a column: rows that come as one text come with one call.
+pub(crate) fn parsed<'r, T: Deserialize<'r>>(row: &'r SqliteRow, column: usize) -> Result<T, Fault> {
+    serde_json::from_str(row.try_get(column).map_err(store_fault)?).map_err(|e| unreadable("rows", e))
 }

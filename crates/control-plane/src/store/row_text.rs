@@ -3,10 +3,10 @@
 use std::ops::RangeInclusive;
 
 use domain::Fault;
-use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
-use crate::error::{store_fault, unreadable};
+use super::parsed;
+use crate::error::store_fault;
 
 /// Recorded tables with an integer id, and all their columns in order.
 pub(crate) const RECORDED: &[(&str, &[&str])] = &[
@@ -40,19 +40,18 @@ pub(crate) async fn row_text(connection: &mut SqliteConnection, table: &str, id:
 
 /// The rows of a range of ids, in order.
 pub(crate) async fn row_texts(connection: &mut SqliteConnection, table: &str, ids: RangeInclusive<i64>) -> Result<Vec<(i64, String)>, Fault> {
-    let Some(sql) = row_texts_sql(table, "BETWEEN ?1 AND ?2") else { return Ok(Vec::new()) };
-    let row = sqlx::query(AssertSqlSafe(sql)).bind(ids.start()).bind(ids.end()).fetch_one(connection).await.map_err(store_fault)?;
-    parse_row_texts(&row)
-}
-
-/// A query for the texts of the rows of `table` whose id is `which`, as one JSON value; none for a
-/// table that is not recorded.
-pub(crate) fn row_texts_sql(table: &str, which: &'static str) -> Option<String> {
     // Names come from the list above, never from outside.
-    let (table, columns) = RECORDED.iter().find(|(name, _)| *name == table)?;
+    let Some((table, columns)) = RECORDED.iter().find(|(name, _)| *name == table) else { return Ok(Vec::new()) };
     let quoted: Vec<String> = columns.iter().map(|c| format!("quote({c})")).collect();
     let text = quoted.join(" || ',' || ");
-    Some(format!("SELECT json_group_array(json_array(id, text)) FROM (SELECT id, {text} AS text FROM {table} WHERE id {which} ORDER BY id)"))
+    let sql = format!("SELECT json_group_array(json_array(id, text)) FROM (SELECT id, {text} AS text FROM {table} WHERE id BETWEEN ?1 AND ?2 ORDER BY id)");
+    let row = sqlx::query(AssertSqlSafe(sql)).bind(ids.start()).bind(ids.end()).fetch_one(connection).await.map_err(store_fault)?;
+    parsed(&row, 0)
+}
+
+/// A text as SQLite's `quote` writes it, for rows whose text is known without reading them back.
+pub(crate) fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
 }
 
 /// What goes with an act on identities and is kept for ever: the text of its row, by the act's id.
@@ -76,7 +75,16 @@ pub(crate) async fn insert_text(connection: &mut SqliteConnection, table: &str, 
     Ok(())
 }
 
-/// What such a query gave.
-pub(crate) fn parse_row_texts(row: &SqliteRow) -> Result<Vec<(i64, String)>, Fault> {
-    serde_json::from_str(row.try_get(0).map_err(store_fault)?).map_err(|e| unreadable("recorded rows", e))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn texts_are_quoted_as_sqlite_quotes_them() {
+        let pool = sqlx::SqlitePool::connect("sqlite::memory:").await.unwrap();
+        for text in ["", "'", "it's ''quoted''", "ü\n\"x\""] {
+            let row = sqlx::query("SELECT quote(?)").bind(text).fetch_one(&pool).await.unwrap();
+            assert_eq!(row.get::<String, _>(0), quoted(text));
+        }
+    }
 }

@@ -91,3 +91,18 @@ impl ConsentState {
         actions.into_iter().fold(Self::Unknown, Self::after)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever writes choices reads no states.
+    #[test]
+    fn the_newest_choice_wins_whatever_came_before() {
+        for &action in ConsentAction::ALL {
+            for &before in ConsentState::ALL {
+                assert_eq!(before.after(action), ConsentState::Unknown.after(action));
+            }
+        }
+    }
+}
