@@ -8,6 +8,7 @@
 use std::ops::Range;
 
 use datafusion::arrow::array::{ArrayRef, BooleanArray};
+use datafusion::arrow::buffer::BooleanBuffer;
 use datafusion::arrow::compute::FilterBuilder;
 use domain::question::{Plan, Tally, Value, encode_key};
 use domain::{Fault, SubjectId, SubjectSet};
@@ -39,7 +40,7 @@ pub(super) struct Bounded<'a> {
     measures: Vec<Measure>,
     /// Which of the measures each aggregate reads, if it reads one.
     measured: Vec<Option<usize>>,
-    /// Groups by pairs of numbers: that of the columns before, and that of the next.
+    /// Groups by pairs of numbers: that of the columns before, and that of the next, from the second on.
     pairs: Vec<HashMap<(u32, u32), u32>>,
     groups: Groups,
     participants: SubjectSet,
@@ -82,7 +83,7 @@ impl<'a> Bounded<'a> {
         let coders = plan.keys.iter().map(|k| Column::find(k.column, scanned).map(Coder::new)).collect::<Result<Vec<_>, _>>()?;
         let (measures, measured) = Measure::all(&plan.aggregates, scanned)?;
         let mask = plan.row_filter().map(|f| Mask::of(&f, scanned)).transpose()?;
-        let pairs = plan.keys.iter().map(|_| HashMap::new()).collect();
+        let pairs = plan.keys.iter().skip(1).map(|_| HashMap::new()).collect();
         let rows_max = if plan.tables.len() > 1 { u32::MAX } else { plan.bounds.rows_at_scan() };
         let (groups, participants, person, ranked) = (Groups::default(), SubjectSet::new(), Person::new(measures.len()), Vec::new());
         let mut bounded = Self { plan, key, mask, coders, measures, measured, pairs, groups, participants, person, ranked, rows_max };
@@ -126,33 +127,34 @@ impl<'a> Bounded<'a> {
         if self.coders.is_empty() {
             return Ok(vec![0; rows]);
         }
-        let mut codes = self.coders.iter_mut().map(|coder| coder.codes(columns)).collect::<Result<Vec<_>, _>>()?;
-        if let [only] = codes.as_mut_slice() {
+        let codes = self.coders.iter_mut().map(|coder| coder.codes(columns)).collect::<Result<Vec<_>, _>>()?;
+        let mut groups = codes.first().cloned().unwrap_or_default();
+        if codes.len() == 1 {
             // Numbers of one column become groups as they come.
             let seen = self.coders.first().map_or(0, |c| c.values().len());
             for code in self.groups.encoded.len()..seen {
                 self.new_group(vec![u32::try_from(code).map_err(|_| broken())?])?;
             }
-            return Ok(std::mem::take(only));
         }
-        let mut groups = Vec::with_capacity(rows);
-        let last = codes.len().saturating_sub(1);
-        for row in 0..rows {
-            let mut group = 0;
-            for column in 0..codes.len() {
-                let code = codes.get(column).and_then(|c| c.get(row)).copied().ok_or_else(broken)?;
-                let pairs = self.pairs.get_mut(column).ok_or_else(broken)?;
-                let next = u32::try_from(pairs.len()).map_err(|_| broken())?;
-                let number = *pairs.entry((group, code)).or_insert(next);
-                if number == next && column == last {
-                    let all = codes.iter().map(|c| c.get(row).copied().ok_or_else(broken)).collect::<Result<_, _>>()?;
-                    if self.groups.encoded.len() == usize::try_from(next).map_err(|_| broken())? {
-                        self.new_group(all)?;
+        for column in 1..codes.len() {
+            // Rows side by side are often of one group: what a person is, is the same in all of theirs.
+            let mut last = None;
+            for (row, (group, code)) in groups.iter_mut().zip(codes.get(column).ok_or_else(broken)?).enumerate() {
+                let pair = (*group, *code);
+                *group = match last {
+                    Some((same, number)) if same == pair => number,
+                    _ => {
+                        let pairs = self.pairs.get_mut(column - 1).ok_or_else(broken)?;
+                        let next = u32::try_from(pairs.len()).map_err(|_| broken())?;
+                        let number = *pairs.entry(pair).or_insert(next);
+                        if number == next && column + 1 == codes.len() {
+                            self.new_group(codes.iter().map(|c| c.get(row).copied().ok_or_else(broken)).collect::<Result<_, _>>()?)?;
+                        }
+                        last = Some((pair, number));
+                        number
                     }
-                }
-                group = number;
+                };
             }
-            groups.push(group);
         }
         Ok(groups)
     }
@@ -224,7 +226,8 @@ impl Visitor for Bounded<'_> {
         });
         let before: Vec<usize> = before.collect();
         let matching = before.last().copied().unwrap_or_default();
-        let filter = FilterBuilder::new(&BooleanArray::from(matches)).optimize().build();
+        let matches = BooleanBuffer::collect_bool(rows, |row| matches.get(row) == Some(&true));
+        let filter = FilterBuilder::new(&BooleanArray::new(matches, None)).optimize().build();
         let columns = columns.iter().map(|column| filter.filter(column)).collect::<Result<Vec<_>, _>>().map_err(|e| Fault::new("picking the rows that match", e))?;
         self.grouped(&columns, matching, Some(before))
     }

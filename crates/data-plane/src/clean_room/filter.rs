@@ -35,7 +35,7 @@ const OWNER: usize = 0;
 
 /// Rows per batch: so many that what each batch costs does not count, and so few that all its columns stay
 /// near the processor.
-const BATCH_ROWS: usize = 32 * 1024;
+const BATCH_ROWS: usize = 16 * 1024;
 
 /// A scan over the rows of eligible people.
 pub(super) struct Consented {
