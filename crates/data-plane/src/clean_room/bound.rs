@@ -127,15 +127,16 @@ impl<'a> Bounded<'a> {
         if self.coders.is_empty() {
             return Ok(vec![0; rows]);
         }
-        let codes = self.coders.iter_mut().map(|coder| coder.codes(columns)).collect::<Result<Vec<_>, _>>()?;
-        let mut groups = codes.first().cloned().unwrap_or_default();
-        if codes.len() == 1 {
+        let mut codes = self.coders.iter_mut().map(|coder| coder.codes(columns)).collect::<Result<Vec<_>, _>>()?;
+        if let [only] = codes.as_mut_slice() {
             // Numbers of one column become groups as they come.
             let seen = self.coders.first().map_or(0, |c| c.values().len());
             for code in self.groups.encoded.len()..seen {
                 self.new_group(vec![u32::try_from(code).map_err(|_| broken())?])?;
             }
+            return Ok(std::mem::take(only));
         }
+        let mut groups = codes.first().cloned().unwrap_or_default();
         for column in 1..codes.len() {
             // Rows side by side are often of one group: what a person is, is the same in all of theirs.
             let mut last = None;

@@ -269,3 +269,24 @@ fn store_url() -> Result<ObjectStoreUrl, Fault> {
 fn engine(error: DataFusionError) -> Fault {
     Fault::new("scanning the lake", error)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_are_as_long_as_a_person_has_rows() {
+        for length in 1..70 {
+            for after in [0, 1, 15, 16, 17, 40] {
+                let owners = [vec![5; length], vec![6; after]].concat();
+                assert_eq!(run(&owners, 5), length, "and {after} after");
+            }
+        }
+    }
+
+    #[test]
+    fn people_who_do_not_ascend_are_seen() {
+        assert!(ascend(&[]) && ascend(&[3]) && ascend(&[1, 1, 2, 7]));
+        assert!((0..40).all(|place| !ascend(&(0..41).map(|n| if n == place { 50 } else { n }).collect::<Vec<_>>())));
+    }
+}

@@ -70,8 +70,8 @@ impl Measure {
         Ok(Added { values, known })
     }
 
-    /// What counts add, in arithmetic that is exact without a look at every value: bounds of counts are
-    /// counts, and their grid is that of whole numbers.
+    /// What counts add. By every contract their grid is that of whole numbers, and the bounds of single
+    /// values are counts as well: what is added is below 2^34, and no step needs a check.
     fn of_counts(&self, counts: &[u32]) -> Result<Vec<i64>, Fault> {
         Ok(match self.aggregate {
             Aggregate::CountSubjects | Aggregate::CountRows | Aggregate::CountKnown { .. } => vec![0; counts.len()],
@@ -106,7 +106,7 @@ mod tests {
     use std::sync::Arc;
 
     use datafusion::arrow::array::{Float64Array, UInt32Array};
-    use domain::catalog::{Table, TableName};
+    use domain::catalog::{ColumnType, Table, TableName};
 
     use super::*;
 
@@ -152,6 +152,16 @@ mod tests {
         assert_eq!(places(&[Aggregate::CountRows, count.clone(), centered.clone()]), [None, Some(0), Some(0)]);
         assert_eq!(places(&[count.clone(), sum.clone(), centered]), [Some(0), Some(0), Some(1)]);
         assert_eq!(places(&[count]), [Some(0)]);
+    }
+
+    #[test]
+    fn contracts_of_counts_are_counts() {
+        for column in TableName::ALL.iter().flat_map(|name| Table::of(*name).columns) {
+            if let (ColumnType::Integer, Some(sum)) = (column.ty, column.sum) {
+                assert_eq!(sum.granularity.denominator(), 1, "{}", column.name);
+                assert!(sum.values.0 >= 0.0 && sum.values.1 <= f64::from(u32::MAX), "{}", column.name);
+            }
+        }
     }
 
     #[test]
