@@ -41,12 +41,27 @@ impl BoundingKey {
     /// one person's rows, so that sensitivity bounds hold with certainty.
     #[must_use]
     pub fn rank(&self, subject: u32, group: GroupTag) -> u64 {
-        let mut input = [0; 12];
-        input.iter_mut().zip(subject.to_le_bytes().into_iter().chain(group.0.to_le_bytes())).for_each(|(to, from)| *to = from);
-        SipHasher24::new_with_key(&self.0).hash(&input)
+        // The person's four bytes and the group's eight, put together as one number: written byte by byte
+        // they cost as much as the hash, which people in many groups need millions of.
+        let input = (u128::from(subject) | u128::from(group.0) << 32).to_le_bytes();
+        SipHasher24::new_with_key(&self.0).hash(input.split_at(12).0)
     }
 }
 
 /// A group under one key. Two groups with one tag are drawn alike; no bound depends on that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GroupTag(u64);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rank_is_the_hash_of_the_person_and_then_the_group() {
+        let key = [7; 16];
+        for (subject, tag) in [(0, 0), (1, 2), (0x0403_0201, 0x0c0b_0a09_0807_0605), (u32::MAX, u64::MAX)] {
+            let bytes = [subject.to_le_bytes().as_slice(), tag.to_le_bytes().as_slice()].concat();
+            assert_eq!(BoundingKey::from_bytes(key).rank(subject, GroupTag(tag)), SipHasher24::new_with_key(&key).hash(&bytes));
+        }
+    }
+}

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, UInt8Array};
+use datafusion::arrow::buffer::NullBuffer;
 use datafusion::arrow::datatypes::{Date32Type, Float64Type, Int32Type, TimestampMicrosecondType, UInt8Type, UInt32Type};
 use domain::Fault;
 use domain::catalog::ColumnName;
@@ -13,7 +14,7 @@ use super::join::StoredColumn;
 use crate::schema::{DayPart, Storage, stored};
 
 /// A column of the catalogue, found among the columns of a scan.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Column {
     place: usize,
     storage: Storage,
@@ -84,7 +85,7 @@ pub(super) struct Coder {
     values: Vec<Value>,
     /// The number of null, of each byte, and of each day and integer.
     null: u32,
-    bytes: Vec<u32>,
+    bytes: [u32; 256],
     numbers: HashMap<i64, u32>,
     texts: HashMap<Box<str>, u32>,
     /// The numbers of the last dictionary's texts: batches of one file share it.
@@ -93,7 +94,7 @@ pub(super) struct Coder {
 
 impl Coder {
     pub(super) fn new(column: Column) -> Self {
-        Self { column, values: Vec::new(), null: NEW, bytes: vec![NEW; 256], numbers: HashMap::new(), texts: HashMap::new(), dictionary: None }
+        Self { column, values: Vec::new(), null: NEW, bytes: [NEW; 256], numbers: HashMap::new(), texts: HashMap::new(), dictionary: None }
     }
 
     /// The value of each number.
@@ -130,6 +131,11 @@ impl Coder {
         u32::try_from(place).ok().filter(|n| *n != NEW).ok_or_else(|| Fault::broken("too many different values"))
     }
 
+    /// The number of null, if `array` has one.
+    fn null_in(&mut self, array: &dyn Array) -> Result<u32, Fault> {
+        if array.null_count() > 0 { self.number_of_null() } else { Ok(NEW) }
+    }
+
     fn number_of_null(&mut self) -> Result<u32, Fault> {
         if self.null == NEW {
             self.null = self.number(Value::Null)?;
@@ -138,29 +144,18 @@ impl Coder {
     }
 
     fn of_bytes(&mut self, array: &UInt8Array, value: impl Fn(u8) -> Result<Value, Fault>) -> Result<Vec<u32>, Fault> {
-        // Which bytes occur is found first, so that the second pass is a table alone.
-        let mut occurs = [false; 256];
-        match array.nulls() {
-            None => array.values().iter().for_each(|byte| occurs.get_mut(usize::from(*byte)).into_iter().for_each(|o| *o = true)),
-            Some(nulls) => {
-                array.values().iter().zip(nulls).filter(|(_, known)| *known).for_each(|(byte, _)| occurs.get_mut(usize::from(*byte)).into_iter().for_each(|o| *o = true));
+        let null = self.null_in(array)?;
+        loop {
+            let code = |byte: &u8| self.bytes.get(usize::from(*byte)).copied().unwrap_or(NEW);
+            let mut codes: Vec<u32> = array.values().iter().map(code).collect();
+            fill(&mut codes, array.nulls(), null);
+            // After a few batches all that occur are known.
+            if !codes.contains(&NEW) {
+                return Ok(codes);
             }
-        }
-        for (byte, _) in (0..=u8::MAX).zip(occurs).filter(|(_, occurs)| *occurs) {
-            if self.bytes.get(usize::from(byte)) == Some(&NEW) {
-                let code = self.number(value(byte)?)?;
-                self.bytes.get_mut(usize::from(byte)).into_iter().for_each(|known| *known = code);
-            }
-        }
-        let code = |byte: u8| self.bytes.get(usize::from(byte)).copied().unwrap_or(NEW);
-        match array.nulls() {
-            None => Ok(array.values().iter().map(|byte| code(*byte)).collect()),
-            Some(nulls) => {
-                let nulls = nulls.clone();
-                let null = self.number_of_null()?;
-                let code = |byte: u8| self.bytes.get(usize::from(byte)).copied().unwrap_or(NEW);
-                Ok(array.values().iter().zip(&nulls).map(|(byte, known)| if known { code(*byte) } else { null }).collect())
-            }
+            let byte = codes.iter().zip(array.values()).find(|(code, _)| **code == NEW).map(|(_, byte)| *byte).ok_or_else(broken)?;
+            let number = self.number(value(byte)?)?;
+            self.bytes.get_mut(usize::from(byte)).into_iter().for_each(|code| *code = number);
         }
     }
 
@@ -208,14 +203,20 @@ impl Coder {
             }
             self.dictionary = Some((Arc::clone(array.values()), numbers));
         }
-        let null = if array.null_count() > 0 { self.number_of_null()? } else { NEW };
+        let null = self.null_in(array)?;
         let numbers = self.dictionary.as_ref().map_or(&[] as &[u32], |(_, numbers)| numbers);
         // A key beyond the dictionary cannot be; it would have no number, and the row no group.
-        let code = |key: &i32| usize::try_from(*key).ok().and_then(|k| numbers.get(k)).copied().unwrap_or(NEW);
-        let keys = array.keys();
-        Ok(match keys.nulls() {
-            None => keys.values().iter().map(code).collect(),
-            Some(nulls) => keys.values().iter().zip(nulls).map(|(key, known)| if known { code(key) } else { null }).collect(),
-        })
+        let code = |key: &i32| usize::try_from(key.cast_unsigned()).ok().and_then(|key| numbers.get(key)).copied().unwrap_or(NEW);
+        let mut codes = array.keys().values().iter().map(code).collect::<Vec<_>>();
+        fill(&mut codes, array.keys().nulls(), null);
+        Ok(codes)
+    }
+}
+
+/// Writes the number of null where a value is missing.
+fn fill(codes: &mut [u32], nulls: Option<&NullBuffer>, null: u32) {
+    let Some(nulls) = nulls else { return };
+    for row in (!nulls.inner()).set_indices() {
+        codes.get_mut(row).into_iter().for_each(|code| *code = null);
     }
 }

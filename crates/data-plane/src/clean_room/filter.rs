@@ -17,6 +17,7 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::prelude::SessionConfig;
 use domain::lake::{LakeFile, Snapshot};
 use domain::question::Plan;
 use domain::{Fault, SubjectId, SubjectSet};
@@ -31,6 +32,10 @@ const STORE: &str = "lake://fairshare";
 
 /// The column of the owner in every file.
 const OWNER: usize = 0;
+
+/// Rows per batch: so many that what each batch costs does not count, and so few that all its columns stay
+/// near the processor.
+const BATCH_ROWS: usize = 16 * 1024;
 
 /// A scan over the rows of eligible people.
 pub(super) struct Consented {
@@ -55,7 +60,7 @@ impl Consented {
     pub(super) fn of(lake: &ParquetLake, plan: &Plan, snapshot: &Snapshot, eligible: &SubjectSet, threads: usize) -> Result<Self, Fault> {
         let tables = Tables::of(plan)?;
         let files = snapshot.manifest.files(tables.scanned.table);
-        let context = Arc::new(TaskContext::default());
+        let context = Arc::new(TaskContext::default().with_session_config(SessionConfig::new().with_batch_size(BATCH_ROWS)));
         if !files.is_empty() {
             context.runtime_env().register_object_store(store_url()?.as_ref(), lake.store().object_store()?);
         }
@@ -125,38 +130,56 @@ impl<B> Lane<B> {
             if let Some(Loaded { owners, next, .. }) = &self.loaded
                 && let Some(&subject) = owners.get(*next)
             {
-                // INVARIANT (clustered): people ascend within a file.
-                if self.last.is_some_and(|last| subject < last) {
-                    return Err(Fault::broken("the lake's rows are not clustered by person"));
-                }
-                self.last = Some(subject);
                 return Ok(Some(subject));
             }
             let Some(batch) = self.stream.next().await else { return Ok(None) };
             let batch = batch.map_err(engine)?;
-            let (owners, batch) = match widening {
-                None => (owners(batch.columns())?, visitor.batch(batch.columns().get(1..).unwrap_or_default(), batch.num_rows())?),
-                Some(widening) => {
-                    let (owners, columns) = widening.widen(&batch, &mut self.reading)?;
-                    let rows = owners.len();
-                    if rows == 0 {
-                        continue;
-                    }
-                    (owners, visitor.batch(&columns, rows)?)
-                }
+            let (owners, columns) = match widening {
+                None => (owners(batch.columns())?, batch.columns().iter().skip(1).cloned().collect()),
+                Some(widening) => widening.widen(&batch, &mut self.reading)?,
             };
+            if owners.is_empty() {
+                continue;
+            }
+            // INVARIANT (clustered): people ascend within a file.
+            if self.last > owners.first().copied() || !ascend(&owners) {
+                return Err(Fault::broken("the lake's rows are not clustered by person"));
+            }
+            self.last = owners.last().copied();
+            let batch = visitor.batch(&columns, owners.len())?;
             self.loaded = Some(Loaded { owners, batch, next: 0 });
         }
     }
 
-    /// Takes the run of `subject` at the current place.
-    fn take(&mut self, subject: u32) -> Option<(&B, Range<usize>)> {
-        let Loaded { owners, batch, next } = self.loaded.as_mut()?;
-        let begin = *next;
-        let length = owners.get(begin..)?.iter().take_while(|s| **s == subject).count();
-        *next = begin + length;
-        Some((batch, begin..begin + length))
+    /// Hands out the people of the loaded batch, run by run, as long as it is this lane's `turn`.
+    fn hand_out<V: Visitor<Batch = B>>(&mut self, visitor: &mut V, eligible: &SubjectSet, turn: impl Fn(u32) -> bool) -> Result<(), Fault> {
+        let Some(Loaded { owners, batch, next }) = &mut self.loaded else { return Ok(()) };
+        while let Some(rest) = owners.get(*next..)
+            && let Some(&subject) = rest.first()
+            && turn(subject)
+        {
+            let rows = *next..*next + run(rest, subject);
+            *next = rows.end;
+            if eligible.contains(SubjectId(subject)) {
+                visitor.run(batch, SubjectId(subject), rows)?;
+            }
+        }
+        Ok(())
     }
+}
+
+/// Whether nobody comes after somebody with a higher id. Looks at all rows, so that it needs no branches.
+fn ascend(owners: &[u32]) -> bool {
+    owners.iter().zip(owners.iter().skip(1)).fold(true, |ascend, (a, b)| ascend & (a <= b))
+}
+
+/// Rows at the beginning of `owners`, who ascend, that are of `subject`, the first of them.
+fn run(owners: &[u32], subject: u32) -> usize {
+    // Of a stride whose last row is of the person, all are.
+    const STRIDE: usize = 16;
+    let strides = owners.chunks_exact(STRIDE).take_while(|stride| stride.last() == Some(&subject)).count();
+    let sure = strides * STRIDE;
+    sure + owners.iter().skip(sure).take_while(|owner| **owner == subject).count()
 }
 
 impl Partition {
@@ -184,20 +207,21 @@ impl Partition {
                 heads.push(lane.peek(visitor, widening).await?);
             }
             // The lowest person first; of equals the first file first.
-            while let Some((place, subject)) = heads.iter().enumerate().filter_map(|(place, head)| head.map(|s| (place, s))).min_by_key(|(place, s)| (*s, *place)) {
-                let Some(lane) = lanes.get_mut(place) else { break };
-                if let Some((batch, rows)) = lane.take(subject)
-                    && self.eligible.contains(SubjectId(subject))
-                {
-                    visitor.run(batch, SubjectId(subject), rows)?;
-                }
-                if let Some(head) = heads.get_mut(place) {
-                    *head = lane.peek(visitor, widening).await?;
-                }
+            while let Some((_, place)) = first(&heads, None) {
+                let others = first(&heads, Some(place));
+                let Some((lane, head)) = lanes.get_mut(place).zip(heads.get_mut(place)) else { break };
+                lane.hand_out(visitor, &self.eligible, |subject| others.is_none_or(|other| (subject, place) < other))?;
+                *head = lane.peek(visitor, widening).await?;
             }
         }
         Ok(())
     }
+}
+
+/// The person who comes first at the heads of lanes, and the lane; `except` is not looked at.
+fn first(heads: &[Option<u32>], except: Option<usize>) -> Option<(u32, usize)> {
+    let others = heads.iter().enumerate().filter(|(place, _)| Some(*place) != except);
+    others.filter_map(|(place, head)| head.map(|subject| (subject, place))).min()
 }
 
 /// Contiguous groups of buckets with about equally many rows. Files of one bucket stay together; no
@@ -244,4 +268,25 @@ fn store_url() -> Result<ObjectStoreUrl, Fault> {
 /// The engine's error texts can hold people's data: they stay inside the fault.
 fn engine(error: DataFusionError) -> Fault {
     Fault::new("scanning the lake", error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_are_as_long_as_a_person_has_rows() {
+        for length in 1..70 {
+            for after in [0, 1, 15, 16, 17, 40] {
+                let owners = [vec![5; length], vec![6; after]].concat();
+                assert_eq!(run(&owners, 5), length, "and {after} after");
+            }
+        }
+    }
+
+    #[test]
+    fn people_who_do_not_ascend_are_seen() {
+        assert!(ascend(&[]) && ascend(&[3]) && ascend(&[1, 1, 2, 7]));
+        assert!((0..40).all(|place| !ascend(&(0..41).map(|n| if n == place { 50 } else { n }).collect::<Vec<_>>())));
+    }
 }

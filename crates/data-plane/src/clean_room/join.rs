@@ -162,7 +162,7 @@ impl Widening<'_> {
         let (acts, keys) = if self.tables.scanned.by_act { (Some(acts(batch.columns())?), 2) } else { (None, 1) };
         let mut picks: Vec<Vec<u32>> = vec![Vec::new(); self.held.len() + 1];
         let mut matches: Vec<Range<u32>> = Vec::with_capacity(self.held.len());
-        let mut last = None;
+        let (mut last, mut matched) = (None, None);
         for (row, &subject) in (0_u32..).zip(scanned.iter()) {
             if !remembered(&mut last, subject, self.eligible) {
                 continue;
@@ -175,8 +175,12 @@ impl Widening<'_> {
             }
             reading.rows += 1;
             let act = acts.map(|acts| act(acts, usize::try_from(row).unwrap_or(usize::MAX))).transpose()?;
-            matches.clear();
-            matches.extend(self.held.iter().map(|held| held.matches(subject, act.as_ref())));
+            // All rows of a person match the same, except by their acts.
+            if act.is_some() || matched != Some(subject) {
+                matches.clear();
+                matches.extend(self.held.iter().map(|held| held.matches(subject, act.as_ref())));
+                matched = Some(subject);
+            }
             pair(&mut picks, row, &matches);
         }
         let mut picks = picks.into_iter().map(UInt32Array::from);

@@ -6,7 +6,9 @@ mod column;
 mod filter;
 mod join;
 mod mask;
+mod measure;
 mod noise;
+mod person;
 mod validate;
 
 use std::fmt;

@@ -126,6 +126,7 @@ impl Aggregate {
     /// n > k the sum is weighed by k/n and rounded towards zero, which gives the same bound. The count is
     /// min(n, k) in both cases, so that sum and count speak of equally many rows, none of them drawn.
     #[must_use]
+    #[inline]
     pub fn contribution(&self, bounds: &ContributionBounds, rows: u64, tally: Tally) -> i128 {
         let most = u64::from(bounds.rows_per_group());
         match self {
