@@ -2,7 +2,7 @@
 //! `domain::catalog`; the rest is for the person and for later features.
 //!
 //! Words from public lists are one byte, texts are dictionaries of their own file (so that a text goes
-//! with the last row that holds it), and parts of a day are not stored but computed from it.
+//! with the last row that holds it; see [`NO_TEXT`]), and parts of a day are not stored but computed from it.
 
 use std::sync::{Arc, LazyLock};
 
@@ -13,6 +13,10 @@ use domain::question::Value;
 
 /// Bytes of an act's id.
 pub(crate) const ACTIVITY_ID_BYTES: i32 = 16;
+
+/// What stands in a dictionary for no text. No text is this: readers take the character out. A column
+/// without nulls is read in two thirds of the time.
+pub(crate) const NO_TEXT: &str = "\u{0}";
 
 /// The column of the id under which a row arrived.
 pub(crate) const ARRIVED_AS: &str = "arrived_as";
@@ -95,7 +99,7 @@ fn build(name: TableName) -> SchemaRef {
     for column in Table::of(name).columns.iter().filter(|c| c.name != "subject_id") {
         let (stored, storage) = stored(column);
         if stored == column.name {
-            fields.push(Field::new(stored, storage.arrow(), column.nullable));
+            fields.push(Field::new(stored, storage.arrow(), column.nullable && storage != Storage::Text));
         }
     }
     if name == TableName::Activity {

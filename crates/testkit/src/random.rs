@@ -19,7 +19,7 @@ pub fn env_seed(otherwise: u64) -> u64 {
 #[derive(Debug)]
 pub struct Generator(pub ChaCha20Rng);
 
-const NASTY: &[&str] = &["", " ", "İstanbul", "ß", "\u{0}", "'; drop table activity; --", "%", "_", "NULL", "日本", "a\u{301}", "\u{1F468}\u{200D}\u{1F469}"];
+const NASTY: &[&str] = &["", " ", "İstanbul", "ß", "a\u{0}", "'; drop table activity; --", "%", "_", "NULL", "日本", "a\u{301}", "\u{1F468}\u{200D}\u{1F469}"];
 const WORDS: &[&str] = &["rust", "garden", "football", "brot", "musik", "sun"];
 const LANGUAGES: &[&str] = &["en", "de", "fr", "tr"];
 

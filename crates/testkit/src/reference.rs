@@ -42,10 +42,7 @@ fn rows(table: TableName, arrivals: &[Arrival]) -> Vec<Row> {
                 let key = act.native_key.into_owned();
                 act.tags.into_iter().map(move |tag| (subject, platform, key.clone(), tag.into_owned()))
             });
-            let row = |(subject, platform, key, tag): (_, _, String, String)| Row {
-                act: Some((platform, key)),
-                ..row(subject, (0, tag.clone()), vec![("tag", Value::Text(tag))])
-            };
+            let row = |(subject, platform, key, tag): (_, _, String, String)| Row { act: Some((platform, key)), ..row(subject, (0, tag.clone()), vec![("tag", Value::Text(tag))]) };
             tagged.map(row).collect()
         }
         TableName::Subject => people(arrivals).into_iter().map(|(subject, values)| row(subject, (0, String::new()), values.into_iter().collect())).collect(),

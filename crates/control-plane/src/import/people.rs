@@ -143,8 +143,7 @@ impl People {
                 .await?;
         }
         // Whoever was erased while the import was running is not told of any more.
-        let mut lines: Vec<AccountLine> =
-            accounts.into_all().into_iter().filter(|new| salts.get(new.subject).is_ok()).map(|new| AccountLine::of(&inner.seal, new)).collect();
+        let mut lines: Vec<AccountLine> = accounts.into_all().into_iter().filter(|new| salts.get(new.subject).is_ok()).map(|new| AccountLine::of(&inner.seal, new)).collect();
         lines.sort_unstable();
         let facts: Vec<_> = facts.into_iter().filter(|(id, _)| salts.get(*id).is_ok()).map(|(id, fact)| (id, fact.age.unwrap_or(AgeBand::Unknown), fact.country)).collect();
         let mut digests = Vec::with_capacity(lines.len() + facts.len());
@@ -278,7 +277,13 @@ async fn lines(connection: &mut SqliteConnection, which: &'static str, value: i6
     let accounts =
         format!("SELECT l.import_id, s.salt, l.platform, l.native_id, l.pseudonym, l.handle, l.subject_id FROM account l JOIN subject s USING (subject_id) WHERE {which}");
     for row in sqlx::query(sqlx::AssertSqlSafe(accounts)).bind(value).fetch_all(&mut *connection).await? {
-        let line = AccountLine(parse_word(row.try_get(2)?)?, row.try_get(3)?, row.try_get(4)?, row.try_get::<Option<String>, _>(5)?.map(String::into_boxed_str), SubjectId(row.try_get(6)?));
+        let line = AccountLine(
+            parse_word(row.try_get(2)?)?,
+            row.try_get(3)?,
+            row.try_get(4)?,
+            row.try_get::<Option<String>, _>(5)?.map(String::into_boxed_str),
+            SubjectId(row.try_get(6)?),
+        );
         digests.push((row.try_get(0)?, line_digest(row.try_get::<Option<&[u8]>, _>(1)?.unwrap_or_default(), &line.text())));
     }
     let facts = format!("SELECT l.import_id, s.salt, l.subject_id, l.age_band, l.country FROM subject_fact l JOIN subject s USING (subject_id) WHERE {which}");

@@ -11,7 +11,7 @@ use domain::question::Value;
 use hashbrown::HashMap;
 
 use super::join::StoredColumn;
-use crate::schema::{DayPart, Storage, stored};
+use crate::schema::{DayPart, NO_TEXT, Storage, stored};
 
 /// A column of the catalogue, found among the columns of a scan.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -61,7 +61,10 @@ impl Column {
             Storage::Text => {
                 let array = array.as_dictionary_opt::<Int32Type>().ok_or_else(broken)?;
                 let texts = array.values().as_string_opt::<i32>().ok_or_else(broken)?;
-                Value::Text(texts.value(array.key(row).ok_or_else(broken)?).to_owned())
+                match texts.value(array.key(row).ok_or_else(broken)?) {
+                    NO_TEXT => Value::Null,
+                    text => Value::Text(text.to_owned()),
+                }
             }
             Storage::Id => return Err(broken()),
         })
@@ -194,6 +197,7 @@ impl Coder {
                 let text = text.unwrap_or_default();
                 numbers.push(match self.texts.get(text) {
                     Some(code) => *code,
+                    None if text == NO_TEXT => self.number_of_null()?,
                     None => {
                         let code = self.number(Value::Text(text.to_owned()))?;
                         self.texts.insert(text.into(), code);

@@ -7,9 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, FixedSizeBinaryBuilder, RecordBatch, StringArray, StringDictionaryBuilder, UInt8Array, UInt32Array};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, FixedSizeBinaryBuilder, RecordBatch, StringArray, UInt8Array, UInt32Array};
 use datafusion::arrow::compute::{cast, concat_batches, filter_record_batch};
-use datafusion::arrow::datatypes::{DataType, Int32Type, UInt8Type, UInt32Type};
+use datafusion::arrow::datatypes::{DataType, UInt8Type, UInt32Type};
 use datafusion::arrow::error::ArrowError;
 use domain::Fault;
 use domain::catalog::TableName;
@@ -19,9 +19,9 @@ use domain::record::Features;
 use hashbrown::{HashMap, HashSet};
 
 use super::files::{self, Part};
-use super::merge::{ActKey, column, keys, sort};
+use super::merge::{ActKey, column, keys, sort, texts};
 use super::store::Store;
-use crate::schema::{ACTIVITY_ID_BYTES, ARRIVED_AS, schema};
+use crate::schema::{ACTIVITY_ID_BYTES, ARRIVED_AS, NO_TEXT, schema};
 
 /// Bits of the column `derived`.
 const LANGUAGE: u8 = 1;
@@ -149,17 +149,11 @@ fn tag_rows(tags: &[DerivedTag]) -> Result<RecordBatch, ArrowError> {
     let columns: Vec<ArrayRef> = vec![
         Arc::new(UInt32Array::from_iter_values(tags.iter().map(|t| t.act.0))),
         Arc::new(ids.finish()),
-        dictionary(tags.iter().map(|t| Some(t.tag.as_str()))),
+        texts(tags.iter().map(|t| Some(t.tag.as_str()))),
         Arc::new(tags.iter().map(|_| Some(true)).collect::<BooleanArray>()),
         Arc::new(tags.iter().map(|t| t.arrived_as).collect::<UInt32Array>()),
     ];
     RecordBatch::try_new(schema(TableName::ActivityTag), columns)
-}
-
-fn dictionary<'a>(each: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
-    let mut builder = StringDictionaryBuilder::<Int32Type>::new();
-    each.for_each(|text| builder.append_option(text));
-    Arc::new(builder.finish())
 }
 
 /// What sources said of acts, without what an earlier pass derived.
@@ -186,11 +180,11 @@ impl Said {
     }
 
     fn language(&self, row: usize) -> Option<&str> {
-        (self.said(row, LANGUAGE) && self.languages.is_valid(row)).then(|| self.languages.value(row))
+        Some(self.languages.value(row)).filter(|language| self.said(row, LANGUAGE) && *language != NO_TEXT)
     }
 
     fn link(&self, row: usize) -> Option<&str> {
-        (self.said(row, LINK) && self.links.is_valid(row)).then(|| self.links.value(row))
+        Some(self.links.value(row)).filter(|link| self.said(row, LINK) && *link != NO_TEXT)
     }
 
     fn word_count(&self, row: usize) -> Option<u32> {
@@ -207,8 +201,8 @@ impl Said {
                 | mark(WORDS, self.word_count(row).is_some(), f.word_count.is_some())
         });
         let columns = [
-            ("language", dictionary(each().map(|(row, f)| self.language(row).or(f.language.as_deref())))),
-            ("link_domain", dictionary(each().map(|(row, f)| self.link(row).or(f.link_domain.as_deref())))),
+            ("language", texts(each().map(|(row, f)| self.language(row).or(f.language.as_deref())))),
+            ("link_domain", texts(each().map(|(row, f)| self.link(row).or(f.link_domain.as_deref())))),
             ("word_count", Arc::new(each().map(|(row, f)| self.word_count(row).or(f.word_count)).collect::<UInt32Array>()) as ArrayRef),
             ("derived", Arc::new(UInt8Array::from_iter_values(marks)) as ArrayRef),
         ];

@@ -112,7 +112,11 @@ fn properties() -> Result<WriterProperties, Fault> {
     let level = ZstdLevel::try_new(1).map_err(|e| Fault::new("choosing a compression level", e))?;
     let silent = |name: &str| ColumnPath::from(name);
     Ok(WriterProperties::builder()
-        .set_compression(Compression::ZSTD(level))
+        // What is numbered is small already, and unpacking it costs every question; ids are as good as random.
+        .set_compression(Compression::UNCOMPRESSED)
+        .set_column_compression(silent("at"), Compression::ZSTD(level))
+        .set_column_compression(silent("text"), Compression::ZSTD(level))
+        .set_column_compression(silent("native_key"), Compression::ZSTD(level))
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_column_statistics_enabled(silent("text"), EnabledStatistics::None)
         .set_column_statistics_enabled(silent("native_key"), EnabledStatistics::None)
@@ -120,8 +124,6 @@ fn properties() -> Result<WriterProperties, Fault> {
         .set_column_dictionary_enabled(silent("text"), false)
         .set_column_dictionary_enabled(silent("native_key"), false)
         .set_column_dictionary_enabled(silent("activity_id"), false)
-        // As good as random: compressing it takes time and saves nothing.
-        .set_column_compression(silent("activity_id"), Compression::UNCOMPRESSED)
         // Nearly every instant is another.
         .set_column_dictionary_enabled(silent("at"), false)
         .build())

@@ -20,7 +20,7 @@ use super::files::{self, Part, Writer};
 use super::order::by_subject;
 use super::spill::Spill;
 use super::store::Store;
-use crate::schema::schema;
+use crate::schema::{NO_TEXT, schema};
 
 /// Files of a bucket before they are made one.
 const FILES_MAX: usize = 4;
@@ -247,12 +247,13 @@ fn sort_by(rows: &RecordBatch, order: &[&str]) -> Result<RecordBatch, Fault> {
 pub(super) fn text(array: &ArrayRef, row: usize) -> Option<String> {
     let array = array.as_dictionary_opt::<Int32Type>()?;
     let key = array.key(row)?;
-    array.values().as_string_opt::<i32>().map(|texts| texts.value(key).to_owned())
+    array.values().as_string_opt::<i32>().map(|texts| texts.value(key)).filter(|text| *text != NO_TEXT).map(str::to_owned)
 }
 
+/// A dictionary of texts, or of none.
 pub(super) fn texts<'a>(each: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
     let mut builder = StringDictionaryBuilder::<Int32Type>::new();
-    each.for_each(|text| builder.append_option(text));
+    each.for_each(|text| builder.append_value(text.unwrap_or(NO_TEXT)));
     Arc::new(builder.finish())
 }
 

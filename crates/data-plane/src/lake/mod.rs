@@ -101,7 +101,15 @@ impl Lake for ParquetLake {
         let empty = || Manifest { schema: MANIFEST_SCHEMA, bucket_size: self.bucket_size, tables: BTreeMap::new() };
         let base = base.cloned().unwrap_or_else(empty);
         let spill = Spill::new(self.store.folder(), base.bucket_size, self.limits);
-        Ok(Box::new(Importing { store: self.store.clone(), base, platforms: Platforms { first_source, of_source: Vec::new() }, spill, merged: BTreeMap::new(), sources: Vec::new(), acts: 0 }))
+        Ok(Box::new(Importing {
+            store: self.store.clone(),
+            base,
+            platforms: Platforms { first_source, of_source: Vec::new() },
+            spill,
+            merged: BTreeMap::new(),
+            sources: Vec::new(),
+            acts: 0,
+        }))
     }
 
     fn erase(&self, bases: &[Manifest], people: &SubjectSet) -> Result<Vec<Manifest>, Fault> {

@@ -8,9 +8,9 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, AsArray, RecordBatch, UInt32Array, new_null_array};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Int32Array, RecordBatch, StringArray, UInt32Array, new_null_array};
 use datafusion::arrow::compute::concat_batches;
-use datafusion::arrow::datatypes::{DataType, Field, Schema, UInt32Type};
+use datafusion::arrow::datatypes::{Field, Int32Type, Schema, UInt32Type};
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::ipc::reader::FileReader;
 use datafusion::arrow::ipc::writer::FileWriter;
@@ -21,7 +21,7 @@ use super::append::arriving;
 use super::complete::all_taken;
 use super::order::by_subject;
 use super::words::{self, Dictionaries, TextArrays};
-use crate::schema::{dictionary, schema};
+use crate::schema::{NO_TEXT, dictionary, schema};
 
 /// Where rows wait, below the lake's folder.
 pub(super) const FOLDER: &str = "arriving";
@@ -42,7 +42,7 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    pub(super) const DEFAULT: Self = Self { memory: 32 << 20, piece: 4_096, window: 256 * 1024, open: 128, texts: 48 << 20 };
+    pub(super) const DEFAULT: Self = Self { memory: 32 << 20, piece: 4_096, window: 64 * 1024, open: 128, texts: 48 << 20 };
 
     /// So small that little data meets them all.
     #[cfg(test)]
@@ -118,7 +118,7 @@ impl Spill {
             self.flush(table)?;
         }
         if self.shared.is_none() {
-            self.shared = Some(self.dictionaries.arrays()?);
+            self.shared = Some(self.dictionaries.arrays());
         }
         self.dictionaries = Dictionaries::default();
         Ok(())
@@ -134,7 +134,7 @@ impl Spill {
             }
         }
         if self.shared.is_none() {
-            self.shared = Some(self.dictionaries.arrays()?);
+            self.shared = Some(self.dictionaries.arrays());
         }
         Ok(())
     }
@@ -216,17 +216,17 @@ impl Spill {
             return Ok(Some((rows, false)));
         }
         // These rows do not share the texts of those before.
-        Ok(Some((self.dictionaries.arrays()?.with_texts(table, &rows)?, true)))
+        Ok(Some((self.dictionaries.arrays().with_texts(table, &rows)?, true)))
     }
 
-    /// Writes what is pending as a run. Columns without any value are left out.
+    /// Writes what is pending as a run. Columns without any value are left out (*filled*).
     fn flush(&mut self, table: TableName) -> Result<(), Fault> {
         let doing = |e: std::io::Error| Fault::new("setting rows aside on disk", e);
         let Some((rows, has_texts)) = self.sorted(table)? else { return Ok(()) };
         std::fs::create_dir_all(&self.folder).map_err(doing)?;
         let path = self.folder.join(format!("{table}-{}.arrow", self.files));
         self.files += 1;
-        let known: Vec<usize> = (0..rows.num_columns()).filter(|place| rows.column(*place).null_count() < rows.num_rows()).collect();
+        let known: Vec<usize> = (0..rows.num_columns()).filter(|place| has_values(rows.column(*place))).collect();
         let rows = rows.project(&known).map_err(arrow)?;
         let file = File::create(&path).map_err(doing)?;
         let mut writer = FileWriter::try_new_buffered(file, rows.schema_ref()).map_err(arrow)?;
@@ -306,11 +306,20 @@ fn filled(table: TableName, has_texts: bool, rows: &RecordBatch) -> Result<Recor
     let (mut fields, mut columns) = (Vec::with_capacity(arriving.fields().len()), Vec::with_capacity(arriving.fields().len()));
     for field in arriving.fields() {
         let column = rows.column_by_name(field.name()).cloned();
-        let column = column.unwrap_or_else(|| new_null_array(if has_texts && is_text(table, field.name()) { &DataType::Utf8 } else { field.data_type() }, rows.num_rows()));
+        let column = column.unwrap_or_else(|| match (is_text(table, field.name()), has_texts) {
+            (false, _) => new_null_array(field.data_type(), rows.num_rows()),
+            (true, false) => Arc::new(Int32Array::from_value(0, rows.num_rows())),
+            (true, true) => Arc::new(StringArray::from_iter_values(std::iter::repeat_n(NO_TEXT, rows.num_rows()))),
+        });
         fields.push(Field::new(field.name(), column.data_type().clone(), field.is_nullable()));
         columns.push(column);
     }
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(arrow)
+}
+
+/// Whether a column has anything but nulls, or numbers of no text.
+fn has_values(column: &ArrayRef) -> bool {
+    column.null_count() < column.len() && column.as_primitive_opt::<Int32Type>().is_none_or(|codes| codes.values().iter().any(|code| *code != 0))
 }
 
 /// Whether a column's numbers stand for texts.

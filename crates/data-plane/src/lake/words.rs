@@ -16,7 +16,7 @@ use domain::Fault;
 use domain::catalog::TableName;
 use domain::record::{Texts, Words};
 
-use crate::schema::schema;
+use crate::schema::{NO_TEXT, schema};
 
 /// Bytes that a text takes beside itself.
 const EACH: usize = 64;
@@ -51,9 +51,10 @@ impl Dictionaries {
     }
 
     /// The dictionaries as they are now.
-    pub(super) fn arrays(&self) -> Result<TextArrays, Fault> {
-        let arrays = self.0.iter().map(|((table, column), words)| Ok(((*table, *column), texts(words.different(), None).map_err(doing)?)));
-        Ok(TextArrays(arrays.collect::<Result<_, Fault>>()?))
+    pub(super) fn arrays(&self) -> TextArrays {
+        // The number 0 is that of no text.
+        let array = |words: &Words| Arc::new(StringArray::from_iter_values(std::iter::once(NO_TEXT).chain(words.different().iter()))) as ArrayRef;
+        TextArrays(self.0.iter().map(|((table, column), words)| ((*table, *column), array(words))).collect())
     }
 }
 
@@ -113,16 +114,10 @@ pub(super) fn numbered(schema: &SchemaRef) -> SchemaRef {
     Arc::new(Schema::new(schema.fields().iter().map(number).collect::<Vec<_>>()))
 }
 
-/// Numbers of [`Words`] as places in their dictionary.
+/// Numbers of [`Words`] as an array.
 fn codes(each: impl Iterator<Item = u32>) -> Result<ArrayRef, ArrowError> {
-    let mut places = Vec::with_capacity(each.size_hint().0);
-    let mut some = Vec::with_capacity(each.size_hint().0);
-    for code in each {
-        places.push(i32::try_from(code.saturating_sub(1)).map_err(|e| ArrowError::ComputeError(e.to_string()))?);
-        some.push(code > 0);
-    }
-    let nulls = NullBuffer::from(some);
-    Ok(Arc::new(Int32Array::try_new(places.into(), Some(nulls).filter(|n| n.null_count() > 0))?))
+    let places = each.map(|code| i32::try_from(code).map_err(|e| ArrowError::ComputeError(e.to_string()))).collect::<Result<Vec<_>, _>>()?;
+    Ok(Arc::new(Int32Array::from(places)))
 }
 
 /// Texts as an array; `known` tells which are there.

@@ -3,8 +3,8 @@
 //! Millions of acts pass from a reader to the lake. As records each would own a handful of texts in
 //! places of their own, and finding those places costs more than everything that is done with them.
 
-use std::borrow::Cow;
 use hashbrown::HashMap;
+use std::borrow::Cow;
 
 use super::{ActivityKind, ActivityRecord, Media, Visibility};
 use crate::Timestamp;

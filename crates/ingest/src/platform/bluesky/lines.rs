@@ -54,7 +54,6 @@ impl Lines {
         Self { reader, file, buffer: vec![0; limits::LINE_BYTES], unread: 0..0, cut: false }
     }
 
-
     /// The next line that holds `needle`, without its end. Lines that do not are passed over together.
     pub(super) fn next_with(&mut self, needle: &Finder<'_>) -> io::Result<Option<&[u8]>> {
         loop {
@@ -196,7 +195,8 @@ mod tests {
             usize::try_from(state >> 33).unwrap()
         };
         for ends in [&b"\n"[..], b""] {
-            let mut all: Vec<Vec<u8>> = (0..9_000).map(|_| [vec![b'x'; next() % 200], if next().is_multiple_of(7) { b"word".to_vec() } else { Vec::new() }, vec![b'y'; next() % 50]].concat()).collect();
+            let mut all: Vec<Vec<u8>> =
+                (0..9_000).map(|_| [vec![b'x'; next() % 200], if next().is_multiple_of(7) { b"word".to_vec() } else { Vec::new() }, vec![b'y'; next() % 50]].concat()).collect();
             all.insert(next() % 9_000, [vec![b'z'; limits::LINE_BYTES + 9], b"word".to_vec()].concat());
             all.push(b"the last word".to_vec());
             let folder = tempfile::tempdir().unwrap();

@@ -61,13 +61,18 @@ pub(crate) fn read(path: &Path, options: &Options, progress: &dyn Progress, sink
         Ok(block)
     };
     let mut full = false;
-    parallel::ordered(options.threads, next, |block: Vec<u8>| decoder.decode(&block), |decoded| match reader.batch(decoded) {
-        Some(batch) => sink(batch),
-        None => {
-            full = true;
-            ControlFlow::Break(())
-        }
-    })?;
+    parallel::ordered(
+        options.threads,
+        next,
+        |block: Vec<u8>| decoder.decode(&block),
+        |decoded| match reader.batch(decoded) {
+            Some(batch) => sink(batch),
+            None => {
+                full = true;
+                ControlFlow::Break(())
+            }
+        },
+    )?;
     if full {
         return Err(IngestError::malformed(path, "too many people"));
     }
