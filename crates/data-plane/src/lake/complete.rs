@@ -28,11 +28,20 @@ const DAY: i64 = 24 * HOUR;
 /// 128 bits of SipHash under a public key. It keeps acts of one owner apart and nothing else: all that
 /// somebody who forges a collision among their own acts can do is to hide one of them.
 pub(super) fn activity_id(platform: Platform, native_key: &str) -> [u8; 16] {
+    id_under(on(platform), native_key)
+}
+
+/// The beginning that all ids of a platform have in common.
+fn on(platform: Platform) -> SipHasher13 {
     let mut hasher = SipHasher13::new_with_keys(0x6661_6972_7368_6172, 0x6163_7469_7669_7479);
     hasher.write(platform.as_str().as_bytes());
     hasher.write_u8(0);
-    hasher.write(native_key.as_bytes());
-    hasher.finish128().as_bytes()
+    hasher
+}
+
+fn id_under(mut platform: SipHasher13, native_key: &str) -> [u8; 16] {
+    platform.write(native_key.as_bytes());
+    platform.finish128().as_bytes()
 }
 
 /// The platform of each source of an import.
@@ -49,8 +58,14 @@ impl Platforms {
 
     /// The ids of arriving acts.
     pub(super) fn ids(&self, rows: &RecordBatch) -> Result<Vec<[u8; 16]>, Fault> {
-        let (sources, keys) = (sources(rows)?, column(rows, "native_key")?.as_string::<i32>());
-        sources.values().iter().zip(keys).map(|(source, key)| Ok(activity_id(self.of(*source)?, key.unwrap_or_default()))).collect()
+        let keys = column(rows, "native_key")?.as_string_opt::<i32>().ok_or_else(|| Fault::broken("native keys that are no texts"))?;
+        let mut ids = Vec::with_capacity(rows.num_rows());
+        for run in sources(rows)?.values().chunk_by(|a, b| a == b) {
+            let Some(source) = run.first() else { continue };
+            let platform = on(self.of(*source)?);
+            ids.extend((ids.len()..ids.len() + run.len()).map(|row| id_under(platform, keys.value(row))));
+        }
+        Ok(ids)
     }
 
     fn places(&self, sources: &UInt32Array) -> Result<ArrayRef, Fault> {

@@ -18,9 +18,10 @@ pub struct Texts {
 }
 
 impl Texts {
-    fn as_large_as(others: &Self) -> Self {
-        // A little more: texts of another batch are not quite as long.
-        Self { joined: String::with_capacity(others.joined.len() + others.joined.len() / 16), ends: Vec::with_capacity(others.ends.len()) }
+    /// None, with room for so many texts of so many bytes together.
+    #[must_use]
+    pub fn with_capacity(texts: usize, bytes: usize) -> Self {
+        Self { joined: String::with_capacity(bytes), ends: Vec::with_capacity(texts) }
     }
 
     /// Adds a text.
@@ -61,19 +62,32 @@ impl Texts {
 }
 
 /// Texts of which many are the same, as numbers that stand for them.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default)]
 pub struct Words {
     /// 0 for none, else one more than the place among the different texts.
     codes: Vec<u32>,
     different: Texts,
     known: HashMap<Box<str>, u32>,
-    /// The last text's number: often the next is the same.
-    last: u32,
+    /// Short texts that came lately, by some of their bits, with their numbers: most that come are among
+    /// them, and are found without hashing.
+    lately: Vec<(u128, u32)>,
+}
+
+/// Short texts that are remembered.
+const LATELY: usize = 1_024;
+
+/// A short text as a number, so that no two are the same.
+fn packed(text: &str) -> Option<u128> {
+    let (mut bytes, length) = ([0; 16], u8::try_from(text.len()).ok()?);
+    // The last byte, which is never 0, keeps texts that end in zeros apart, and all of them from nothing.
+    *bytes.last_mut()? = length.checked_add(1)?;
+    bytes.get_mut(..15)?.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
+    Some(u128::from_le_bytes(bytes))
 }
 
 impl Words {
-    fn as_large_as(others: &Self) -> Self {
-        Self { codes: Vec::with_capacity(others.codes.len()), ..Self::default() }
+    fn with_capacity(texts: usize) -> Self {
+        Self { codes: Vec::with_capacity(texts), ..Self::default() }
     }
 
     /// Adds a text or none.
@@ -84,21 +98,31 @@ impl Words {
 
     /// The number that stands for a text, for [`Words::push_code`].
     pub fn code(&mut self, text: &str) -> u32 {
-        if let Some(place) = place(self.last)
-            && self.different.get(place) == text
-        {
-            return self.last;
+        let Some(packed) = packed(text) else { return self.code_of_any(text) };
+        if self.lately.is_empty() {
+            self.lately.resize(LATELY, (0, 0));
         }
-        self.last = match self.known.get(text) {
-            Some(code) => *code,
-            None => {
-                self.different.push(text);
-                let code = u32::try_from(self.different.len()).unwrap_or(u32::MAX);
-                self.known.insert(text.into(), code);
+        #[expect(clippy::cast_possible_truncation, reason = "some of the bits")]
+        let folded = (packed as u64) ^ (packed >> 64) as u64;
+        let slot = usize::try_from(folded.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 54).unwrap_or(0);
+        match self.lately.get(slot) {
+            Some((same, code)) if *same == packed => *code,
+            _ => {
+                let code = self.code_of_any(text);
+                self.lately.get_mut(slot).into_iter().for_each(|slot| *slot = (packed, code));
                 code
             }
-        };
-        self.last
+        }
+    }
+
+    fn code_of_any(&mut self, text: &str) -> u32 {
+        if let Some(code) = self.known.get(text) {
+            return *code;
+        }
+        self.different.push(text);
+        let code = u32::try_from(self.different.len()).unwrap_or(u32::MAX);
+        self.known.insert(text.into(), code);
+        code
     }
 
     /// Adds a text by its number; 0 adds none.
@@ -122,6 +146,12 @@ impl Words {
     #[must_use]
     pub fn get(&self, row: usize) -> Option<&str> {
         self.codes.get(row).copied().and_then(place).map(|place| self.different.get(place))
+    }
+}
+
+impl PartialEq for Words {
+    fn eq(&self, other: &Self) -> bool {
+        self.codes == other.codes && self.different == other.different
     }
 }
 
@@ -157,31 +187,31 @@ pub struct Activities {
 }
 
 impl Activities {
-    /// None, with room for as many as `others` are: batches follow batches of their size.
+    /// None, with room for so many acts, and for so many bytes of their keys and of their contents.
     #[must_use]
-    pub fn as_large_as(others: &Self) -> Self {
-        fn room<T>(others: &[T]) -> Vec<T> {
-            Vec::with_capacity(others.len())
+    pub fn with_capacity(acts: usize, bytes: usize) -> Self {
+        fn room<T>(acts: usize) -> Vec<T> {
+            Vec::with_capacity(acts)
         }
         Self {
-            owners: room(&others.owners),
-            native_keys: Texts::as_large_as(&others.native_keys),
-            kinds: room(&others.kinds),
-            at: room(&others.at),
-            languages: Words::as_large_as(&others.languages),
-            texts: Texts::as_large_as(&others.texts),
-            has_text: room(&others.has_text),
-            word_counts: room(&others.word_counts),
-            media: room(&others.media),
-            visibilities: room(&others.visibilities),
-            link_domains: Words::as_large_as(&others.link_domains),
-            containers: Words::as_large_as(&others.containers),
-            likes_received: room(&others.likes_received),
-            replies_received: room(&others.replies_received),
-            shares_received: room(&others.shares_received),
-            tags: Words::as_large_as(&others.tags),
-            tagged: room(&others.tagged),
-            removed: room(&others.removed),
+            owners: room(acts),
+            native_keys: Texts::with_capacity(acts, bytes),
+            kinds: room(acts),
+            at: room(acts),
+            languages: Words::with_capacity(acts),
+            texts: Texts::with_capacity(acts, bytes),
+            has_text: room(acts),
+            word_counts: room(acts),
+            media: room(acts),
+            visibilities: room(acts),
+            link_domains: Words::with_capacity(acts),
+            containers: Words::with_capacity(acts),
+            likes_received: room(acts),
+            replies_received: room(acts),
+            shares_received: room(acts),
+            tags: Words::default(),
+            tagged: Vec::new(),
+            removed: room(acts),
         }
     }
 
@@ -289,6 +319,16 @@ mod tests {
         assert_eq!(columns.iter().collect::<Vec<_>>(), acts);
         assert_eq!((columns.len(), columns.languages.codes(), columns.languages.different().len()), (3, &[1, 0, 1][..], 1));
         assert_eq!(columns.get(3), None);
+    }
+
+    #[test]
+    fn every_text_keeps_its_number() {
+        let texts: Vec<String> = (0..5_000).map(|n| if n % 3 == 0 { "x".repeat(n % 40) } else { format!("{}\0", n % 1_700) }).chain([String::new(), "\0".to_owned(), "\0\0".to_owned()]).collect();
+        let mut words = Words::default();
+        texts.iter().chain(&texts).for_each(|text| words.push(Some(text)));
+        assert!(texts.iter().chain(&texts).enumerate().all(|(row, text)| words.get(row) == Some(text)));
+        let different: std::collections::BTreeSet<&String> = texts.iter().collect();
+        assert_eq!(words.different().len(), different.len());
     }
 
     #[test]

@@ -2,15 +2,30 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek};
+use std::ops::Range;
 use std::path::Path;
 
 use crate::{IngestError, limits};
 
 /// Bytes of a block, more or less.
-const BLOCK: usize = 2 << 20;
+const BLOCK: usize = 1 << 20;
 
 /// Bytes that are read at once.
 const CHUNK: usize = 256 * 1024;
+
+/// Lines, and a buffer that is given back.
+#[derive(Default)]
+pub(super) struct Block {
+    buffer: Vec<u8>,
+    lines: Range<usize>,
+}
+
+impl Block {
+    /// Whole lines, the last of which may lack its end.
+    pub(super) fn lines(&self) -> &[u8] {
+        self.buffer.get(self.lines.clone()).unwrap_or_default()
+    }
+}
 
 /// The blocks of a file, decompressed if need be. A line that is longer than any may be is cut.
 pub(super) struct Blocks {
@@ -22,55 +37,65 @@ pub(super) struct Blocks {
     /// Whether the end of a line that was cut is still to come.
     cut: bool,
     ended: bool,
+    /// Buffers of blocks that are done with.
+    spare: Vec<Vec<u8>>,
 }
 
 impl Blocks {
     pub(super) fn open(path: &Path) -> Result<Self, IngestError> {
         let (reader, file) = super::lines::open(path, |file| Box::new(file))?;
-        Ok(Self { reader, file, rest: Vec::new(), cut: false, ended: false })
+        Ok(Self { reader, file, rest: Vec::new(), cut: false, ended: false, spare: Vec::new() })
     }
 
-    /// The next lines, the last of which may lack its end; none after the last.
-    pub(super) fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
+    /// Gives back a block that is done with: the next is read into its buffer.
+    pub(super) fn give_back(&mut self, block: Block) {
+        self.spare.push(block.buffer);
+    }
+
+    /// The next lines; none after the last.
+    pub(super) fn next(&mut self) -> io::Result<Option<Block>> {
         loop {
-            let mut block = Vec::with_capacity(BLOCK + CHUNK);
-            block.append(&mut self.rest);
-            while !self.ended && block.len() < BLOCK {
-                self.ended = self.read_on(&mut block)? == 0;
+            let mut buffer = self.spare.pop().unwrap_or_default();
+            let mut filled = self.rest.len();
+            buffer.resize(buffer.len().max(BLOCK + CHUNK).max(filled + CHUNK), 0);
+            buffer.iter_mut().zip(self.rest.drain(..)).for_each(|(to, from)| *to = from);
+            while !self.ended && filled < BLOCK {
+                let read = self.read_on(buffer.get_mut(filled..).unwrap_or_default())?;
+                self.ended = read == 0;
+                filled += read;
             }
-            if block.is_empty() {
+            let content = buffer.get(..filled).unwrap_or_default();
+            if content.is_empty() {
                 return Ok(None);
             }
-            let whole = if self.ended { block.len() } else { memchr::memrchr(b'\n', &block).map_or(0, |end| end + 1) };
-            let start = if self.cut { memchr::memchr(b'\n', &block).map_or(block.len(), |end| end + 1) } else { 0 };
-            if start > 0 {
+            if self.cut {
                 // The end of a line whose beginning was handed out.
-                self.cut = start == block.len() && !block.ends_with(b"\n") && !self.ended;
-                self.rest = block.split_off(start);
+                let end = memchr::memchr(b'\n', content);
+                self.cut = end.is_none() && !self.ended;
+                self.rest.extend_from_slice(content.get(end.map_or(filled, |end| end + 1)..).unwrap_or_default());
+                self.spare.push(buffer);
                 continue;
             }
-            if whole == 0 && !block.is_empty() {
+            let whole = if self.ended { filled } else { memchr::memrchr(b'\n', content).map_or(0, |end| end + 1) };
+            if whole == 0 {
                 // One line fills the block: its beginning says enough.
                 self.cut = true;
-                block.truncate(limits::LINE_BYTES + 1);
-                return Ok(Some(block));
+                return Ok(Some(Block { buffer, lines: 0..filled.min(limits::LINE_BYTES + 1) }));
             }
-            self.rest = block.split_off(whole);
-            return Ok(Some(block));
+            self.rest.extend_from_slice(content.get(whole..).unwrap_or_default());
+            return Ok(Some(Block { buffer, lines: 0..whole }));
         }
     }
 
-    fn read_on(&mut self, block: &mut Vec<u8>) -> io::Result<usize> {
-        let before = block.len();
-        block.resize(before + CHUNK, 0);
-        let read = loop {
-            match self.reader.read(block.get_mut(before..).unwrap_or_default()) {
+    fn read_on(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        let most = room.len().min(CHUNK);
+        let room = room.get_mut(..most).unwrap_or_default();
+        loop {
+            match self.reader.read(room) {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                outcome => break outcome?,
+                outcome => return outcome,
             }
-        };
-        block.truncate(before + read);
-        Ok(read)
+        }
     }
 
     /// Bytes of the file that were read.
@@ -91,7 +116,8 @@ mod tests {
         let mut blocks = Blocks::open(&path).unwrap();
         let mut all = Vec::new();
         while let Some(block) = blocks.next().unwrap() {
-            all.push(block);
+            all.push(block.lines().to_vec());
+            blocks.give_back(block);
         }
         all
     }

@@ -7,9 +7,13 @@ use domain::Timestamp;
 use domain::record::{Activities, ActivityKind, ActivityRecord, Media, Texts, Visibility};
 use hashbrown::HashSet;
 
+use super::blocks::Block;
 use super::event::{Commit, Event, Operation, Record};
 use crate::source::Deletions;
 use crate::{limits, normalize};
+
+/// Bytes of a line, more or less.
+const LINE: usize = 450;
 
 /// What a block of lines says.
 #[derive(Default)]
@@ -42,9 +46,12 @@ pub(super) struct Decoder<'a> {
 }
 
 impl Decoder<'_> {
-    pub(super) fn decode(&self, block: &[u8]) -> Decoded {
-        let mut decoding = Decoding { decoder: self, decoded: Decoded::default(), key: String::new() };
-        let mut rest = block;
+    pub(super) fn decode(&self, block: Block) -> (Decoded, Block) {
+        // More or less as many lines as there usually are.
+        let lines = block.lines().len() / LINE;
+        let decoded = Decoded { accounts: Texts::with_capacity(lines, lines * 32), activities: Activities::with_capacity(lines, lines * 32), ..Decoded::default() };
+        let mut decoding = Decoding { decoder: self, decoded, key: String::new() };
+        let mut rest = block.lines();
         while !rest.is_empty() {
             let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
             let (line, after) = rest.split_at_checked(end).unwrap_or((rest, &[]));
@@ -54,7 +61,7 @@ impl Decoder<'_> {
             }
             decoding.decoded.lines += 1;
         }
-        decoding.decoded
+        (decoding.decoded, block)
     }
 }
 

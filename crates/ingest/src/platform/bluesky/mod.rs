@@ -11,6 +11,7 @@ mod decode;
 mod event;
 mod lines;
 
+use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -51,9 +52,10 @@ pub(crate) fn read(path: &Path, options: &Options, progress: &dyn Progress, sink
     }
     let mut reader = Reader { file: source.path.clone(), source, people: HashMap::new(), named: 0, lines: 0 };
     let decoder = Decoder { deletions: options.deletions, gone: &gone };
-    let mut blocks = Blocks::open(path)?;
+    let blocks = RefCell::new(Blocks::open(path)?);
     let mut told = 0;
     let next = || {
+        let mut blocks = blocks.borrow_mut();
         let block = blocks.next().map_err(IngestError::unreadable(path))?;
         let read = blocks.consumed();
         progress.advance(read - told);
@@ -61,18 +63,17 @@ pub(crate) fn read(path: &Path, options: &Options, progress: &dyn Progress, sink
         Ok(block)
     };
     let mut full = false;
-    parallel::ordered(
-        options.threads,
-        next,
-        |block: Vec<u8>| decoder.decode(&block),
-        |decoded| match reader.batch(decoded) {
+    let done = |(decoded, block)| {
+        blocks.borrow_mut().give_back(block);
+        match reader.batch(decoded) {
             Some(batch) => sink(batch),
             None => {
                 full = true;
                 ControlFlow::Break(())
             }
-        },
-    )?;
+        }
+    };
+    parallel::ordered(options.threads, next, |block| decoder.decode(block), done)?;
     if full {
         return Err(IngestError::malformed(path, "too many people"));
     }

@@ -93,7 +93,9 @@ impl Rows {
 
     /// What was read since the last time.
     pub(crate) fn take(&mut self, source: SourceInfo, rejects: Rejects) -> NormalizedBatch {
-        let next = Activities::as_large_as(&self.activities);
+        // Batches follow batches of their size.
+        let (acts, keys, texts) = (self.activities.len(), self.activities.native_keys.parts().0.len(), self.activities.texts.parts().0.len());
+        let next = Activities::with_capacity(acts, keys.max(texts));
         let activities = std::mem::replace(&mut self.activities, next);
         NormalizedBatch { subjects: self.people.take(), activities, deleted: std::mem::take(&mut self.deleted), rejected: rejects.into_records(), ..NormalizedBatch::new(source) }
     }

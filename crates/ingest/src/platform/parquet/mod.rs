@@ -26,7 +26,7 @@ use crate::normalize::{self, Rejects};
 use crate::source::{Options, Sink};
 
 /// Rows in one batch.
-const BATCH: usize = 16 * 1024;
+const BATCH: usize = 64 * 1024;
 
 /// What is counted, and can be read as numbers.
 const COUNTS: [&str; 4] = ["word_count", "likes_received", "replies_received", "shares_received"];
