@@ -26,7 +26,8 @@ const WALLS: &[(&str, &[&str])] = &[
     ("axum", &["server"]),
     ("clap", &["fairshare"]),
     ("num-bigint", &["dp"]),
-    ("siphasher", &["dp"]),
+    // In the data plane for the ids of acts only: bounding hashes in `dp`.
+    ("siphasher", &["dp", "data-plane"]),
     ("ed25519-dalek", &["audit-log"]),
     ("csv", &["ingest", "fairshare"]),
     ("zip", &["ingest", "fairshare"]),

@@ -76,7 +76,7 @@ struct Run {
 /// Rows of a run that were not read yet.
 enum Stored {
     Memory(Option<RecordBatch>),
-    File { path: PathBuf, next: usize, pieces: usize, open: Option<FileReader<BufReader<File>>> },
+    File { path: PathBuf, next: usize, pieces: usize, open: Option<Box<FileReader<BufReader<File>>>> },
 }
 
 /// All rows of an import that are not in the lake yet. Its files go when it is dropped.
@@ -283,7 +283,7 @@ impl Stored {
                         let file = File::open(path).map_err(|e| Fault::new("reading rows that were set aside", e))?;
                         let mut reader = FileReader::try_new(BufReader::new(file), None).map_err(arrow)?;
                         reader.set_index(*next).map_err(arrow)?;
-                        reader
+                        Box::new(reader)
                     }
                 };
                 let rows = reader.next().ok_or_else(|| Fault::broken("rows that were set aside are missing"))?.map_err(arrow)?;

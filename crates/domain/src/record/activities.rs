@@ -323,7 +323,8 @@ mod tests {
 
     #[test]
     fn every_text_keeps_its_number() {
-        let texts: Vec<String> = (0..5_000).map(|n| if n % 3 == 0 { "x".repeat(n % 40) } else { format!("{}\0", n % 1_700) }).chain([String::new(), "\0".to_owned(), "\0\0".to_owned()]).collect();
+        let texts: Vec<String> =
+            (0..5_000).map(|n| if n % 3 == 0 { "x".repeat(n % 40) } else { format!("{}\0", n % 1_700) }).chain([String::new(), "\0".to_owned(), "\0\0".to_owned()]).collect();
         let mut words = Words::default();
         texts.iter().chain(&texts).for_each(|text| words.push(Some(text)));
         assert!(texts.iter().chain(&texts).enumerate().all(|(row, text)| words.get(row) == Some(text)));
