@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, Int32Array, RecordBatch, StringArray, UInt32Array, new_null_array};
 use datafusion::arrow::compute::concat_batches;
-use datafusion::arrow::datatypes::{Field, Int32Type, Schema, UInt32Type};
+use datafusion::arrow::datatypes::{Int32Type, UInt32Type};
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::ipc::reader::FileReader;
 use datafusion::arrow::ipc::writer::FileWriter;
@@ -303,18 +303,14 @@ fn filled(table: TableName, has_texts: bool, rows: &RecordBatch) -> Result<Recor
     if rows.num_columns() == arriving.fields().len() {
         return Ok(rows.clone());
     }
-    let (mut fields, mut columns) = (Vec::with_capacity(arriving.fields().len()), Vec::with_capacity(arriving.fields().len()));
-    for field in arriving.fields() {
-        let column = rows.column_by_name(field.name()).cloned();
-        let column = column.unwrap_or_else(|| match (is_text(table, field.name()), has_texts) {
+    let made = arriving.fields().iter().map(|field| {
+        rows.column_by_name(field.name()).cloned().unwrap_or_else(|| match (is_text(table, field.name()), has_texts) {
             (false, _) => new_null_array(field.data_type(), rows.num_rows()),
             (true, false) => Arc::new(Int32Array::from_value(0, rows.num_rows())),
             (true, true) => Arc::new(StringArray::from_iter_values(std::iter::repeat_n(NO_TEXT, rows.num_rows()))),
-        });
-        fields.push(Field::new(field.name(), column.data_type().clone(), field.is_nullable()));
-        columns.push(column);
-    }
-    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(arrow)
+        })
+    });
+    words::named(&arriving, made.collect()).map_err(arrow)
 }
 
 /// Whether a column has anything but nulls, or numbers of no text.

@@ -75,30 +75,28 @@ impl TextArrays {
 
     fn with(&self, table: TableName, rows: &RecordBatch, make: impl Fn(&Int32Array, &ArrayRef) -> Result<ArrayRef, ArrowError>) -> Result<RecordBatch, Fault> {
         let of_column = |name: &str| self.0.iter().find(|((of, column), _)| *of == table && *column == name).map(|(_, texts)| texts);
-        let (mut fields, mut columns) = (Vec::with_capacity(rows.num_columns()), Vec::with_capacity(rows.num_columns()));
-        for (field, column) in rows.schema().fields().iter().zip(rows.columns()) {
-            let made = match (of_column(field.name()), column.as_primitive_opt::<Int32Type>()) {
-                (Some(texts), Some(codes)) => make(codes, texts).map_err(doing)?,
-                _ => Arc::clone(column),
-            };
-            fields.push(Field::new(field.name(), made.data_type().clone(), field.is_nullable()));
-            columns.push(made);
-        }
-        RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(doing)
+        let made = rows.schema_ref().fields().iter().zip(rows.columns()).map(|(field, column)| match (of_column(field.name()), column.as_primitive_opt::<Int32Type>()) {
+            (Some(texts), Some(codes)) => make(codes, texts),
+            _ => Ok(Arc::clone(column)),
+        });
+        made.collect::<Result<_, _>>().and_then(|made| named(rows.schema_ref(), made)).map_err(doing)
     }
 }
 
 /// Rows whose texts are made dictionaries where the table's files have them.
 pub(super) fn with_dictionaries(table: TableName, rows: &RecordBatch) -> Result<RecordBatch, Fault> {
     let lake = schema(table);
-    let (mut fields, mut columns) = (Vec::with_capacity(rows.num_columns()), Vec::with_capacity(rows.num_columns()));
-    for (field, column) in rows.schema().fields().iter().zip(rows.columns()) {
-        let in_lake = lake.field_with_name(field.name()).map_or_else(|_| field.data_type(), |field| field.data_type());
-        let made = if in_lake == column.data_type() { Arc::clone(column) } else { cast(column, in_lake).map_err(doing)? };
-        fields.push(Field::new(field.name(), made.data_type().clone(), field.is_nullable()));
-        columns.push(made);
-    }
-    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(doing)
+    let made = rows.schema_ref().fields().iter().zip(rows.columns()).map(|(field, column)| match lake.field_with_name(field.name()) {
+        Ok(in_lake) if in_lake.data_type() != column.data_type() => cast(column, in_lake.data_type()),
+        _ => Ok(Arc::clone(column)),
+    });
+    made.collect::<Result<_, _>>().and_then(|made| named(rows.schema_ref(), made)).map_err(doing)
+}
+
+/// Columns under the names of a schema whose types they need not have.
+pub(super) fn named(schema: &SchemaRef, columns: Vec<ArrayRef>) -> Result<RecordBatch, ArrowError> {
+    let fields = schema.fields().iter().zip(&columns).map(|(field, column)| Field::new(field.name(), column.data_type().clone(), field.is_nullable()));
+    RecordBatch::try_new(Arc::new(Schema::new(fields.collect::<Vec<_>>())), columns)
 }
 
 fn doing(error: ArrowError) -> Fault {
