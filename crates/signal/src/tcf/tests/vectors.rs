@@ -55,7 +55,7 @@ fn of_gpp(found: &Value) -> Option<Value> {
         let name = match name.as_str() {
             "UseNonStandardStacks" => "useNonStandardTexts".to_owned(),
             name if name.ends_with("SegmentType") => continue,
-            name => name[..1].to_lowercase() + &name[1..],
+            name => name.chars().take(1).map(|letter| letter.to_ascii_lowercase()).chain(name.chars().skip(1)).collect(),
         };
         fields.insert(name, value);
     }
