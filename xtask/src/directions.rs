@@ -9,10 +9,11 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
     ("audit-log", &[]),
     ("domain", &["dp"]),
     ("ingest", &["domain"]),
+    ("signal", &[]),
     ("data-plane", &["domain", "dp"]),
     ("control-plane", &["domain", "dp", "audit-log"]),
     ("server", &["control-plane", "domain"]),
-    ("fairshare", &["audit-log", "control-plane", "data-plane", "domain", "dp", "ingest", "server"]),
+    ("fairshare", &["audit-log", "control-plane", "data-plane", "domain", "dp", "ingest", "server", "signal"]),
     ("testkit", &["domain", "dp"]),
     ("xtask", &[]),
 ];

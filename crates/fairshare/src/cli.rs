@@ -80,6 +80,9 @@ pub(crate) enum Command {
     /// Copies of a deployment.
     #[command(subcommand)]
     Backup(Backup),
+    /// Signals of browsers, platforms and consent banners.
+    #[command(subcommand)]
+    Signal(Signal),
     /// Serve health checks and the public log over HTTP.
     Serve(Serve),
     /// Print completions for a shell.
@@ -87,6 +90,28 @@ pub(crate) enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Signal {
+    /// Show what a signal says, field by field. Needs no deployment.
+    Decode {
+        /// The kind of signal.
+        #[arg(value_enum)]
+        kind: SignalKind,
+        /// The signal: a TC string, a GPP string, or the value of the Sec-GPC header.
+        text: String,
+    },
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum SignalKind {
+    /// Transparency and Consent Framework, version 2.
+    Tcf,
+    /// Global Privacy Platform.
+    Gpp,
+    /// Global Privacy Control.
+    Gpc,
 }
 
 #[derive(Debug, Args)]

@@ -14,6 +14,7 @@ mod past_import;
 pub(crate) mod query;
 mod release;
 mod serve;
+mod signal;
 mod subject;
 mod table;
 
@@ -48,6 +49,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Table(args) => table::table(args, format),
+        Command::Signal(args) => signal::signal(args, format),
         command => {
             let deployment = Deployment::open(&data).await?;
             let code = on_deployment(command, &deployment, format).await;
@@ -99,6 +101,7 @@ async fn on_deployment(command: Command, deployment: &Deployment, format: Format
                 | Command::Demo(_)
                 | Command::Completions { .. }
                 | Command::Table(_)
+                | Command::Signal(_)
                 | Command::Import(_)
                 | Command::Notice(_)
                 | Command::Partner(_)

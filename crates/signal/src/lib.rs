@@ -1,0 +1,12 @@
+//! Signals: what browsers, platforms and consent banners say for a person, read and written exactly.
+//!
+//! A signal is evidence. It can narrow what consent allows and never widens it; that it is absent says
+//! nothing. This crate knows the forms that signals have and no rule about what follows from them.
+
+mod bits;
+mod error;
+pub mod gpc;
+pub mod gpp;
+pub mod tcf;
+
+pub use error::SignalError;
