@@ -24,7 +24,9 @@ mod tests {
 
     #[test]
     fn only_a_single_one_is_a_signal() {
-        for (header, expected) in [(None, false), (Some("1"), true), (Some(" 1 "), true), (Some("0"), false), (Some("true"), false), (Some("1, 1"), false), (Some(""), false), (Some("１"), false)] {
+        for (header, expected) in
+            [(None, false), (Some("1"), true), (Some(" 1 "), true), (Some("0"), false), (Some("true"), false), (Some("1, 1"), false), (Some(""), false), (Some("１"), false)]
+        {
             assert_eq!(is_signal(header), expected, "{header:?}");
         }
     }

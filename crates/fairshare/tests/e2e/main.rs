@@ -11,4 +11,5 @@ mod main_job;
 mod questions;
 mod s3;
 mod samples;
+mod signals;
 mod snapshots;
