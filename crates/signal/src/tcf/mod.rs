@@ -71,7 +71,8 @@ pub struct ConsentString {
     pub vendor_legitimate_interests: BTreeSet<u16>,
     /// `Publisher Restrictions Section`: by purpose, then type, without doubles.
     pub publisher_restrictions: Vec<PublisherRestriction>,
-    /// `Disclosed Vendors` (segment 1): vendors that the person was shown; `None` without the segment.
+    /// `Disclosed Vendors` (segment 1): vendors that the person was shown; `None` without the segment, which
+    /// version 2.3 makes mandatory. Whether it must be there is for the reader of the value to say.
     pub vendors_disclosed: Option<BTreeSet<u16>>,
     /// `Allowed Vendors` (segment 2): vendors that may be signalled out of band; `None` without the segment.
     pub vendors_allowed: Option<BTreeSet<u16>>,

@@ -14,7 +14,7 @@ fn numbers(random: &mut Generator, most: u8) -> BTreeSet<u8> {
 
 /// None, few, a run, every second, or up to the last vendor.
 fn vendors(random: &mut Generator) -> BTreeSet<u16> {
-    let most = *[45, 46, 800, 3_000].get(random.0.random_range(0..4_usize)).unwrap();
+    let most = *[45, 46, 300, 1_200].get(random.0.random_range(0..4_usize)).unwrap();
     match random.0.random_range(0..7) {
         0 => BTreeSet::new(),
         1 => (0..random.0.random_range(1..60)).map(|_| random.0.random_range(1..=most)).collect(),
