@@ -4,23 +4,43 @@ use crate::SignalError;
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
+/// The value of each byte as a letter of the alphabet; 64 for others.
+static VALUES: [u8; 256] = values();
+
+#[expect(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "made when the crate is built, of an alphabet of 64 letters")]
+const fn values() -> [u8; 256] {
+    let mut values = [64; 256];
+    let mut value = 0;
+    while value < ALPHABET.len() {
+        values[ALPHABET[value] as usize] = value as u8;
+        value += 1;
+    }
+    values
+}
+
 /// Reads bit fields one after the other.
 #[derive(Debug, Clone)]
 pub(crate) struct BitReader {
-    bits: Vec<bool>,
+    bytes: Vec<u8>,
+    /// How many bits there are: six for each letter.
+    length: usize,
     next: usize,
 }
 
 impl BitReader {
     /// The bits of a base64url text without padding.
     pub(crate) fn of(text: &str) -> Result<Self, SignalError> {
-        let mut bits = Vec::with_capacity(text.len() * 6);
-        for (place, letter) in text.char_indices() {
-            let value = u8::try_from(letter).ok().and_then(|letter| ALPHABET.iter().position(|a| *a == letter));
-            let value = value.ok_or_else(|| SignalError::new(701, format!("`{}` at character {place} is not of the base64url alphabet", letter.escape_default())))?;
-            bits.extend((0..6).rev().map(|shift| value >> shift & 1 == 1));
+        let value = |letter: &u8| VALUES.get(usize::from(*letter)).copied().unwrap_or(64);
+        if let Some(wrong) = text.as_bytes().iter().position(|letter| value(letter) == 64) {
+            let (place, letter) = text.char_indices().nth(wrong).unwrap_or_default();
+            return Err(SignalError::new(701, format!("`{}` at character {place} is not of the base64url alphabet", letter.escape_default())));
         }
-        Ok(Self { bits, next: 0 })
+        let mut bytes = Vec::with_capacity(text.len().div_ceil(4) * 3);
+        for letters in text.as_bytes().chunks(4) {
+            let bits = letters.iter().chain(&[b'A'; 3]).take(4).fold(0_u32, |bits, letter| bits << 6 | u32::from(value(letter)));
+            bytes.extend(bits.to_be_bytes().iter().skip(1));
+        }
+        Ok(Self { bytes, length: text.len() * 6, next: 0 })
     }
 
     /// The place of the next bit.
@@ -29,22 +49,30 @@ impl BitReader {
     }
 
     /// Bits that were not read yet.
-    pub(crate) fn left(&self) -> usize {
-        self.bits.len().saturating_sub(self.next)
+    pub(crate) const fn left(&self) -> usize {
+        self.length.saturating_sub(self.next)
     }
 
     /// The next bit, of the field `name`.
     pub(crate) fn flag(&mut self, name: &str) -> Result<bool, SignalError> {
-        let bit = self.bits.get(self.next).copied().ok_or_else(|| SignalError::new(702, format!("the string ends within {name}")).at(self.next))?;
-        self.next += 1;
-        Ok(bit)
+        Ok(self.number(1, name)? == 1)
     }
 
     /// The next `width` bits, at most 64, as a number.
     pub(crate) fn number(&mut self, width: usize, name: &str) -> Result<u64, SignalError> {
+        let mut wanted = width.min(64);
+        if wanted > self.left() {
+            self.next = self.length;
+            return Err(SignalError::new(702, format!("the string ends within {name}")).at(self.next));
+        }
         let mut number = 0;
-        for _ in 0..width.min(64) {
-            number = number << 1 | u64::from(self.flag(name)?);
+        while wanted > 0 {
+            let (byte, skipped) = (self.bytes.get(self.next / 8).copied().unwrap_or(0), self.next % 8);
+            let taken = wanted.min(8 - skipped);
+            let bits = u64::from(byte) >> (8 - skipped - taken) & ((1 << taken) - 1);
+            number = number << taken | bits;
+            self.next += taken;
+            wanted -= taken;
         }
         Ok(number)
     }
@@ -97,5 +125,21 @@ mod tests {
         assert!(reader.left() < 8);
         assert_eq!(reader.number(8, "d").unwrap_err().code, 702);
         assert_eq!(BitReader::of("AB=").unwrap_err().code, 701);
+        assert!(BitReader::of("AÄB").unwrap_err().what.contains("`\\u{c4}` at character 1"));
+    }
+
+    #[test]
+    fn fields_of_any_width_are_read_wherever_they_begin() {
+        let text: String = (0..40).filter_map(|n| ALPHABET.get(n * 29 % 64)).map(|letter| char::from(*letter)).collect();
+        let whole = BitReader::of(&text).unwrap();
+        for start in 0..20 {
+            for width in 0..=64 {
+                let (mut together, mut alone) = (whole.clone(), whole.clone());
+                let begin = (together.number(start, "x"), alone.number(start, "x"));
+                assert_eq!(begin.0, begin.1);
+                let bits = (0..width).fold(0, |number, _| number << 1 | u64::from(alone.flag("x").unwrap()));
+                assert_eq!(together.number(width, "x"), Ok(bits), "{width} bits from {start}");
+            }
+        }
     }
 }
