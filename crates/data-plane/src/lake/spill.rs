@@ -29,8 +29,10 @@ pub(super) const FOLDER: &str = "arriving";
 /// How much is kept, read and looked at together.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
-    /// Bytes of a table's rows that are kept in memory before they become a run on disk.
+    /// Bytes of a table's rows that wait before they become a run.
     memory: usize,
+    /// Bytes of runs that stay in memory: the rows of a small import never go to disk before their time.
+    kept: usize,
     /// Rows of a run that are read at once.
     piece: usize,
     /// Rows that are looked at together, more or less: people are never taken apart.
@@ -42,11 +44,11 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    pub(super) const DEFAULT: Self = Self { memory: 32 << 20, piece: 4_096, window: 64 * 1024, open: 128, texts: 48 << 20 };
+    pub(super) const DEFAULT: Self = Self { memory: 32 << 20, kept: 64 << 20, piece: 4_096, window: 64 * 1024, open: 128, texts: 48 << 20 };
 
     /// So small that little data meets them all.
     #[cfg(test)]
-    pub(super) const TINY: Self = Self { memory: 1, piece: 3, window: 8, open: 2, texts: 200 };
+    pub(super) const TINY: Self = Self { memory: 1, kept: 20_000, piece: 3, window: 8, open: 2, texts: 200 };
 }
 
 /// People whose rows are counted together.
@@ -85,6 +87,8 @@ pub(super) struct Spill {
     bucket_size: u32,
     limits: Limits,
     tables: BTreeMap<TableName, Arriving>,
+    /// Bytes of runs in memory.
+    kept: usize,
     files: usize,
     pub(super) dictionaries: Dictionaries,
     /// The texts of runs that share them.
@@ -97,7 +101,7 @@ fn arrow(error: ArrowError) -> Fault {
 
 impl Spill {
     pub(super) fn new(root: &Path, bucket_size: u32, limits: Limits) -> Self {
-        Self { folder: root.join(FOLDER), bucket_size, limits, tables: BTreeMap::new(), files: 0, dictionaries: Dictionaries::default(), shared: None }
+        Self { folder: root.join(FOLDER), bucket_size, limits, tables: BTreeMap::new(), kept: 0, files: 0, dictionaries: Dictionaries::default(), shared: None }
     }
 
     /// Takes rows in, numbered by [`Spill::dictionaries`].
@@ -219,10 +223,25 @@ impl Spill {
         Ok(Some((self.dictionaries.arrays().with_texts(table, &rows)?, true)))
     }
 
-    /// Writes what is pending as a run. Columns without any value are left out (*filled*).
+    /// Makes what is pending a run.
     fn flush(&mut self, table: TableName) -> Result<(), Fault> {
-        let doing = |e: std::io::Error| Fault::new("setting rows aside on disk", e);
         let Some((rows, has_texts)) = self.sorted(table)? else { return Ok(()) };
+        let bytes = rows.get_array_memory_size();
+        let stored = if self.kept + bytes <= self.limits.kept {
+            self.kept += bytes;
+            Stored::Memory(Some(rows))
+        } else {
+            self.written(table, &rows)?
+        };
+        if let Some(arriving) = self.tables.get_mut(&table) {
+            arriving.runs.push(Run { stored, has_texts, loaded: None });
+        }
+        Ok(())
+    }
+
+    /// Rows as a file. Columns without any value are left out (*filled*).
+    fn written(&mut self, table: TableName, rows: &RecordBatch) -> Result<Stored, Fault> {
+        let doing = |e: std::io::Error| Fault::new("setting rows aside on disk", e);
         std::fs::create_dir_all(&self.folder).map_err(doing)?;
         let path = self.folder.join(format!("{table}-{}.arrow", self.files));
         self.files += 1;
@@ -236,10 +255,7 @@ impl Spill {
             pieces += 1;
         }
         writer.finish().map_err(arrow)?;
-        if let Some(arriving) = self.tables.get_mut(&table) {
-            arriving.runs.push(Run { stored: Stored::File { path, next: 0, pieces, open: None }, has_texts, loaded: None });
-        }
-        Ok(())
+        Ok(Stored::File { path, next: 0, pieces, open: None })
     }
 }
 
