@@ -1,6 +1,5 @@
 //! Work on several threads whose results come in the order of their input.
 
-use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::mpsc::sync_channel;
 
@@ -29,7 +28,7 @@ pub(crate) fn ordered<T: Send, R: Send, E>(
     std::thread::scope(|scope| {
         let work = &work;
         // A line for each thread: items are dealt out in turn, and results taken in turn.
-        let mut lines = VecDeque::with_capacity(threads);
+        let mut lines = Vec::with_capacity(threads);
         for _ in 0..threads {
             let (give, items) = sync_channel(WAITING);
             let (send, results) = sync_channel(WAITING);
@@ -40,7 +39,7 @@ pub(crate) fn ordered<T: Send, R: Send, E>(
                     }
                 }
             });
-            lines.push_back((give, results));
+            lines.push((give, results));
         }
         let mut under_way = 0;
         let mut outcome = Ok(true);

@@ -4,8 +4,10 @@
 mod question;
 mod random;
 mod reference;
+mod sample;
 mod world;
 
 pub use random::{Generator, env_seed};
 pub use reference::{Reference, ReferenceAnswer, Row, Tables, tables};
+pub use sample::sample;
 pub use world::{ManualClock, SeededEntropy, ZeroNoise};

@@ -57,7 +57,7 @@ pub(crate) async fn recompute(tx: &mut SqliteConnection, people: &[SubjectId]) -
     let standing: Vec<(SubjectId, PartnerName, Purpose, SubjectStatus, AgeBand, _)> = parsed(&row, 0)?;
     let mut sets = PermittedSets::parse(row.try_get(1)?)?;
     for (subject, partner, purpose, status, age, consent) in standing {
-        sets.set(&partner, purpose, subject, permitted(Facts { status, age, consent }, purpose));
+        sets.set(&partner, purpose, subject, permitted(Facts { status, age, consent }, purpose))?;
     }
     let changed = sets.changed();
     for call in 0..changed.len().div_ceil(ROWS) {
@@ -76,41 +76,54 @@ pub(super) static WRITE: LazyLock<String> =
     LazyLock::new(|| insert_rows("permitted_chunk (partner, purpose, chunk, bits)", 4, "ON CONFLICT (partner, purpose, chunk) DO UPDATE SET bits = excluded.bits"));
 
 /// Changes permitted sets within one transaction; each touched row is read and written once.
-#[derive(Default)]
 pub(super) struct PermittedSets {
     /// Rows as they were read and as they are now.
     rows: BTreeMap<Place, (Bits, Bits)>,
 }
 
 impl PermittedSets {
-    /// A query for the rows in which the people of `wanted` (partner, purpose, `subject_id`) are.
+    /// A query for the rows in which the people of `wanted` (partner, purpose, `subject_id`) are, also those
+    /// that are not there yet.
     pub(super) fn read(wanted: &str) -> String {
         format!(
-            "SELECT json_group_array(json_array(p.partner, p.purpose, p.chunk, hex(p.bits))) \
+            "SELECT json_group_array(json_array(w.partner, w.purpose, w.chunk, iif(p.bits IS NULL, NULL, hex(p.bits)))) \
              FROM (SELECT DISTINCT partner, purpose, subject_id / {CHUNK} AS chunk FROM {wanted}) w \
-             CROSS JOIN permitted_chunk p ON p.partner = w.partner AND p.purpose = w.purpose AND p.chunk = w.chunk"
+             LEFT JOIN permitted_chunk p ON p.partner = w.partner AND p.purpose = w.purpose AND p.chunk = w.chunk"
         )
     }
 
-    /// What it gave. Only permissions of people who were wanted may be set.
+    /// What it gave.
     pub(super) fn parse(rows: &str) -> Result<Self, Fault> {
-        let read: Vec<(PartnerName, Purpose, u32, &str)> = serde_json::from_str(rows).map_err(|e| unreadable("a permitted set", e))?;
+        let read: Vec<(PartnerName, Purpose, u32, Option<&str>)> = serde_json::from_str(rows).map_err(|e| unreadable("a permitted set", e))?;
         let mut rows = BTreeMap::new();
         for (partner, purpose, chunk, digits) in read {
             let mut bits: Bits = [0; _];
-            hex::decode_to_slice(digits, &mut bits).map_err(|e| unreadable("a permitted set", e))?;
+            if let Some(digits) = digits {
+                hex::decode_to_slice(digits, &mut bits).map_err(|e| unreadable("a permitted set", e))?;
+            }
             rows.insert((partner, purpose, chunk), (bits, bits));
         }
         Ok(Self { rows })
     }
 
     /// Puts a person in or takes them out.
-    pub(super) fn set(&mut self, partner: &PartnerName, purpose: Purpose, subject: SubjectId, permitted: bool) {
-        let (_, bits) = self.rows.entry((partner.clone(), purpose, subject.0 / CHUNK)).or_insert(([0; _], [0; _]));
+    ///
+    /// # Errors
+    /// A fault when the person was not among those wanted: their row was not read, and writing it anew would
+    /// change what others chose, or leave in whoever is to go.
+    pub(super) fn set(&mut self, partner: &PartnerName, purpose: Purpose, subject: SubjectId, permitted: bool) -> Result<(), Fault> {
+        let row = self.rows.get_mut(&(partner.clone(), purpose, subject.0 / CHUNK));
+        let (_, bits) = row.ok_or_else(|| Fault::broken("a permission of somebody whose row was not read"))?;
         if let Some(byte) = bits.get_mut((subject.0 % CHUNK / 8) as usize) {
             let bit = 1 << (subject.0 % 8);
             *byte = if permitted { *byte | bit } else { *byte & !bit };
         }
+        Ok(())
+    }
+
+    /// Whether the person was among those wanted.
+    pub(super) fn has_read(&self, partner: &PartnerName, purpose: Purpose, subject: SubjectId) -> bool {
+        self.rows.contains_key(&(partner.clone(), purpose, subject.0 / CHUNK))
     }
 
     /// What changed, to be written with [`WRITE`] before the transaction is committed.
@@ -142,15 +155,17 @@ mod tests {
             rows.iter().for_each(|((_, _, chunk), bits)| all.union_with(&people_of(i64::from(*chunk), bits.as_slice()).unwrap()));
             all
         };
-        let mut sets = PermittedSets::default();
-        people.iter().for_each(|person| sets.set(&partner, purpose, person, true));
+        let wanted: Vec<_> = people.iter().map(|person| (&partner, purpose, person.0 / CHUNK, None::<String>)).collect();
+        let mut sets = PermittedSets::parse(&json_rows(&wanted).unwrap()).unwrap();
+        people.iter().for_each(|person| sets.set(&partner, purpose, person, true).unwrap());
         assert_eq!(everybody(&sets.changed()), people);
         let kept: Vec<_> = sets.changed().into_iter().map(|((_, _, chunk), bits)| (&partner, purpose, *chunk, hex::encode(bits))).collect();
         let mut sets = PermittedSets::parse(&json_rows(&kept).unwrap()).unwrap();
-        sets.set(&partner, purpose, SubjectId(7), true);
+        sets.set(&partner, purpose, SubjectId(7), true).unwrap();
         assert!(sets.changed().is_empty());
-        sets.set(&partner, purpose, SubjectId(4_095), false);
+        sets.set(&partner, purpose, SubjectId(4_095), false).unwrap();
         assert_eq!(everybody(&sets.changed()), [0, 7, 8, 63].map(SubjectId).into_iter().collect());
+        assert!(sets.set(&partner, purpose, SubjectId(2 * CHUNK), false).is_err(), "a row that was not read is not written");
         assert!(people_of(0, &[0; 511]).is_err() && people_of(1 << 20, &[0; 512]).is_err());
     }
 }

@@ -160,7 +160,7 @@ impl<'a> Known<'a> {
             let Person { subject, status, age } = self.person(key.subject)?;
             let key = ConsentKey { subject, ..key.clone() };
             let consent = after(*action);
-            self.permitted_sets.set(&key.partner, key.purpose, subject, permitted(Facts { status, age, consent }, key.purpose));
+            self.permitted_sets.set(&key.partner, key.purpose, subject, permitted(Facts { status, age, consent }, key.purpose))?;
             *seq += 1;
             receipts.push(Receipt { event: ConsentEvent { seq: *seq, key, action: *action, notice: notice.clone(), method: *method, at }, entry: 0 });
         }
@@ -178,7 +178,11 @@ impl<'a> Known<'a> {
             }
             ConsentAction::Give | ConsentAction::Refuse | ConsentAction::Withdraw => {}
         }
-        self.person(key.subject).map(drop)
+        let Person { subject, .. } = self.person(key.subject)?;
+        if !self.permitted_sets.has_read(&key.partner, key.purpose, subject) {
+            return Err(Fault::broken("a choice of somebody whose permissions were not read").into());
+        }
+        Ok(())
     }
 
     fn person(&self, id: SubjectId) -> Result<Person, Error> {

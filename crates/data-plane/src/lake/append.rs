@@ -17,7 +17,7 @@ use domain::catalog::TableName;
 use domain::lake::Arrival;
 use domain::record::{Activities, InterestOrigin, SubjectRecord};
 use domain::subject::{AgeBand, FollowersBand};
-use domain::{Fault, SubjectId};
+use domain::{Fault, Platform, SubjectId};
 
 use super::complete::{FOLLOWING, activity_id};
 use super::words::{self, Dictionaries};
@@ -63,8 +63,7 @@ pub(super) fn rows(
         tables.push((TableName::Activity, acts.activity(dictionaries).map_err(fault)?));
     }
     if !batch.activities.tagged.is_empty() {
-        let id = |row: usize| activity_id(batch.source.platform, batch.activities.native_keys.get(row));
-        tables.push((TableName::ActivityTag, acts.tags(id, dictionaries).map_err(fault)?));
+        tables.push((TableName::ActivityTag, acts.tags(batch.source.platform, dictionaries)?));
     }
     if !batch.subjects.is_empty() {
         tables.push((TableName::Subject, subjects(&batch.subjects, described, dictionaries).map_err(fault)?));
@@ -138,17 +137,23 @@ impl Acts<'_> {
         RecordBatch::try_new(schema, columns)
     }
 
-    fn tags(&self, id: impl Fn(usize) -> [u8; 16], dictionaries: &mut Dictionaries) -> Result<RecordBatch, ArrowError> {
+    fn tags(&self, platform: Platform, dictionaries: &mut Dictionaries) -> Result<RecordBatch, Fault> {
         let tagged = &self.acts.tagged;
-        let named = tagged.iter().map(|row| self.named.get(*row).copied().unwrap_or(SubjectId(0)));
-        let ids: Vec<u8> = tagged.iter().flat_map(|row| id(*row)).collect();
+        let named = tagged.iter().map(|row| self.named.get(*row).copied());
+        let named = named.collect::<Option<Vec<_>>>().ok_or_else(|| Fault::broken("a hashtag without an act"))?;
+        let ids: Vec<u8> = tagged.iter().flat_map(|row| activity_id(platform, self.acts.native_keys.get(*row))).collect();
+        self.tag_rows(&named, ids, dictionaries).map_err(|e| Fault::new("building rows for the lake", e))
+    }
+
+    fn tag_rows(&self, named: &[SubjectId], ids: Vec<u8>, dictionaries: &mut Dictionaries) -> Result<RecordBatch, ArrowError> {
+        let tagged = &self.acts.tagged;
         let ordinal = |row: &usize| u64::try_from(*row).unwrap_or(u64::MAX).saturating_add(self.first_ordinal);
         let columns: Vec<ArrayRef> = vec![
-            Arc::new(UInt32Array::from_iter_values(named.clone().map(|n| self.owner(n)))),
+            Arc::new(UInt32Array::from_iter_values(named.iter().map(|n| self.owner(*n)))),
             Arc::new(FixedSizeBinaryArray::try_new(ACTIVITY_ID_BYTES, Buffer::from(ids), None)?),
             dictionaries.recoded(TableName::ActivityTag, "tag", &self.acts.tags)?,
             Arc::new(BooleanArray::from(vec![false; tagged.len()])),
-            self.arrived_as(named),
+            self.arrived_as(named.iter().copied()),
             Arc::new(UInt64Array::from_iter_values(tagged.iter().map(ordinal))),
         ];
         RecordBatch::try_new(arriving(TableName::ActivityTag), columns)

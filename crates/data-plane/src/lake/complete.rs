@@ -90,13 +90,13 @@ pub(super) fn acts(rows: &RecordBatch, ids: &[[u8; 16]], order: &UInt32Array, pl
     let at = at.as_primitive_opt::<TimestampMicrosecondType>().ok_or_else(|| Fault::broken("an instant that is none"))?;
     let days = || Date32Array::try_new(at.values().iter().map(|at| i32::try_from(at.div_euclid(DAY)).unwrap_or(0)).collect(), at.nulls().cloned());
     let hours = || UInt8Array::try_new(at.values().iter().map(|at| u8::try_from(at.rem_euclid(DAY) / HOUR).unwrap_or(0)).collect(), at.nulls().cloned());
-    let id = |row: &u32| usize::try_from(*row).ok().and_then(|row| ids.get(row)).copied().unwrap_or_default();
+    let id = |row: &u32| usize::try_from(*row).ok().and_then(|row| ids.get(row)).copied();
     let schema = schema(TableName::Activity);
     let mut columns: Vec<ArrayRef> = Vec::with_capacity(schema.fields().len());
     for field in schema.fields() {
         columns.push(match field.name().as_str() {
             "activity_id" => {
-                let bytes: Vec<[u8; 16]> = order.values().iter().map(id).collect();
+                let bytes = order.values().iter().map(id).collect::<Option<Vec<_>>>().ok_or_else(|| Fault::broken("an act without an id"))?;
                 Arc::new(FixedSizeBinaryArray::try_new(ACTIVITY_ID_BYTES, Buffer::from(bytes.into_flattened()), None).map_err(doing)?)
             }
             "platform" => platforms.places(taken(column(rows, "source")?, order).map_err(doing)?.as_primitive())?,

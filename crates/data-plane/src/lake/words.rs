@@ -27,7 +27,7 @@ pub(super) struct Dictionaries(BTreeMap<(TableName, &'static str), Words>);
 
 impl Dictionaries {
     /// The words of a column.
-    pub(super) fn words(&mut self, table: TableName, column: &'static str) -> &mut Words {
+    fn words(&mut self, table: TableName, column: &'static str) -> &mut Words {
         self.0.entry((table, column)).or_default()
     }
 

@@ -3,8 +3,9 @@
 //! Millions of acts pass from a reader to the lake. As records each would own a handful of texts in
 //! places of their own, and finding those places costs more than everything that is done with them.
 
-use hashbrown::HashMap;
 use std::borrow::Cow;
+
+use hashbrown::HashMap;
 
 use super::{ActivityKind, ActivityRecord, Media, Visibility};
 use crate::Timestamp;
@@ -96,7 +97,7 @@ impl Words {
         self.codes.push(code);
     }
 
-    /// The number that stands for a text, for [`Words::push_code`].
+    /// The number that stands for a text.
     pub fn code(&mut self, text: &str) -> u32 {
         let Some(packed) = packed(text) else { return self.code_of_any(text) };
         if self.lately.is_empty() {
@@ -123,11 +124,6 @@ impl Words {
         let code = u32::try_from(self.different.len()).unwrap_or(u32::MAX);
         self.known.insert(text.into(), code);
         code
-    }
-
-    /// Adds a text by its number; 0 adds none.
-    pub fn push_code(&mut self, code: u32) {
-        self.codes.push(code);
     }
 
     /// The numbers: 0 for none, else one more than the place in [`Words::different`].

@@ -94,17 +94,3 @@ pub(crate) fn repository(path: &str) -> String {
     // Tests run in the folder of their crate.
     Path::new("../..").canonicalize().unwrap().join(path).to_str().unwrap().to_owned()
 }
-
-/// Sample data outside the repository, if it is there; says so, or fails, when it is not.
-#[expect(clippy::disallowed_methods, reason = "tests are told where samples are and whether a skip is a failure")]
-pub(crate) fn sample(path: &str) -> Option<PathBuf> {
-    let root = std::env::var("FAIRSHARE_SAMPLES").map_or_else(|_| PathBuf::from(repository("../shared/data")), PathBuf::from);
-    let found = root.join(path);
-    if found.exists() {
-        return Some(found);
-    }
-    let required = std::env::var("FAIRSHARE_REQUIRE_ALL").is_ok_and(|v| v == "1") && std::env::var("FAIRSHARE_SAMPLES").is_ok();
-    assert!(!required, "sample data {} is required", found.display());
-    eprintln!("skipped: there is no sample data at {}", found.display());
-    None
-}

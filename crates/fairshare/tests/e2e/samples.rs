@@ -12,9 +12,9 @@ use domain::{SubjectId, SubjectSet, Timestamp};
 use dp::{BoundingKey, ContributionBounds};
 use ingest::{Deletions, Options};
 use serde_json::json;
-use testkit::{Reference, ZeroNoise, tables};
+use testkit::{Reference, ZeroNoise, sample, tables};
 
-use crate::command::{Deployment, sample};
+use crate::command::Deployment;
 
 #[test]
 fn mastodon_archives_import_with_the_right_counts() {

@@ -1,10 +1,9 @@
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use rand::RngExt;
 use rand::seq::IndexedRandom;
 use serde_json::{Map, Value};
-use testkit::{Generator, env_seed};
+use testkit::{Generator, env_seed, sample};
 
 use super::layout::{Kind, Layout, Second};
 use super::*;
@@ -94,24 +93,8 @@ fn unknown_sections_are_kept_and_known_ones_are_checked_when_written() {
     }
 }
 
-/// The sample `path`; says so, or fails, when it is not there.
-#[expect(clippy::disallowed_methods, reason = "tests are told where samples are and whether a skip is a failure")]
-fn sample(path: &str) -> Option<PathBuf> {
-    let named = std::env::var("FAIRSHARE_SAMPLES");
-    // Tests run in the folder of their crate.
-    let root = named.as_ref().map_or_else(|_| PathBuf::from("../../../shared/data"), PathBuf::from);
-    let found = root.join("iab-gpp-vectors").join(path);
-    if found.exists() {
-        return Some(found);
-    }
-    let required = named.is_ok() && std::env::var("FAIRSHARE_REQUIRE_ALL").is_ok_and(|v| v == "1");
-    assert!(!required, "sample data {} is required", found.display());
-    eprintln!("skipped: there is no sample data at {}", found.display());
-    None
-}
-
 fn vectors(file: &str) -> Vec<Value> {
-    sample(file).map(|path| serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()).unwrap_or_default()
+    sample(&format!("iab-gpp-vectors/{file}")).map(|path| serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()).unwrap_or_default()
 }
 
 /// What IAB's library says of a section, compared field by field. It says `Gpc: false` where there is none.
@@ -240,7 +223,7 @@ fn words(recorded: &Value, words_of: &mut BTreeMap<String, Vec<u64>>) {
 
 #[test]
 fn strings_of_another_library_read_as_it_says() {
-    let Some(folder) = sample("iabgpp-rs") else { return };
+    let Some(folder) = sample("iab-gpp-vectors/iabgpp-rs") else { return };
     let (mut compared, mut kept, mut same, mut other) = (0, 0, 0, BTreeMap::new());
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

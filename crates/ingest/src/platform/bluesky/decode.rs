@@ -23,7 +23,7 @@ pub(super) struct Decoded {
     /// Acts, whose owners are places among the accounts.
     pub(super) activities: Activities,
     /// What was said of accounts, by their places.
-    pub(super) told: Vec<(usize, Told)>,
+    pub(super) told: Vec<(u32, Told)>,
     /// Acts of people whose accounts are gone.
     pub(super) deleted: u64,
     /// Lines that could not be read, from 0, and why.
@@ -100,8 +100,10 @@ impl Decoding<'_> {
     }
 
     fn tell(&mut self, did: &str, told: Told) -> Result<(), String> {
-        self.decoded.told.push((self.decoded.accounts.len(), told));
-        self.account(did).map(|_| ())
+        // First, since what is told of nobody must not become the next account's.
+        let place = self.account(did)?;
+        self.decoded.told.push((place, told));
+        Ok(())
     }
 
     /// The place of an account.

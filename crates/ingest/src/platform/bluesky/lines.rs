@@ -139,13 +139,10 @@ pub(super) struct Hashing(Rc<RefCell<Sha256>>);
 
 impl Hashing {
     /// The hash of the whole file behind `lines`, whose lines were read.
-    pub(super) fn finish(self, mut lines: Lines) -> io::Result<String> {
+    pub(super) fn finish(self, lines: Lines) -> io::Result<String> {
         // What follows the end of a compressed stream belongs to the file as well.
-        let mut rest = Vec::new();
-        lines.file.read_to_end(&mut rest)?;
-        let mut digest = self.0.borrow_mut();
-        digest.update(&rest);
-        Ok(hex::encode(digest.finalize_reset()))
+        io::copy(&mut HashingRead { file: lines.file, digest: self.clone() }, &mut io::sink())?;
+        Ok(hex::encode(self.0.borrow_mut().finalize_reset()))
     }
 }
 

@@ -134,6 +134,7 @@ impl Reader {
         }
         batch.activities = activities;
         for (account, told) in told {
+            let account = usize::try_from(account).ok()?;
             let here = places.get(account)?.checked_sub(self.named).and_then(|here| usize::try_from(here).ok());
             match here.and_then(|here| batch.subjects.get_mut(here)) {
                 Some(subject) => told.tell(subject),

@@ -126,3 +126,13 @@ fn hostile_lines_are_rejected_and_spoil_nothing() {
     let batch = read_whole(&Source { path, platform: Platform::Bluesky }, &options(Deletions::Apply), &Unwatched).unwrap();
     assert_eq!((batch.activities.len(), batch.rejected.len()), (1, 2), "a control character, and bytes that are no UTF-8");
 }
+
+#[test]
+fn what_is_told_of_nobody_is_told_of_nobody_else() {
+    let identity = |did: &str, handle: &str| format!("{{\"did\":\"{did}\",\"time_us\":1,\"kind\":\"identity\",\"identity\":{{\"handle\":\"{handle}\"}}}}");
+    let lines = [identity("nobody", "wrong.example"), commit("a", "create", "app.bsky.feed.post", "1", POST), identity("did:plc:b", "b.example"), identity("x", "last.example")];
+    let batch = batch(&lines, Deletions::Apply);
+    let people: Vec<_> = batch.subjects.iter().map(|s| (s.account.native_id.as_str(), s.handle.as_deref())).collect();
+    assert_eq!(people, [("did:plc:a", None), ("did:plc:b", Some("b.example"))]);
+    assert_eq!(batch.rejected.iter().map(|r| r.place.as_str()).collect::<Vec<_>>(), ["line 1", "line 4"]);
+}

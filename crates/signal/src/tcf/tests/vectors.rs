@@ -3,22 +3,9 @@
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
+use testkit::sample;
 
 use super::*;
-
-/// Sample data outside the repository, if it is there; says so, or fails, when it is not.
-#[expect(clippy::disallowed_methods, reason = "tests are told where samples are and whether a skip is a failure")]
-fn sample(path: &str) -> Option<PathBuf> {
-    let root = std::env::var("FAIRSHARE_SAMPLES").map_or_else(|_| PathBuf::from("../../../shared/data"), PathBuf::from);
-    let found = root.join(path);
-    if found.exists() {
-        return Some(found);
-    }
-    let required = std::env::var("FAIRSHARE_REQUIRE_ALL").is_ok_and(|v| v == "1") && std::env::var("FAIRSHARE_SAMPLES").is_ok();
-    assert!(!required, "sample data {} is required", found.display());
-    eprintln!("skipped: there is no sample data at {}", found.display());
-    None
-}
 
 fn json(path: PathBuf) -> Value {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
