@@ -81,6 +81,8 @@ macro_rules! names {
 names! {
     /// An approved recipient, by the short name used on the command line.
     PartnerName("partner name"),
+    /// A kind of recipients, such as universities: what a choice can speak to besides a partner.
+    PartnerClass("partner class"),
     /// A contract with a partner.
     AgreementName("agreement name"),
     /// A text shown to people; versions of it are numbered.

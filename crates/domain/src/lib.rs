@@ -5,7 +5,7 @@
 //!
 //! Read it along one of three paths:
 //! - a row's way: [`record`] → [`lake`] → [`catalog`] → [`question`] → [`release`];
-//! - a decision's way: [`notice`] → [`consent`] → [`subject`] (the permitted set);
+//! - a decision's way: [`notice`] → [`consent`] → [`law`] → [`subject`] (the permitted set);
 //! - the walls: [`port`] holds the traits through which the planes meet.
 
 pub mod agreement;
@@ -15,6 +15,7 @@ pub mod consent;
 pub mod fault;
 pub mod id;
 pub mod lake;
+pub mod law;
 pub mod notice;
 pub mod platform;
 pub mod port;
@@ -27,7 +28,7 @@ pub mod subject;
 pub mod words;
 
 pub use fault::Fault;
-pub use id::{AgreementName, NoticeName, PartnerName, ReleaseId, SubjectId};
+pub use id::{AgreementName, NoticeName, PartnerClass, PartnerName, ReleaseId, SubjectId};
 pub use platform::Platform;
 pub use purpose::Purpose;
 pub use refusal::{Refusal, RefusalCode};

@@ -47,6 +47,34 @@ crate::words! {
         Budget = "B300",
         /// A choice that cannot be recorded as asked.
         Consent = "C400",
+        /// Its time lies in the future, before its notice, or where no time can lie.
+        ConsentTime = "C401",
+        /// It is known already.
+        ConsentDuplicate = "C402",
+        /// A yes that is older than a choice that is known.
+        ConsentLate = "C403",
+        /// The person may not be asked again yet.
+        ConsentQuiet = "C404",
+        /// This actor may not do that.
+        ConsentActor = "C405",
+        /// The person was erased.
+        ConsentErased = "C406",
+        /// The state of the consent does not allow it.
+        ConsentState = "C407",
+        /// A limit that cannot be lifted like that.
+        CannotLift = "C408",
+        /// A rule pack that cannot be read, or has an unknown field, word or outcome.
+        PackText = "L600",
+        /// A rule without source, certainty or review.
+        PackGrounds = "L601",
+        /// A rule that contradicts itself or another.
+        PackRule = "L602",
+        /// A region that is not known, or none.
+        PackRegion = "L603",
+        /// Packs that inherit in a circle, or from one that is missing.
+        PackInheritance = "L604",
+        /// A step with a rule pack that needs another person, or another state.
+        PackApproval = "L605",
         /// A step that the state of the thing does not allow.
         State = "S500",
     }

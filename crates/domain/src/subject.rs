@@ -57,6 +57,24 @@ impl AgeBand {
         self.min(other)
     }
 
+    /// Whether somebody of the band can be younger than `years`; what counts of whose age is unknown.
+    #[must_use]
+    pub const fn may_be_below(self, years: u8, unknown: bool) -> bool {
+        let youngest = match self {
+            Self::Unknown => return unknown,
+            Self::Under13 => 0,
+            Self::From13To15 => 13,
+            Self::From16To17 => 16,
+            Self::From18To24 => 18,
+            Self::From25To34 => 25,
+            Self::From35To44 => 35,
+            Self::From45To54 => 45,
+            Self::From55To64 => 55,
+            Self::From65 => 65,
+        };
+        youngest < years
+    }
+
     /// Whether we know that the person is 18 or older. Unknown is not adult: fail closed.
     #[must_use]
     pub const fn is_known_adult(self) -> bool {
@@ -221,6 +239,14 @@ mod tests {
     fn the_eighteenth_birthday_makes_an_adult() {
         assert!(!AgeBand::of(day("2006-05-10"), day("2024-05-09")).is_known_adult());
         assert!(AgeBand::of(day("2006-05-10"), day("2024-05-10")).is_known_adult());
+    }
+
+    #[test]
+    fn whoever_may_be_younger_counts_as_younger() {
+        assert!(AgeBand::From13To15.may_be_below(14, false) && AgeBand::From13To15.may_be_below(16, false));
+        assert!(!AgeBand::From13To15.may_be_below(13, false) && !AgeBand::From18To24.may_be_below(18, true));
+        assert!(AgeBand::Under13.may_be_below(12, false));
+        assert!(AgeBand::Unknown.may_be_below(13, true) && !AgeBand::Unknown.may_be_below(18, false));
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! May this partner use this person's data for this purpose, now?
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
-use super::ConsentState;
-use crate::Purpose;
+use super::{Consent, ConsentState, LimitKind, Limits};
+use crate::law::{Asked, Outcome, Residence};
 use crate::subject::{AgeBand, SubjectStatus};
 
 /// Everything about one person that a permission depends on.
@@ -13,8 +15,36 @@ pub struct Facts {
     pub status: SubjectStatus,
     /// How old, as far as known.
     pub age: AgeBand,
-    /// What the ledger says for this partner and purpose.
-    pub consent: ConsentState,
+    /// Whose law applies.
+    pub residence: Residence,
+    /// What the ledger says of this use.
+    pub consent: Consent,
+    /// What the person limits, of this use.
+    pub limits: Limits,
+}
+
+/// What is asked of a use besides a yes: the outcomes of all rules that speak of it, and of the house.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Demands(u8);
+
+impl Demands {
+    /// A yes, and nothing more.
+    pub const FLOOR: Self = Self(1 << Outcome::FLOOR as u8);
+
+    /// Forbidden.
+    pub const PROHIBITED: Self = Self(1 << Outcome::Prohibit as u8);
+
+    /// With one more.
+    #[must_use]
+    pub const fn with(self, outcome: Outcome) -> Self {
+        Self(self.0 | 1 << outcome as u8)
+    }
+
+    /// Whether it is among them.
+    #[must_use]
+    pub const fn contains(self, outcome: Outcome) -> bool {
+        self.0 & 1 << outcome as u8 != 0
+    }
 }
 
 /// Where the partner stands, apart from any person.
@@ -26,150 +56,176 @@ pub enum AgreementStanding {
     Lacks(String),
 }
 
+crate::words! {
+    /// What a rule does to an answer.
+    pub enum Effect("effect") {
+        /// It denies.
+        Deny = "deny",
+        /// It asks for something that is there.
+        Met = "met",
+        /// It permits.
+        Permit = "permit",
+    }
+}
+
 /// One rule that spoke.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reason {
+pub struct Reason<'law> {
     /// Stable id of the rule.
-    pub rule: String,
+    pub rule: Cow<'law, str>,
     /// Where the rule comes from.
-    pub source: String,
+    pub source: Cow<'law, str>,
     /// What it says about this case.
-    pub text: String,
+    pub text: Cow<'law, str>,
+    /// What it does to the answer.
+    pub effect: Effect,
+    /// What would change the answer, if anything can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<Cow<'law, str>>,
 }
 
 /// Yes or no, and every rule that spoke.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Decision {
+pub struct Decision<'law> {
     /// Whether the use is permitted.
     pub permit: bool,
-    /// The rules that denied; when none did, the rule that permits.
-    pub reasons: Vec<Reason>,
+    /// The rules that spoke: those that deny first, in the order in which they count.
+    pub reasons: Vec<Reason<'law>>,
 }
 
-/// Whether the person's own facts permit the purpose.
+/// Whether a person's own facts permit a use of which `demands` are made.
 ///
 /// # Guarantee
-/// True only if the person is enrolled, the newest choice in the ledger for exactly this partner
-/// and purpose is a yes, and, for advertising, the person is known to be 18 or older.
-/// This is the rule that the permitted bitmaps are compiled from; [`decide`] agrees with it.
+/// True only if the person is enrolled, no limit of theirs covers the use, the newest choice that covers it is a
+/// yes that has not ended, and that yes is as firm as every rule asks that concerns them. What is forbidden is
+/// forbidden whatever they chose. This is the rule that the permitted bitmaps are compiled from; [`decide`] agrees
+/// with it.
 #[must_use]
-pub const fn permitted(facts: Facts, purpose: Purpose) -> bool {
-    status_permits(facts.status) && consent_permits(facts.consent) && age_permits(facts.age, purpose)
+pub const fn permitted(facts: &Facts, demands: Demands, opens_classes: bool) -> bool {
+    let Facts { status, consent, limits, .. } = facts;
+    matches!(status, SubjectStatus::Active)
+        && !demands.contains(Outcome::Prohibit)
+        && limits.is_empty()
+        && consent.state.is_valid()
+        && (!demands.contains(Outcome::ParentalOptIn) || consent.strength.parental)
+        && (!demands.contains(Outcome::ExplicitOptIn) || consent.strength.explicit)
+        && (!consent.by_class || opens_classes)
 }
 
-const fn status_permits(status: SubjectStatus) -> bool {
-    match status {
-        SubjectStatus::Active => true,
-        SubjectStatus::Merged | SubjectStatus::Erased => false,
-    }
-}
-
-const fn consent_permits(consent: ConsentState) -> bool {
-    match consent {
-        ConsentState::Given => true,
-        ConsentState::Unknown | ConsentState::Refused | ConsentState::Withdrawn => false,
-    }
-}
-
-/// The one built-in law until rule packs come: DSA Art. 28(2) forbids advertising by profiling to
-/// minors, and an unknown age counts as a minor's.
-const fn age_permits(age: AgeBand, purpose: Purpose) -> bool {
-    !purpose.is_advertising() || age.is_known_adult()
-}
-
-/// Decides, and says why.
+/// Decides, and says why, in the order in which rules count: who the person is, what is forbidden, what they
+/// limit, the agreement, their consent, and how firm it must be.
 ///
 /// # Guarantee
-/// Permits exactly when [`permitted`] holds and the agreement covers the purpose.
+/// Permits exactly when [`permitted`] holds for the demands of `asked` and the agreement covers the purpose.
 #[must_use]
-pub fn decide(facts: Facts, purpose: Purpose, agreement: &AgreementStanding) -> Decision {
-    let mut denials = Vec::new();
-    match facts.status {
-        SubjectStatus::Active => {}
-        SubjectStatus::Merged => denials.push(reason("subject.merged", "privacy model, unit", "this person is counted under the id that this one was merged into")),
-        SubjectStatus::Erased => denials.push(reason("subject.active", "GDPR Art. 17", "this person was erased")),
+pub fn decide<'law>(facts: &Facts, asked: &'law Asked, agreement: &AgreementStanding) -> Decision<'law> {
+    let mut reasons = Vec::with_capacity(4);
+    status(facts.status, &mut reasons);
+    for rule in asked.rules.iter().filter(|rule| rule.outcome == Outcome::Prohibit) {
+        let remedy = "nothing: no consent cures it";
+        reasons.push(Reason { rule: (&*rule.rule).into(), source: (&*rule.source).into(), text: (&*rule.text).into(), effect: Effect::Deny, remedy: Some(remedy.into()) });
     }
-    let consent_text = match facts.consent {
-        ConsentState::Given => None,
-        ConsentState::Unknown => Some("this person never agreed to it; silence is not consent"),
-        ConsentState::Refused => Some("this person said no"),
-        ConsentState::Withdrawn => Some("this person withdrew their consent"),
-    };
-    if let Some(text) = consent_text {
-        denials.push(reason("consent.given", "GDPR Art. 6(1)(a), Art. 7", text));
-    }
-    if !age_permits(facts.age, purpose) {
-        let text = match facts.age {
-            AgeBand::Unknown => "this person's age is unknown, which counts as under 18 for advertising",
-            _ => "this person is under 18, and advertising purposes are closed to minors",
-        };
-        denials.push(reason("minors.advertising", "DSA (EU) 2022/2065 Art. 28(2)", text));
-    }
+    limits(facts.limits, &mut reasons);
     if let AgreementStanding::Lacks(why) = agreement {
-        denials.push(reason("agreement.active", "GDPR Art. 26, Art. 28", why));
+        reasons.push(Reason { text: why.clone().into(), ..deny("agreement.active", "GDPR Art. 26, Art. 28", "", "an active agreement that covers the purpose") });
     }
-    if !denials.is_empty() {
-        return Decision { permit: false, reasons: denials };
-    }
-    let text = "this person agreed to this purpose and this partner, and an active agreement covers it";
-    Decision { permit: true, reasons: vec![reason("consent.given", "GDPR Art. 6(1)(a), Art. 7", text)] }
-}
-
-fn reason(rule: &str, source: &str, text: &str) -> Reason {
-    Reason { rule: rule.to_owned(), source: source.to_owned(), text: text.to_owned() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::ConsentAction;
-    use super::*;
-
-    /// `history` in words, e.g. "give withdraw"; asks for `purpose` at `age`.
-    fn check(history: &str, age: AgeBand, purpose: Purpose, expected: bool) {
-        let consent = ConsentState::replay(history.split_whitespace().map(|w| w.parse::<ConsentAction>().unwrap()));
-        let facts = Facts { status: SubjectStatus::Active, age, consent };
-        assert_eq!(permitted(facts, purpose), expected, "{history} {age} {purpose}");
-        assert_eq!(decide(facts, purpose, &AgreementStanding::Covers).permit, expected);
-        assert!(!decide(facts, purpose, &AgreementStanding::Lacks("no agreement".into())).permit);
-    }
-
-    #[test]
-    fn silence_is_not_consent() {
-        check("", AgeBand::From25To34, Purpose::AggregateStatistics, false);
-    }
-
-    #[test]
-    fn a_withdrawal_beats_an_earlier_yes() {
-        check("give withdraw", AgeBand::From25To34, Purpose::AggregateStatistics, false);
-    }
-
-    #[test]
-    fn a_yes_after_a_withdrawal_counts_again() {
-        check("give withdraw give", AgeBand::From25To34, Purpose::AggregateStatistics, true);
-        check("give refuse", AgeBand::From25To34, Purpose::AggregateStatistics, false);
-    }
-
-    #[test]
-    fn minors_and_unknown_ages_may_be_counted_but_not_advertised_to() {
-        check("give", AgeBand::From16To17, Purpose::AggregateStatistics, true);
-        check("give", AgeBand::From16To17, Purpose::TargetedAdvertising, false);
-        check("give", AgeBand::Unknown, Purpose::AdMeasurement, false);
-        check("give", AgeBand::From18To24, Purpose::AdMeasurement, true);
-    }
-
-    #[test]
-    fn deciding_and_permitting_agree_on_every_case() {
-        for &status in SubjectStatus::ALL {
-            for &age in AgeBand::ALL {
-                for &consent in ConsentState::ALL {
-                    for &purpose in Purpose::ALL {
-                        let facts = Facts { status, age, consent };
-                        let decision = decide(facts, purpose, &AgreementStanding::Covers);
-                        assert_eq!(decision.permit, permitted(facts, purpose));
-                        assert!(!decision.reasons.is_empty());
-                    }
-                }
-            }
+    consent(facts, asked, &mut reasons);
+    let permit = reasons.is_empty();
+    for rule in asked.rules.iter().filter(|rule| rule.outcome != Outcome::Prohibit) {
+        let met = !lacks(facts, rule.outcome);
+        let effect = if met { Effect::Met } else { Effect::Deny };
+        if met || !facts.consent.state.is_valid() {
+            reasons.push(Reason { rule: (&*rule.rule).into(), source: (&*rule.source).into(), text: (&*rule.text).into(), effect, remedy: None });
         }
     }
+    if permit {
+        let text = "this person agreed to this purpose and this partner, and an active agreement covers it";
+        reasons.insert(
+            0,
+            Reason {
+                effect: Effect::Permit,
+                remedy: Some("a withdrawal, an opt-out, an objection or a pause would end it at once".into()),
+                ..deny("consent.given", CONSENT, text, "")
+            },
+        );
+    }
+    Decision { permit, reasons }
+}
+
+const CONSENT: &str = "GDPR Art. 6(1)(a), Art. 7";
+
+/// Whether the consent is not what a rule asks for.
+const fn lacks(Facts { consent, .. }: &Facts, outcome: Outcome) -> bool {
+    match outcome {
+        Outcome::OutOfScope | Outcome::NoticeOnly | Outcome::OptOut => false,
+        Outcome::OptIn => !consent.state.is_valid(),
+        Outcome::ExplicitOptIn => !consent.state.is_valid() || !consent.strength.explicit,
+        Outcome::ParentalOptIn => !consent.state.is_valid() || !consent.strength.parental,
+        Outcome::Prohibit => true,
+    }
+}
+
+fn status<'law>(status: SubjectStatus, reasons: &mut Vec<Reason<'law>>) {
+    match status {
+        SubjectStatus::Active => {}
+        SubjectStatus::Merged => {
+            reasons.push(deny("subject.merged", "privacy model, unit", "this person is counted under the id that this one was merged into", "ask for that id"))
+        }
+        SubjectStatus::Erased => reasons.push(deny("subject.active", "GDPR Art. 17", "this person was erased", "nothing: they are gone")),
+    }
+}
+
+fn limits<'law>(limits: Limits, reasons: &mut Vec<Reason<'law>>) {
+    for &kind in LimitKind::ALL.iter().filter(|&&kind| limits.contains(kind)) {
+        reasons.push(match kind {
+            LimitKind::OptOut => deny(
+                "limit.opt_out",
+                "Cal. Civ. Code 1798.120, 1798.135; 11 CCR 7025, 7026",
+                "this person, or a signal of theirs, opted out",
+                "the person opts in again, in two steps",
+            ),
+            LimitKind::Objection => deny("limit.objection", "GDPR Art. 21", "this person objected", "the person takes the objection back"),
+            LimitKind::Restriction => deny("limit.restriction", "GDPR Art. 18", "this person's data may only be stored", "the restriction is lifted"),
+        });
+    }
+}
+
+fn consent<'law>(facts: &Facts, asked: &'law Asked, reasons: &mut Vec<Reason<'law>>) {
+    let Consent { state, strength, by_class, superseded } = facts.consent;
+    let ask = "a yes of the person";
+    let text = match state {
+        ConsentState::Given | ConsentState::Renewed => {
+            if by_class && !asked.opens_classes {
+                reasons.push(deny(
+                    "consent.recipient",
+                    "GDPR Rec. 42; EDPB Guidelines 05/2020",
+                    "this person agreed to a class of recipients, which does not cover this one",
+                    "a yes that names this partner",
+                ));
+            }
+            for rule in &asked.rules {
+                let missing = match rule.outcome {
+                    Outcome::ParentalOptIn if !strength.parental => "a parent's yes",
+                    Outcome::ExplicitOptIn if !strength.explicit => "an explicit yes",
+                    _ => continue,
+                };
+                reasons.push(Reason { rule: (&*rule.rule).into(), source: (&*rule.source).into(), text: (&*rule.text).into(), effect: Effect::Deny, remedy: Some(missing.into()) });
+            }
+            return;
+        }
+        ConsentState::Unknown => "this person never agreed to it; silence is not consent",
+        ConsentState::Requested if superseded => "the notice has changed since this person agreed, and they have not been heard again",
+        ConsentState::Requested => "this person was asked and has not answered; silence is not consent",
+        ConsentState::Deferred => "this person put the answer off; that is no consent",
+        ConsentState::Refused => "this person said no",
+        ConsentState::Withdrawn => "this person withdrew their consent",
+        ConsentState::Revoked => "the permission was taken away by the controller",
+        ConsentState::Expired => "this person's consent has expired",
+        ConsentState::Invalidated => "this person's consent was found void",
+    };
+    reasons.push(deny("consent.given", CONSENT, text, ask));
+}
+
+const fn deny<'law>(rule: &'static str, source: &'static str, text: &'static str, remedy: &'static str) -> Reason<'law> {
+    Reason { rule: Cow::Borrowed(rule), source: Cow::Borrowed(source), text: Cow::Borrowed(text), effect: Effect::Deny, remedy: Some(Cow::Borrowed(remedy)) }
 }

@@ -1,0 +1,296 @@
+//! All packs together: what a use asks of a person, and which rules say so.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::NaiveDate;
+
+use super::{Grounds, Outcome, Residence, Rule, RulePack, Sensitivity};
+use crate::consent::Demands;
+use crate::refusal::{Refusal, RefusalCode};
+use crate::subject::AgeBand;
+use crate::{Fault, Purpose, Timestamp};
+
+/// A use of data: what for, and how much the data tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Use {
+    /// What for.
+    pub purpose: Purpose,
+    /// How much the data that are looked at tell.
+    pub sensitivity: Sensitivity,
+}
+
+/// What one rule says of a use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleInForce {
+    /// `pack/kind.id`.
+    pub rule: String,
+    /// The law and article.
+    pub source: String,
+    /// What it says.
+    pub text: String,
+    /// What it asks.
+    pub outcome: Outcome,
+}
+
+/// What is asked of a use, and by whom.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// Rules that speak of the use, the strictest first.
+    pub rules: Vec<RuleInForce>,
+    /// Whether a yes to a class of recipients covers one that joined it.
+    pub opens_classes: bool,
+}
+
+impl Asked {
+    /// What the rules ask together; a yes at least.
+    #[must_use]
+    pub fn demands(&self) -> Demands {
+        self.rules.iter().fold(Demands::FLOOR, |demands, rule| demands.with(rule.outcome))
+    }
+}
+
+/// What a use asks of each kind of person: by residence and age.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Requirement {
+    kinds: Vec<Asked>,
+    by_kind: Vec<u16>,
+}
+
+impl Requirement {
+    /// What is asked for somebody who lives there and is so old; nothing that is not in the table is permitted.
+    #[must_use]
+    pub fn of(&self, residence: Residence, age: AgeBand) -> Demands {
+        self.asked(residence, age).map_or(Demands::PROHIBITED, Asked::demands)
+    }
+
+    /// The same with the rules that ask it.
+    #[must_use]
+    pub fn asked(&self, residence: Residence, age: AgeBand) -> Option<&Asked> {
+        self.kinds.get(usize::from(*self.by_kind.get(slot(residence, age))?))
+    }
+
+    /// Whether a yes to a class of recipients covers one that joined it.
+    #[must_use]
+    pub fn opens_classes(&self, residence: Residence) -> bool {
+        self.asked(residence, AgeBand::Unknown).is_some_and(|asked| asked.opens_classes)
+    }
+}
+
+const fn slot(residence: Residence, age: AgeBand) -> usize {
+    residence.index() * AgeBand::ALL.len() + age as usize
+}
+
+/// All packs that are approved, as they hold on one day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Law {
+    /// With what they inherit, by id, without the abstract ones.
+    packs: Vec<RulePack>,
+    day: NaiveDate,
+    until: Option<NaiveDate>,
+}
+
+impl Law {
+    /// The law of `day` by these packs, of which there is one version each.
+    ///
+    /// # Errors
+    /// [`RefusalCode::PackInheritance`] when packs inherit in a circle or from one that is missing;
+    /// [`RefusalCode::PackRule`] when a pack is there twice.
+    pub fn new(packs: impl IntoIterator<Item = RulePack>, day: NaiveDate) -> Result<Self, Refusal> {
+        let mut by_id = BTreeMap::new();
+        for pack in packs {
+            let id = pack.id.clone();
+            if by_id.insert(id.clone(), pack).is_some() {
+                return Err(Refusal::new(RefusalCode::PackRule, format!("rule pack {id} is there twice")));
+            }
+        }
+        let whole: Vec<RulePack> = by_id.values().filter(|pack| !pack.is_abstract).map(|pack| inherited(pack, &by_id)).collect::<Result<_, _>>()?;
+        let until = whole.iter().flat_map(days).filter(|&change| change > day).min();
+        Ok(Self { packs: whole, day, until })
+    }
+
+    /// The day.
+    #[must_use]
+    pub const fn day(&self) -> NaiveDate {
+        self.day
+    }
+
+    /// The day on which something else begins to hold, if one is known.
+    #[must_use]
+    pub const fn until(&self) -> Option<NaiveDate> {
+        self.until
+    }
+
+    /// The first instant at which this law may not be the law any more.
+    #[must_use]
+    pub fn ends_at(&self) -> Timestamp {
+        let day = self.until.unwrap_or(NaiveDate::MAX);
+        day.and_hms_opt(0, 0, 0).map_or(Timestamp::MAX_UTC, |at| at.and_utc())
+    }
+
+    /// The packs that concern somebody who lives there: the packs of the place, or those that count for
+    /// whoever has none.
+    pub fn packs(&self, residence: Residence) -> impl Iterator<Item = &RulePack> {
+        let concerned = move |pack: &&RulePack| pack.regions.iter().any(|region| residence.is_concerned_by(region));
+        // A law about children alone is not the law of a place.
+        let has_law = self.packs.iter().any(|pack| concerned(&pack) && pack.consent.iter().any(|rule| rule.age_below.is_none()));
+        self.packs.iter().filter(move |pack| concerned(pack) || (!has_law && pack.fallback))
+    }
+
+    /// What is asked of a use of the data of somebody who lives there and is so old, and by which rules.
+    ///
+    /// # Guarantee
+    /// The strictest rule of all packs that concern the person counts. A rule that waits for a lawyer never
+    /// lowers what is asked below a yes. Nothing lowers it below [`Outcome::FLOOR`].
+    #[must_use]
+    pub fn asked(&self, residence: Residence, age: AgeBand, usage: Use) -> Asked {
+        let mut rules: Vec<RuleInForce> = self.packs(residence).flat_map(|pack| self.spoken(pack, residence, age, usage)).collect();
+        // Stable: among equals the order of the packs.
+        rules.sort_by_key(|rule| std::cmp::Reverse(rule.outcome));
+        Asked { rules, opens_classes: self.opens_classes(residence) }
+    }
+
+    /// The same for every kind of person at once.
+    ///
+    /// # Errors
+    /// A fault when there are more kinds of answers than the table can number.
+    pub fn requirement(&self, usage: Use) -> Result<Requirement, Fault> {
+        let (mut kinds, mut by_kind) = (Vec::<Asked>::new(), Vec::with_capacity(Residence::COUNT * AgeBand::ALL.len()));
+        for residence in Residence::all() {
+            for &age in AgeBand::ALL {
+                let asked = self.asked(residence, age, usage);
+                let known = kinds.iter().position(|kind| *kind == asked);
+                let place = known.unwrap_or(kinds.len());
+                if known.is_none() {
+                    kinds.push(asked);
+                }
+                by_kind.push(u16::try_from(place).map_err(|e| Fault::new("compiling the law", e))?);
+            }
+        }
+        Ok(Requirement { kinds, by_kind })
+    }
+
+    fn spoken(&self, pack: &RulePack, residence: Residence, age: AgeBand, Use { purpose, sensitivity }: Use) -> Vec<RuleInForce> {
+        let mut rules = Vec::new();
+        let unknown_is_minor = purpose.is_advertising();
+        let speaks = |r: &dyn Fn() -> RuleInForce, since: Option<NaiveDate>, rules: &mut Vec<RuleInForce>| {
+            if self.holds(pack, since) {
+                rules.push(r());
+            }
+        };
+        for rule in pack.consent.iter().filter(|rule| rule.purposes.contains(&purpose)) {
+            if rule.age_below.is_none_or(|years| age.may_be_below(years, unknown_is_minor)) {
+                let text = format!("{} asks {} for {purpose}", pack.title, in_words(rule.outcome));
+                speaks(&|| in_force(pack, rule, text.clone(), rule.outcome), rule.since, &mut rules);
+            }
+        }
+        for rule in pack.prohibition.iter().filter(|rule| rule.purposes.contains(&purpose)) {
+            // What is forbidden with minors is forbidden with people who may be.
+            let concerns = rule.age_below.is_none_or(|years| age.may_be_below(years, true)) && rule.sensitivity.is_none_or(|least| sensitivity >= least);
+            if concerns {
+                speaks(&|| in_force(pack, rule, rule.rule.clone(), Outcome::Prohibit), rule.since, &mut rules);
+            }
+        }
+        for rule in pack.age.iter().filter(|rule| rule.purposes.is_empty() || rule.purposes.contains(&purpose)) {
+            let parental = rule.parental_below_in.get(residence.as_str()).copied().or(rule.parental_below);
+            if let Some(years) = parental.filter(|&years| age.may_be_below(years, unknown_is_minor)) {
+                let text = format!("{} asks a parent's consent below {years}", pack.title);
+                speaks(&|| in_force(pack, rule, text.clone(), Outcome::ParentalOptIn), rule.since, &mut rules);
+            } else if let Some(years) = rule.opt_in_below.filter(|&years| age.may_be_below(years, unknown_is_minor)) {
+                let text = format!("{} asks a yes of their own of people below {years}", pack.title);
+                speaks(&|| in_force(pack, rule, text.clone(), Outcome::OptIn), rule.since, &mut rules);
+            }
+        }
+        for rule in pack.sensitive.iter().filter(|rule| sensitivity >= rule.sensitivity) {
+            let text = format!("{} asks {} for data that may reveal {}", pack.title, in_words(rule.outcome), rule.categories.join(", "));
+            speaks(&|| in_force(pack, rule, text.clone(), rule.outcome), rule.since, &mut rules);
+        }
+        rules
+    }
+
+    fn holds(&self, pack: &RulePack, since: Option<NaiveDate>) -> bool {
+        since.max(pack.in_force).is_none_or(|first| first <= self.day)
+    }
+
+    /// For how long a yes of somebody who lives there counts, at most: until the earliest end that a pack sets.
+    #[must_use]
+    pub fn consent_ends(&self, residence: Residence, given: Timestamp) -> Option<Timestamp> {
+        super::earliest(given, self.validity(residence).filter_map(|rule| rule.term))
+    }
+
+    /// Until when nobody who lives there may be asked again after a no: the latest end that a pack sets.
+    #[must_use]
+    pub fn quiet_until(&self, residence: Residence, refused: Timestamp) -> Option<Timestamp> {
+        super::longest(refused, self.validity(residence).filter_map(|rule| rule.quiet))
+    }
+
+    /// How long evidence about somebody who lives there is kept at least: the longest that a pack asks.
+    #[must_use]
+    pub fn evidence_kept_until(&self, residence: Residence, from: Timestamp) -> Option<Timestamp> {
+        super::longest(from, self.packs(residence).flat_map(|pack| pack.record.iter().filter(|rule| self.holds(pack, rule.since))).filter_map(|rule| rule.keep))
+    }
+
+    /// By when a request to use `right` is answered: the earliest that a pack sets. Packs without a rule of
+    /// that name do not count.
+    #[must_use]
+    pub fn answer_due(&self, residence: Residence, right: &str, received: Timestamp) -> Option<Timestamp> {
+        let terms =
+            self.packs(residence).flat_map(|pack| pack.right.iter().filter(|rule| self.holds(pack, rule.since) && (rule.id == right || rule.rights.iter().any(|r| r == right))));
+        super::earliest(received, terms.map(|rule| rule.respond.term()))
+    }
+
+    fn validity(&self, residence: Residence) -> impl Iterator<Item = &super::ValidityRule> {
+        self.packs(residence).flat_map(|pack| pack.validity.iter().filter(|rule| self.holds(pack, rule.since)))
+    }
+
+    /// Open only where every pack that concerns the person says so.
+    fn opens_classes(&self, residence: Residence) -> bool {
+        let mut packs = self.packs(residence).peekable();
+        packs.peek().is_some() && packs.all(|pack| pack.validity.iter().any(|rule| rule.open_class && !rule.grounds.lawyer && self.holds(pack, rule.since)))
+    }
+}
+
+fn in_force<R: Rule>(pack: &RulePack, rule: &R, text: String, outcome: Outcome) -> RuleInForce {
+    let Grounds { source, lawyer, .. } = rule.grounds();
+    // Unconfirmed, it may ask more than the floor, never less.
+    let outcome = if *lawyer { outcome.max(Outcome::FLOOR) } else { outcome };
+    RuleInForce { rule: format!("{}/{}.{}", pack.id, R::KIND, rule.id()), source: source.clone(), text, outcome }
+}
+
+const fn in_words(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::OutOfScope => "nothing",
+        Outcome::NoticeOnly => "that people are told",
+        Outcome::OptOut => "that people can opt out",
+        Outcome::OptIn => "consent",
+        Outcome::ExplicitOptIn => "explicit consent",
+        Outcome::ParentalOptIn => "a parent's consent",
+        Outcome::Prohibit => "that nobody does it",
+    }
+}
+
+/// A pack with everything that it inherits.
+fn inherited(pack: &RulePack, all: &BTreeMap<String, RulePack>) -> Result<RulePack, Refusal> {
+    let (mut whole, mut seen) = (pack.clone(), BTreeSet::from([pack.id.as_str()]));
+    let mut parent = pack.inherits.as_deref();
+    while let Some(id) = parent {
+        let no = |text: String| Refusal::new(RefusalCode::PackInheritance, text);
+        let next = all.get(id).ok_or_else(|| no(format!("rule pack {} inherits from {id}, which is not there", pack.id)))?;
+        if !seen.insert(id) {
+            return Err(no(format!("rule pack {} inherits from itself by way of {id}", pack.id)));
+        }
+        whole = whole.inheriting(next);
+        parent = next.inherits.as_deref();
+    }
+    Ok(whole)
+}
+
+/// Days on which something of a pack begins to hold.
+fn days(pack: &RulePack) -> Vec<NaiveDate> {
+    let mut days: Vec<NaiveDate> = pack.in_force.into_iter().collect();
+    fn since<R: Rule>(rules: &[R]) -> impl Iterator<Item = NaiveDate> {
+        rules.iter().filter_map(Rule::since)
+    }
+    macro_rules! all { ($($kind:ident),+) => { $(days.extend(since(&pack.$kind));)+ }; }
+    super::pack::each_kind!(all);
+    days
+}
