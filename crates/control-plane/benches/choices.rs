@@ -20,9 +20,9 @@ use std::time::{Duration, Instant};
 
 use control_plane::{Choice, ControlPlane, NewNotice, Secrets, Settings};
 use domain::agreement::PartnerAct;
-use domain::consent::{ConsentAction, ConsentKey, ConsentMethod};
+use domain::consent::{ConsentAction, ConsentKey, ConsentMethod, DataScope};
 use domain::lake::{Manifest, SnapshotClock, Staged};
-use domain::notice::NoticeRef;
+use domain::notice::{NoticeRef, NoticeTerms};
 use domain::record::{AccountKey, Counts, NormalizedBatch, SourceInfo, SourceKind, SubjectRecord};
 use domain::subject::AgeBand;
 use domain::{Platform, Purpose, SubjectId};
@@ -145,8 +145,8 @@ async fn run_ours(control: &ControlPlane, writers: usize, batch: usize, requests
 }
 
 fn choice(person: u32, action: ConsentAction) -> Choice {
-    let key = ConsentKey { subject: SubjectId(person), partner: "acme".parse().expect("a name"), purpose: Purpose::AggregateStatistics };
-    Choice { key, action, notice: NoticeRef { name: "acme".parse().expect("a name"), version: 1 }, method: ConsentMethod::Page }
+    let key = ConsentKey::new(SubjectId(person), "acme".parse().expect("a name"), Purpose::AggregateStatistics);
+    Choice::now(key, action, NoticeRef { name: "acme".parse().expect("a name"), version: 1 }, ConsentMethod::Page)
 }
 
 async fn bare(path: &Path) -> SqlitePool {
@@ -171,7 +171,7 @@ async fn bare(path: &Path) -> SqlitePool {
 async fn deployment(folder: &Path) -> ControlPlane {
     std::fs::create_dir_all(folder).expect("a folder");
     let cost = Cost { rho: "100".parse().expect("a price"), delta: Delta::LIFETIME };
-    let settings = Settings { origin: "bench.example/log".into(), lifetime: cost, subject_cap: cost, snapshot_clock: SnapshotClock::Import };
+    let settings = Settings { origin: "bench.example/log".into(), lifetime: cost, subject_cap: cost, rule_packs: Vec::new(), snapshot_clock: SnapshotClock::Import };
     let secrets = Secrets { log_seed: [1; 32], bounding: [2; 32], participants: [3; 32] };
     let clock = Arc::new(ManualClock::at("2026-11-24T10:00:00Z"));
     let control = ControlPlane::create(folder, settings, secrets, clock, Arc::new(SeededEntropy::new(1))).await.expect("a deployment");
@@ -187,10 +187,10 @@ async fn deployment(folder: &Path) -> ControlPlane {
     let staged = Staged { manifest: Manifest { schema: 1, bucket_size: 8_192, tables: std::collections::BTreeMap::new() }, counts: vec![Counts::default()] };
     control.import_commit(import, &staged).await.expect("a commit");
     let partner = "acme".parse().expect("a name");
-    control.partner_add(&partner, "A legal person", cost).await.expect("a partner");
+    control.partner_add(&partner, "A legal person", None, cost).await.expect("a partner");
     control.partner_act(&partner, PartnerAct::Approve).await.expect("an approval");
-    let notice =
-        NewNotice { name: "acme".parse().expect("a name"), language: "en".into(), purposes: vec![Purpose::AggregateStatistics], partners: vec![partner], text: "May we?".into() };
+    let terms = NoticeTerms { purposes: vec![Purpose::AggregateStatistics], partners: vec![partner], open_classes: Vec::new(), scopes: vec![DataScope::Everything] };
+    let notice = NewNotice { name: "acme".parse().expect("a name"), language: "en".into(), terms, text: "May we?".into(), shown_from: None, material: false };
     control.notice_publish(notice).await.expect("a notice");
     control
 }

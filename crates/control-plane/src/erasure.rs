@@ -13,7 +13,7 @@ use domain::{Refusal, RefusalCode, SubjectId, SubjectSet};
 use sqlx::{Row, SqliteConnection};
 
 use crate::audit::AuditWriter;
-use crate::consent::recompute;
+use crate::consent::{Rules, recompute};
 use crate::import::lines_of;
 use crate::snapshot::LakeLock;
 use crate::{ControlPlane, Error, snapshot};
@@ -32,7 +32,7 @@ impl ControlPlane {
     pub async fn subject_erase(&self, subject: SubjectId) -> Result<(), Error> {
         let mut tx = self.inner.store.begin().await?;
         let subject = crate::subject::resolve(&mut tx, subject).await?;
-        let (status, _) = crate::subject::facts(&mut tx, subject).await?;
+        let status = crate::subject::person(&mut tx, subject).await?.status;
         if status == SubjectStatus::Erased {
             return Err(Refusal::new(RefusalCode::State, format!("subject {subject} was erased before")).into());
         }
@@ -44,7 +44,8 @@ impl ControlPlane {
             audit.append(&mut tx, EntryKind::SubjectErased, "erasure", inserted.last_insert_rowid()).await?;
         }
         audit.finish(&mut tx).await?;
-        recompute(&mut tx, &ids).await?;
+        let rules = Rules::read(&mut tx, &self.inner, self.now()).await?;
+        recompute(&mut tx, &rules, &ids).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -84,7 +85,7 @@ pub(crate) async fn forget(tx: &mut SqliteConnection, id: SubjectId) -> Result<(
         sqlx::query("INSERT INTO erased_line (import_id, digest) VALUES (?, ?)").bind(import).bind(digest.as_slice()).execute(&mut *tx).await?;
     }
     for statement in [
-        "UPDATE subject SET status = 'erased', age_band = 'unknown', country = NULL, salt = NULL WHERE subject_id = ?",
+        "UPDATE subject SET status = 'erased', age_band = 'unknown', country = NULL, region = NULL, salt = NULL WHERE subject_id = ?",
         "DELETE FROM account WHERE subject_id = ?",
         "DELETE FROM subject_fact WHERE subject_id = ?",
         "DELETE FROM source_path WHERE subject_id = ?",

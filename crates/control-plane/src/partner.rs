@@ -1,9 +1,9 @@
 //! Partners: approved recipients.
 
-use domain::PartnerName;
 use domain::agreement::{PartnerAct, PartnerState};
 use domain::audit::EntryKind;
 use domain::release::Balance;
+use domain::{PartnerClass, PartnerName};
 use dp::Cost;
 use sqlx::{Row, SqliteConnection};
 
@@ -19,6 +19,8 @@ pub struct PartnerInfo {
     pub name: PartnerName,
     /// The legal person behind it.
     pub legal_name: String,
+    /// The kind of recipients that it belongs to.
+    pub class: Option<PartnerClass>,
     /// Where it stands.
     pub state: PartnerState,
     /// What all its releases may cost, ever, and did.
@@ -26,18 +28,19 @@ pub struct PartnerInfo {
 }
 
 impl ControlPlane {
-    /// Writes down a partner with the privacy loss that all its releases may cost, ever.
+    /// Writes down a partner of a kind of recipients, with the privacy loss that all its releases may cost, ever.
     ///
     /// # Errors
     /// A refusal when it is there already.
-    pub async fn partner_add(&self, name: &PartnerName, legal_name: &str, lifetime: Cost) -> Result<(), Error> {
+    pub async fn partner_add(&self, name: &PartnerName, legal_name: &str, class: Option<&PartnerClass>, lifetime: Cost) -> Result<(), Error> {
         let mut tx = self.inner.store.begin().await?;
         PartnerState::after(state_or_none(&mut tx, name).await?, PartnerAct::Add)?;
         budget::open_scope(&mut tx, &budget::partner_scope(name), lifetime).await?;
-        let inserted = sqlx::query("INSERT INTO partner_act (partner, act, legal_name, rho_cap, delta_cap, at) VALUES (?, ?, ?, ?, ?, ?)")
+        let inserted = sqlx::query("INSERT INTO partner_act (partner, act, legal_name, class, rho_cap, delta_cap, at) VALUES (?, ?, ?, ?, ?, ?, ?)")
             .bind(name.as_str())
             .bind(PartnerAct::Add.as_str())
             .bind(legal_name)
+            .bind(class.map(PartnerClass::as_str))
             .bind(to_i64(lifetime.rho.nano())?)
             .bind(to_i64(lifetime.delta.atto())?)
             .bind(self.now_text())
@@ -73,12 +76,18 @@ impl ControlPlane {
     /// A fault of the store.
     pub async fn partner_list(&self) -> Result<Vec<PartnerInfo>, Error> {
         let mut tx = self.inner.store.snapshot().await?;
-        let rows = sqlx::query("SELECT partner, legal_name FROM partner_act WHERE act = 'add' ORDER BY id").fetch_all(&mut *tx).await?;
+        let rows = sqlx::query("SELECT partner, legal_name, class FROM partner_act WHERE act = 'add' ORDER BY id").fetch_all(&mut *tx).await?;
         let mut partners = Vec::with_capacity(rows.len());
         for row in rows {
             let name: PartnerName = parse_word(row.try_get(0)?)?;
             let (state, budget) = (state(&mut tx, &name).await?, budget::balance(&mut tx, &budget::partner_scope(&name)).await?);
-            partners.push(PartnerInfo { name, legal_name: row.try_get::<Option<_>, _>(1)?.unwrap_or_default(), state, budget });
+            partners.push(PartnerInfo {
+                name,
+                legal_name: row.try_get::<Option<_>, _>(1)?.unwrap_or_default(),
+                class: row.try_get::<Option<&str>, _>(2)?.map(parse_word).transpose()?,
+                state,
+                budget,
+            });
         }
         Ok(partners)
     }

@@ -14,7 +14,8 @@ use sqlx::Row;
 use crate::Error;
 use crate::accounting::Seal;
 use crate::audit::AuditWriter;
-use crate::consent::Group;
+use crate::consent::{Group, Rules, set_basis};
+use crate::law::LawCache;
 use crate::store::{Store, from_i64, time_text, to_i64};
 
 /// Keys of a deployment. Has no way to be printed.
@@ -38,6 +39,8 @@ pub struct Settings {
     pub subject_cap: Cost,
     /// When new data become visible.
     pub snapshot_clock: SnapshotClock,
+    /// Texts of the rule packs that are in force from the beginning.
+    pub rule_packs: Vec<String>,
 }
 
 /// The control plane of one deployment. Clones share it.
@@ -56,6 +59,7 @@ pub(crate) struct Inner {
     pub(crate) bounding: [u8; 32],
     pub(crate) seal: Seal,
     pub(crate) group: Group,
+    pub(crate) law: LawCache,
 }
 
 const STORE_FILE: &str = "control.sqlite";
@@ -98,6 +102,7 @@ impl ControlPlane {
                 bounding: secrets.bounding,
                 seal,
                 group: Group::default(),
+                law: LawCache::default(),
             }),
         };
         let mut tx = plane.inner.store.begin().await?;
@@ -115,6 +120,9 @@ impl ControlPlane {
         let mut audit = AuditWriter::begin(&mut tx, &plane.inner).await?;
         audit.append(&mut tx, EntryKind::DeploymentInitialized, "deployment", 1).await?;
         audit.finish(&mut tx).await?;
+        crate::law::adopt(&mut tx, &plane.inner, &settings.rule_packs, plane.now()).await?;
+        let rules = Rules::read(&mut tx, &plane.inner, plane.now()).await?;
+        set_basis(&mut tx, &rules).await?;
         tx.commit().await?;
         Ok(plane)
     }
@@ -134,7 +142,20 @@ impl ControlPlane {
         let origin: String = origin.ok_or_else(none)?.try_get(0)?;
         let signer = signer(&origin, &secrets)?;
         let seal = Seal::new(&secrets.participants);
-        let plane = Self { inner: Arc::new(Inner { dir: dir.to_owned(), store, clock, entropy, origin, signer, bounding: secrets.bounding, seal, group: Group::default() }) };
+        let plane = Self {
+            inner: Arc::new(Inner {
+                dir: dir.to_owned(),
+                store,
+                clock,
+                entropy,
+                origin,
+                signer,
+                bounding: secrets.bounding,
+                seal,
+                group: Group::default(),
+                law: LawCache::default(),
+            }),
+        };
         if let Some(why) = plane.behind_its_log().await? {
             plane.inner.store.lock(Some(why));
         } else {
@@ -202,7 +223,7 @@ pub(crate) mod tests {
     pub(crate) async fn deployment() -> (tempfile::TempDir, ControlPlane) {
         let folder = tempfile::tempdir().unwrap();
         let cost = Cost { rho: "1".parse().unwrap(), delta: dp::Delta::LIFETIME };
-        let settings = Settings { origin: "test.example/log".into(), lifetime: cost, subject_cap: cost, snapshot_clock: SnapshotClock::Import };
+        let settings = Settings { origin: "test.example/log".into(), lifetime: cost, subject_cap: cost, snapshot_clock: SnapshotClock::Import, rule_packs: Vec::new() };
         let secrets = Secrets { log_seed: [1; 32], bounding: [2; 32], participants: [3; 32] };
         let clock = Arc::new(ManualClock::at("2026-11-24T10:00:00.000123Z"));
         let plane = ControlPlane::create(folder.path(), settings, secrets, clock, Arc::new(SeededEntropy::new(1))).await.unwrap();

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use domain::law::Residence;
 use domain::record::AccountKey;
 use domain::subject::{AgeBand, SubjectStatus};
 use domain::{Platform, SubjectId};
@@ -22,6 +23,8 @@ pub struct SubjectInfo {
     pub age: AgeBand,
     /// Country of residence, as a source named it.
     pub country: Option<String>,
+    /// Whose law counts for them.
+    pub residence: Residence,
     /// Accounts, each with its shown name, of all ids of the person; of a third party, pseudonyms.
     pub accounts: Vec<(AccountKey, Option<String>)>,
     /// Whether a source of the person's own, or of the controller's, named any of them.
@@ -52,7 +55,7 @@ impl ControlPlane {
     pub async fn subject_id(&self, text: &str) -> Result<SubjectId, Error> {
         let mut tx = self.inner.store.snapshot().await?;
         let id = named(&mut tx, &self.inner, text).await?;
-        facts(&mut tx, id).await?;
+        person(&mut tx, id).await?;
         Ok(id)
     }
 
@@ -121,7 +124,7 @@ pub(crate) async fn ids_of(connection: &mut SqliteConnection, keep: SubjectId) -
 pub(crate) async fn ids_left(connection: &mut SqliteConnection, keep: SubjectId) -> Result<Vec<SubjectId>, Error> {
     let mut left = Vec::new();
     for id in ids_of(connection, keep).await? {
-        if facts(connection, id).await?.0 != SubjectStatus::Erased {
+        if person(connection, id).await?.status != SubjectStatus::Erased {
             left.push(id);
         }
     }
@@ -129,7 +132,7 @@ pub(crate) async fn ids_left(connection: &mut SqliteConnection, keep: SubjectId)
 }
 
 async fn info(connection: &mut SqliteConnection, inner: &Inner, id: SubjectId) -> Result<SubjectInfo, Error> {
-    let row = sqlx::query("SELECT status, age_band, country, merged_into FROM subject WHERE subject_id = ?").bind(id.0).fetch_optional(&mut *connection).await?;
+    let row = sqlx::query("SELECT status, age_band, country, merged_into, region FROM subject WHERE subject_id = ?").bind(id.0).fetch_optional(&mut *connection).await?;
     let row = row.ok_or_else(|| not_found(id))?;
     let ids = ids_of(connection, id).await?;
     let lines = sqlx::query(
@@ -159,6 +162,7 @@ async fn info(connection: &mut SqliteConnection, inner: &Inner, id: SubjectId) -
         status: parse_word(row.try_get(0)?)?,
         age: parse_word(row.try_get(1)?)?,
         country: row.try_get(2)?,
+        residence: Residence::of(row.try_get(2)?, row.try_get(4)?),
         accounts,
         enrolled,
         merged: ids.into_iter().skip(1).collect(),
@@ -166,11 +170,19 @@ async fn info(connection: &mut SqliteConnection, inner: &Inner, id: SubjectId) -
     })
 }
 
-/// What the rules need to know of a person.
-pub(crate) async fn facts(connection: &mut SqliteConnection, id: SubjectId) -> Result<(SubjectStatus, AgeBand), Error> {
-    let row = sqlx::query("SELECT status, age_band FROM subject WHERE subject_id = ?").bind(id.0).fetch_optional(connection).await?;
-    let row = row.ok_or_else(|| not_found(id))?;
-    Ok((parse_word(row.try_get(0)?)?, parse_word(row.try_get(1)?)?))
+/// What the rules need to know of a person apart from their choices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Person {
+    pub(crate) subject: SubjectId,
+    pub(crate) status: SubjectStatus,
+    pub(crate) age: AgeBand,
+    pub(crate) residence: Residence,
+}
+
+pub(crate) async fn person(connection: &mut SqliteConnection, subject: SubjectId) -> Result<Person, Error> {
+    let row = sqlx::query("SELECT status, age_band, country, region FROM subject WHERE subject_id = ?").bind(subject.0).fetch_optional(connection).await?;
+    let row = row.ok_or_else(|| not_found(subject))?;
+    Ok(Person { subject, status: parse_word(row.try_get(0)?)?, age: parse_word(row.try_get(1)?)?, residence: Residence::of(row.try_get(2)?, row.try_get(3)?) })
 }
 
 pub(crate) fn not_found(id: SubjectId) -> Error {

@@ -27,6 +27,10 @@ crate::words! {
         NoticePublished = "notice_published",
         /// A person chose.
         ConsentRecorded = "consent_recorded",
+        /// A person, or a signal of theirs, limited what may be done.
+        LimitRecorded = "limit_recorded",
+        /// Something was done with a rule pack.
+        RulePackActed = "rule_pack_acted",
         /// A person chose how much they may lose per year.
         CapChosen = "cap_chosen",
         /// Something was done with a partner.

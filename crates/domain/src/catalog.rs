@@ -10,6 +10,7 @@ use dp::Granularity;
 use serde::{Serialize, Serializer};
 
 use crate::Platform;
+use crate::consent::DataScope;
 use crate::question::Value;
 use crate::record::{ActivityKind, InterestOrigin, Media, Visibility};
 use crate::subject::{AgeBand, FollowersBand};
@@ -183,7 +184,28 @@ pub struct ColumnName {
     column: &'static Column,
 }
 
+impl TableName {
+    /// Which part of people's data its rows are, whatever columns are looked at.
+    #[must_use]
+    pub const fn scope(self) -> DataScope {
+        match self {
+            Self::Activity => DataScope::Activity,
+            Self::Subject => DataScope::Profile,
+            Self::ActivityTag | Self::SubjectInterest => DataScope::Topics,
+        }
+    }
+}
+
+/// Columns of acts that tell what they were about: where a link leads, in which community, by whom.
+const TOPICS: [&str; 3] = ["container", "creator_id", "link_domain"];
+
 impl ColumnName {
+    /// Which part of people's data it tells of.
+    #[must_use]
+    pub fn scope(self) -> DataScope {
+        if self.table == TableName::Activity && TOPICS.contains(&self.name()) { DataScope::Topics } else { self.table.scope() }
+    }
+
     /// The table.
     #[must_use]
     pub const fn table(self) -> TableName {

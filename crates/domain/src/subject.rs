@@ -184,6 +184,11 @@ impl SubjectSet {
         self.0 |= &other.0;
     }
 
+    /// Leaves only those who are in `other` too.
+    pub fn intersect_with(&mut self, other: &Self) {
+        self.0 &= &other.0;
+    }
+
     /// Everybody, in order of id.
     pub fn iter(&self) -> impl Iterator<Item = SubjectId> + '_ {
         self.0.iter().map(SubjectId)

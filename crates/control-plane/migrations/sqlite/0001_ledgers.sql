@@ -73,6 +73,7 @@ CREATE TABLE subject_fact (           -- what an import told about a person; the
     subject_id INTEGER NOT NULL,
     age_band   TEXT NOT NULL,
     country    TEXT,
+    region     TEXT,
     PRIMARY KEY (import_id, subject_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX subject_fact_by_subject ON subject_fact (subject_id);
@@ -89,6 +90,7 @@ CREATE TABLE subject (                -- P
     status     TEXT NOT NULL,
     age_band   TEXT NOT NULL,
     country    TEXT,
+    region     TEXT,
     salt       BLOB,                  -- of this person's lines; goes with them
     merged_into INTEGER               -- the id under which this person is counted, if another
 ) STRICT;
@@ -150,39 +152,110 @@ CREATE TABLE notice (
     language TEXT NOT NULL,
     purposes TEXT NOT NULL,
     partners TEXT NOT NULL,
+    open_classes TEXT NOT NULL,       -- JSON: classes of recipients that it names as open to whoever joins them
+    scopes   TEXT NOT NULL,           -- JSON: which data
+    changed  TEXT NOT NULL,           -- JSON: what earlier versions asked and this one asks otherwise: recipient and purpose
     text     TEXT NOT NULL,
     sha256   TEXT NOT NULL,
+    shown_from TEXT NOT NULL,         -- when people were shown it first: no yes to it is older
     at       TEXT NOT NULL,
     UNIQUE (name, version)
 ) STRICT;
 
+CREATE TABLE notice_floor (           -- P: a yes to an older version than this must be asked again
+    notice    TEXT NOT NULL,
+    purpose   TEXT NOT NULL,
+    recipient TEXT NOT NULL,
+    version   INTEGER NOT NULL,
+    PRIMARY KEY (notice, purpose, recipient)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE consent_event (
     id             INTEGER PRIMARY KEY,   -- the sequence number
     subject_id     INTEGER NOT NULL REFERENCES subject (subject_id),
-    partner        TEXT NOT NULL,
+    recipient      TEXT NOT NULL,         -- a partner, or class:NAME
     purpose        TEXT NOT NULL,
+    scope          TEXT NOT NULL,
+    at             TEXT NOT NULL,         -- when it happened; with sequence and action the order that counts
+    sequence       INTEGER NOT NULL,
     action         TEXT NOT NULL,
+    actor          TEXT NOT NULL,
+    method         TEXT NOT NULL,
+    strength       INTEGER NOT NULL,
     notice         TEXT NOT NULL,
     notice_version INTEGER NOT NULL,
-    method         TEXT NOT NULL,
-    at             TEXT NOT NULL
+    language       TEXT NOT NULL,
+    evidence       TEXT,                  -- SHA-256 of what proves it
+    valid_until    TEXT,
+    recorded_at    TEXT NOT NULL
 ) STRICT;
 CREATE INDEX consent_event_by_subject ON consent_event (subject_id);
 
-CREATE TABLE consent_state (          -- P
-    subject_id INTEGER NOT NULL,
-    partner    TEXT NOT NULL,
-    purpose    TEXT NOT NULL,
-    state      TEXT NOT NULL,
-    seq        INTEGER NOT NULL,
-    PRIMARY KEY (subject_id, partner, purpose)
+CREATE TABLE consent_state (          -- P: where the consent of each key stands, the clock apart
+    subject_id     INTEGER NOT NULL,
+    purpose        TEXT NOT NULL,
+    recipient      TEXT NOT NULL,
+    scope          TEXT NOT NULL,
+    state          TEXT NOT NULL,
+    at             TEXT NOT NULL,
+    sequence       INTEGER NOT NULL,
+    action         TEXT NOT NULL,
+    strength       INTEGER NOT NULL,
+    given_at       TEXT,
+    valid_until    TEXT,
+    refused_at     TEXT,
+    notice         TEXT NOT NULL,
+    notice_version INTEGER NOT NULL,
+    PRIMARY KEY (subject_id, purpose, recipient, scope)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX consent_state_ends ON consent_state (valid_until) WHERE valid_until IS NOT NULL;
+
+CREATE TABLE limit_event (            -- opt-outs, objections and restrictions
+    id          INTEGER PRIMARY KEY,
+    subject_id  INTEGER NOT NULL REFERENCES subject (subject_id),
+    kind        TEXT NOT NULL,
+    purpose     TEXT,                     -- every purpose when none is named
+    partner     TEXT,                     -- every partner when none is named
+    at          TEXT NOT NULL,
+    act         TEXT NOT NULL,
+    actor       TEXT NOT NULL,
+    source      TEXT NOT NULL,
+    two_step    INTEGER NOT NULL CHECK (two_step IN (0, 1)),
+    evidence    TEXT,                     -- SHA-256 of the signal or of what proves it
+    recorded_at TEXT NOT NULL
+) STRICT;
+CREATE INDEX limit_event_by_subject ON limit_event (subject_id);
+
+CREATE TABLE limit_state (            -- P: the limits that hold
+    subject_id INTEGER NOT NULL,
+    kind       TEXT NOT NULL,
+    purpose    TEXT NOT NULL,             -- empty: every purpose
+    partner    TEXT NOT NULL,             -- empty: every partner
+    PRIMARY KEY (subject_id, kind, purpose, partner)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE rule_pack_act (
+    id      INTEGER PRIMARY KEY,
+    pack    TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    act     TEXT NOT NULL,
+    by      TEXT NOT NULL,                -- who did it; an approval is by somebody else
+    text    TEXT,                         -- the pack, of the act that brought it
+    at      TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE permitted_basis (        -- P: the law and the time by which the permitted sets are right
+    id    INTEGER PRIMARY KEY CHECK (id = 1),
+    law   INTEGER NOT NULL,               -- the last act on rule packs that they know
+    until TEXT NOT NULL,                  -- the day on which the law changes by itself
+    as_of TEXT NOT NULL                   -- consents that ended by then have ended in them
+) STRICT;
 
 CREATE TABLE permitted_chunk (        -- P: whom a partner may count for a purpose, 4,096 people a row
     partner TEXT NOT NULL,
     purpose TEXT NOT NULL,
     chunk   INTEGER NOT NULL,
-    bits    BLOB NOT NULL,
+    bits    BLOB NOT NULL,                -- one bitmap for all kinds of data, or one for each
     PRIMARY KEY (partner, purpose, chunk)
 ) STRICT, WITHOUT ROWID;
 
@@ -190,7 +263,8 @@ CREATE TABLE partner_act (
     id         INTEGER PRIMARY KEY,
     partner    TEXT NOT NULL,
     act        TEXT NOT NULL,
-    legal_name TEXT,                  -- of an `add`, like the caps
+    legal_name TEXT,                  -- of an `add`, like the class and the caps
+    class      TEXT,
     rho_cap    INTEGER,
     delta_cap  INTEGER,
     at         TEXT NOT NULL
@@ -364,3 +438,9 @@ CREATE TRIGGER audit_entry_never_goes BEFORE DELETE ON audit_entry BEGIN SELECT 
 
 CREATE TRIGGER checkpoint_never_changes BEFORE UPDATE ON checkpoint BEGIN SELECT RAISE(ABORT, 'checkpoint is append-only'); END;
 CREATE TRIGGER checkpoint_never_goes BEFORE DELETE ON checkpoint BEGIN SELECT RAISE(ABORT, 'checkpoint is append-only'); END;
+
+CREATE TRIGGER limit_event_never_changes BEFORE UPDATE ON limit_event BEGIN SELECT RAISE(ABORT, 'limit_event is append-only'); END;
+CREATE TRIGGER limit_event_never_goes BEFORE DELETE ON limit_event BEGIN SELECT RAISE(ABORT, 'limit_event is append-only'); END;
+
+CREATE TRIGGER rule_pack_act_never_changes BEFORE UPDATE ON rule_pack_act BEGIN SELECT RAISE(ABORT, 'rule_pack_act is append-only'); END;
+CREATE TRIGGER rule_pack_act_never_goes BEFORE DELETE ON rule_pack_act BEGIN SELECT RAISE(ABORT, 'rule_pack_act is append-only'); END;

@@ -61,7 +61,7 @@ impl ControlPlane {
     pub async fn subject_cap(&self, subject: SubjectId, cap: Cost, method: ConsentMethod) -> Result<(), Error> {
         let mut tx = self.inner.store.begin().await?;
         let subject = crate::subject::resolve(&mut tx, subject).await?;
-        crate::subject::facts(&mut tx, subject).await?;
+        crate::subject::person(&mut tx, subject).await?;
         choose(&mut tx, &self.inner, subject, cap, method, self.now()).await?;
         tx.commit().await?;
         Ok(())

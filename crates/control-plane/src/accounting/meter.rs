@@ -56,7 +56,7 @@ impl ControlPlane {
         let (inner, year) = (&self.inner, year_of(self.now()));
         let mut tx = inner.store.snapshot().await?;
         let subject = crate::subject::resolve(&mut tx, subject).await?;
-        crate::subject::facts(&mut tx, subject).await?;
+        crate::subject::person(&mut tx, subject).await?;
         let ids = crate::subject::ids_of(&mut tx, subject).await?;
         let (cap, chosen) = cap_of(&mut tx, subject).await?;
         let loss = loss_of(&mut tx, inner, year, subject).await?;

@@ -2,20 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
+use std::sync::Arc;
 
 use audit_log::{Claimed, Frontier, Hash, Salt, row_digest, verify_entries};
 use domain::audit::EntryBody;
-use domain::consent::{ConsentAction, ConsentState, Facts, permitted};
+use domain::consent::DataScope;
 use domain::lake::Snapshot;
 use domain::port::Lake;
-use domain::subject::{AgeBand, SubjectStatus};
-use domain::{Purpose, SubjectId, SubjectSet};
+use domain::{SubjectId, SubjectSet, Timestamp};
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 use super::publish::LOG_FOLDER;
 use super::{AuditReport, BadFinding};
-use crate::consent::people_of;
+use crate::consent::{Everybody, Rules, all_events, basis, people_of, replayed};
 use crate::import::{known, people_digest};
+use crate::plane::Inner;
 use crate::reconcile::Lost;
 use crate::store::{RECORDED, from_i64, row_text};
 use crate::{ControlPlane, Error};
@@ -82,7 +83,7 @@ impl ControlPlane {
         if let bad @ Some(_) = people(tx, entries, lost).await? {
             return Ok(bad);
         }
-        if let bad @ Some(_) = choices(tx).await? {
+        if let bad @ Some(_) = choices(tx, &self.inner, self.now()).await? {
             return Ok(bad);
         }
         if let bad @ Some(_) = crate::budget::first_wrong(tx).await?.and_then(|what| found(None, what)) {
@@ -222,13 +223,13 @@ async fn people(tx: &mut SqliteConnection, entries: &[Entry], lost: &Lost) -> Re
     if let Some(row) = row {
         return Ok(changed(row.try_get(0)?));
     }
-    let stored = sqlx::query("SELECT subject_id, age_band, country FROM subject WHERE status <> 'erased'").fetch_all(&mut *tx).await?;
+    let stored = sqlx::query("SELECT subject_id, age_band, country, region FROM subject WHERE status <> 'erased'").fetch_all(&mut *tx).await?;
     let people = stored.iter().map(|row| Ok(SubjectId(row.try_get(0)?))).collect::<Result<Vec<_>, Error>>()?;
     let mut told = known(tx, &people).await?;
     for row in &stored {
         let id: u32 = row.try_get(0)?;
-        let (age, country): (&str, Option<String>) = (row.try_get(1)?, row.try_get(2)?);
-        if told.remove(&SubjectId(id)).is_none_or(|known| known.age.as_str() != age || known.country != country) {
+        let (age, country, region): (&str, Option<String>, Option<String>) = (row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
+        if told.remove(&SubjectId(id)).is_none_or(|known| known.age.as_str() != age || known.country != country || known.region != region) {
             return Ok(changed(id));
         }
     }
@@ -239,62 +240,90 @@ async fn people(tx: &mut SqliteConnection, entries: &[Entry], lost: &Lost) -> Re
 }
 
 /// Replay = state = permitted bitmaps.
-async fn choices(tx: &mut SqliteConnection) -> Result<Finding, Error> {
-    let mut replayed: BTreeMap<(i64, String, String), (ConsentState, i64)> = BTreeMap::new();
-    let events = sqlx::query("SELECT id, subject_id, partner, purpose, action FROM consent_event ORDER BY id").fetch_all(&mut *tx).await?;
-    for (expected, row) in (1_i64..).zip(&events) {
-        let (seq, action): (i64, String) = (row.try_get(0)?, row.try_get(4)?);
-        if seq != expected {
+async fn choices(tx: &mut SqliteConnection, inner: &Inner, now: Timestamp) -> Result<Finding, Error> {
+    let Ok(events) = all_events(tx).await else { return Ok(found(None, "a choice cannot be read")) };
+    for (expected, event) in (1..).zip(&events) {
+        if event.seq != expected {
             return Ok(found(None, format!("choice {expected} is missing")));
         }
-        let Ok(action) = action.parse::<ConsentAction>() else { return Ok(found(None, format!("choice {seq} cannot be read"))) };
-        let state = replayed.entry((row.try_get(1)?, row.try_get(2)?, row.try_get(3)?)).or_insert((ConsentState::Unknown, 0));
-        *state = (state.0.after(action), seq);
-    }
-    let stored = sqlx::query("SELECT subject_id, partner, purpose, state, seq FROM consent_state").fetch_all(&mut *tx).await?;
-    let mut states = BTreeMap::new();
-    for row in stored {
-        let (state, seq): (String, i64) = (row.try_get(3)?, row.try_get(4)?);
-        let Ok(state) = state.parse::<ConsentState>() else { return Ok(found(None, "a stored choice cannot be read")) };
-        states.insert((row.try_get::<i64, _>(0)?, row.try_get::<String, _>(1)?, row.try_get::<String, _>(2)?), (state, seq));
-    }
-    if states != replayed {
-        return Ok(found(None, "the state of choices is not the replay of the ledger"));
     }
     let counter = sqlx::query("SELECT value FROM counter WHERE name = 'consent'").fetch_one(&mut *tx).await?;
     if from_i64(counter.try_get(0)?)? != events.len() as u64 {
         return Ok(found(None, "the number of choices is not the counter's"));
     }
-    permitted_sets(tx, &replayed).await
+    let mut replayed = replayed(events);
+    let mut differs = false;
+    let mut everybody = Everybody::of(tx).await?;
+    while let Some(stored) = everybody.next(tx).await? {
+        for person in stored.people() {
+            for (key, known) in stored.of(person.subject) {
+                differs |= replayed.remove(&key).as_ref() != Some(&known.standing);
+            }
+        }
+    }
+    if differs || !replayed.is_empty() {
+        return Ok(found(None, "the state of choices is not the replay of the ledger"));
+    }
+    if let Some(what) = first_wrong_limit(tx).await? {
+        return Ok(found(None, what));
+    }
+    if let Some(what) = crate::notice::first_wrong(tx).await? {
+        return Ok(found(None, what));
+    }
+    permitted_sets(tx, inner, now).await
 }
 
-async fn permitted_sets(tx: &mut SqliteConnection, replayed: &BTreeMap<(i64, String, String), (ConsentState, i64)>) -> Result<Finding, Error> {
-    let rows = sqlx::query("SELECT subject_id, status, age_band FROM subject").fetch_all(&mut *tx).await?;
-    let mut facts: HashMap<i64, (SubjectStatus, AgeBand)> = HashMap::new();
-    for row in rows {
-        let (status, age): (String, String) = (row.try_get(1)?, row.try_get(2)?);
-        let (Ok(status), Ok(age)) = (status.parse(), age.parse()) else { return Ok(found(None, "a person cannot be read")) };
-        facts.insert(row.try_get(0)?, (status, age));
+/// Between what was permitted when time was last looked at and what is permitted now: consents end with time.
+async fn permitted_sets(tx: &mut SqliteConnection, inner: &Inner, now: Timestamp) -> Result<Finding, Error> {
+    let (act, until, as_of) = basis(tx).await?;
+    let law = inner.law.at(tx, as_of).await?;
+    if law.act != act || law.law.ends_at() != until || as_of > now {
+        return Ok(found(None, "the law by which permissions are kept is not the law of the rule packs"));
     }
-    let mut expected: BTreeMap<(String, String), SubjectSet> = BTreeMap::new();
-    for ((subject, partner, purpose), (consent, _)) in replayed {
-        let (Some(&(status, age)), Ok(parsed), Ok(id)) = (facts.get(subject), purpose.parse::<Purpose>(), u32::try_from(*subject)) else {
-            return Ok(found(None, "a choice of nobody"));
-        };
-        let set = expected.entry((partner.clone(), purpose.clone())).or_default();
-        if permitted(Facts { status, age, consent: *consent }, parsed) {
-            set.insert(SubjectId(id));
+    let (then, now) = (Rules { law: Arc::clone(&law), now: as_of }, Rules { law, now });
+    type Sets = BTreeMap<(String, String, DataScope), SubjectSet>;
+    let (mut most, mut least) = (Sets::new(), Sets::new());
+    let mut everybody = Everybody::of(tx).await?;
+    while let Some(stored) = everybody.next(tx).await? {
+        for person in stored.people() {
+            for (partner, purpose) in stored.pairs(person.subject) {
+                for (sets, rules) in [(&mut most, &then), (&mut least, &now)] {
+                    for (part, permitted) in DataScope::PARTS.into_iter().zip(stored.permissions(rules, person, partner, purpose)) {
+                        let set = sets.entry((partner.to_string(), purpose.to_string(), part)).or_default();
+                        if permitted {
+                            set.insert(person.subject);
+                        }
+                    }
+                }
+            }
         }
     }
     let rows = sqlx::query("SELECT partner, purpose, chunk, bits FROM permitted_chunk").fetch_all(&mut *tx).await?;
-    let mut stored: BTreeMap<(String, String), SubjectSet> = BTreeMap::new();
+    let mut stored = Sets::new();
     for row in rows {
         let (chunk, bits): (i64, Vec<u8>) = (row.try_get(2)?, row.try_get(3)?);
-        let Ok(people) = people_of(chunk, &bits) else { return Ok(found(None, "a permitted set cannot be read")) };
-        stored.entry((row.try_get(0)?, row.try_get(1)?)).or_default().union_with(&people);
+        for part in DataScope::PARTS {
+            let Ok(people) = people_of(chunk, &bits, &[part]) else { return Ok(found(None, "a permitted set cannot be read")) };
+            stored.entry((row.try_get(0)?, row.try_get(1)?, part)).or_default().union_with(&people);
+        }
     }
-    let keys: BTreeSet<_> = expected.keys().chain(stored.keys()).collect();
+    let keys: BTreeSet<_> = most.keys().chain(stored.keys()).collect();
     let none = SubjectSet::new();
-    let differing = keys.into_iter().find(|key| expected.get(*key).unwrap_or(&none) != stored.get(*key).unwrap_or(&none));
-    Ok(differing.and_then(|(partner, purpose)| found(None, format!("whom {partner} may count for {purpose} is not what people chose"))))
+    let differing = keys.into_iter().find(|key| {
+        let of = |sets: &Sets| sets.get(*key).cloned().unwrap_or_default();
+        let (most, stored, least) = (of(&most), stored.get(*key).unwrap_or(&none), of(&least));
+        // Not one too many, and nobody missing who is permitted even now.
+        stored.iter().any(|s| !most.contains(s) && !least.contains(s)) || least.iter().any(|s| !stored.contains(s))
+    });
+    Ok(differing.and_then(|(partner, purpose, _)| found(None, format!("whom {partner} may count for {purpose} is not what people chose"))))
+}
+
+/// Whether the limits that hold are those that were recorded.
+async fn first_wrong_limit(tx: &mut SqliteConnection) -> Result<Option<String>, Error> {
+    let newest = "SELECT subject_id, kind, coalesce(purpose, ''), coalesce(partner, '') FROM (SELECT *, row_number() OVER (PARTITION BY subject_id, kind, purpose, partner ORDER BY at DESC, act = 'set' DESC) AS n FROM limit_event) WHERE n = 1 AND act = 'set'";
+    let differing = format!(
+        "SELECT 1 FROM (SELECT * FROM ({newest}) EXCEPT SELECT subject_id, kind, purpose, partner FROM limit_state UNION ALL SELECT * FROM (SELECT subject_id, kind, purpose, partner FROM limit_state EXCEPT {newest})) LIMIT 1"
+    );
+    let row = sqlx::query(AssertSqlSafe(differing)).fetch_optional(tx).await?;
+    Ok(row.map(|_| "the limits that hold are not those that were recorded".to_owned()))
 }

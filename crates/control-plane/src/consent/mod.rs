@@ -1,13 +1,38 @@
 //! Choices: checked, kept for ever, and made usable as bitmaps in the same transaction.
+//!
+//! ```text
+//! choice      what comes in, and whether it can be recorded
+//! group       those that come at one time share a transaction
+//! record      ledger, states, permitted sets and entries in one call
+//! limit       opt-outs, objections and restrictions
+//! standing    what permissions of some people depend on
+//! permitted   the sets;  recompute   brings them up to date
+//! decide      one person, with reasons
+//! ```
 
+mod choice;
 mod decide;
 mod group;
+mod history;
+mod limit;
 mod permitted;
+mod recompute;
 mod record;
+mod rows;
+mod standing;
+#[cfg(test)]
+mod tests;
 
-pub use decide::Decided;
-pub use record::{Choice, Receipt};
+pub use choice::{Choice, Receipt};
+pub use decide::{Case, Decided};
+pub use limit::{Limit, RecordedLimit};
 
 pub(crate) use group::Group;
-pub(crate) use permitted::{people_of, permitted_set, recompute};
-pub(crate) use record::{record, state};
+pub(crate) use history::{all_events, follow, replayed};
+pub(crate) use limit::{copy_limits, follow_limit};
+pub(crate) use permitted::{people_of, permitted_set};
+pub(crate) use recompute::{Everybody, basis, freshen, recompute, recompute_all, set_basis};
+pub(crate) use record::record;
+pub(crate) use standing::{Rules, Whom, standings};
+
+use history::history;

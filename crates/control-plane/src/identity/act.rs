@@ -1,22 +1,20 @@
 //! Merging and splitting.
 
 use domain::audit::EntryKind;
-use domain::consent::{ConsentAction, ConsentKey, ConsentMethod, Facts, permitted};
+use domain::consent::{ConsentAction, ConsentMethod, DataScope, Recipient};
 use domain::lake::{Manifest, Snapshot, SnapshotCause};
-use domain::notice::NoticeRef;
 use domain::subject::{IdentityAct, SubjectStatus};
-use domain::{PartnerName, Purpose, Refusal, RefusalCode, SubjectId};
+use domain::{Purpose, Refusal, RefusalCode, SubjectId};
 use dp::Cost;
 use sqlx::{Row, SqliteConnection};
 
 use super::{SALT, evidence_digest};
 use crate::accounting::{Joined, cap_of, choose, join};
 use crate::audit::AuditWriter;
-use crate::consent::{Choice, recompute, record, state};
+use crate::consent::{Choice, Rules, Whom, copy_limits, recompute, record, standings};
 use crate::import::learn;
 use crate::snapshot::LakeLock;
-use crate::store::parse_word;
-use crate::subject::{facts, ids_of, resolve};
+use crate::subject::{ids_of, person, resolve};
 use crate::{ControlPlane, Error, snapshot};
 
 /// A merge or split that is under way. Dropping it leaves everything as it was.
@@ -68,7 +66,7 @@ pub struct IdentityChanged {
     /// split.
     pub subject: SubjectId,
     /// What it had agreed to and the other id had not: withdrawn.
-    pub withdrawn: Vec<(PartnerName, Purpose)>,
+    pub withdrawn: Vec<(Recipient, Purpose)>,
     /// Its cap, if that fell.
     pub capped: Option<Cost>,
     /// What it has lost this year.
@@ -128,7 +126,8 @@ impl ControlPlane {
             IdentityAct::Merge => (keep, other),
             IdentityAct::Split => (other, keep),
         };
-        let choices = not_permitted(&mut tx, subject, measure).await?;
+        let rules = Rules::read(&mut tx, inner, at).await?;
+        let choices = not_permitted(&mut tx, &rules, subject, measure).await?;
         // From here on each id counts as it will; choices are recorded under the one that counts.
         let (status, merged_into) = match act {
             IdentityAct::Merge => (SubjectStatus::Merged, Some(keep.0)),
@@ -140,9 +139,10 @@ impl ControlPlane {
         if let Some(cap) = capped {
             choose(&mut tx, inner, subject, cap, ConsentMethod::Merge, at).await?;
         }
-        learn(&mut tx, [keep, other]).await?;
-        recompute(&mut tx, &[keep, other]).await?;
         let mut audit = AuditWriter::begin(&mut tx, inner).await?;
+        copy_limits(&mut tx, &mut audit, measure, subject, at).await?;
+        learn(&mut tx, &rules, [keep, other]).await?;
+        recompute(&mut tx, &rules, &[keep, other]).await?;
         let cause = match act {
             IdentityAct::Merge => SnapshotCause::Merge,
             IdentityAct::Split => SnapshotCause::Split,
@@ -169,7 +169,7 @@ impl ControlPlane {
         audit.finish(&mut tx).await?;
         tx.commit().await?;
         drop(lock);
-        let withdrawn = choices.into_iter().map(|c| (c.key.partner, c.key.purpose)).collect();
+        let withdrawn = choices.into_iter().map(|c| (c.key.recipient, c.key.purpose)).collect();
         Ok(IdentityChanged { subject, withdrawn, capped, loss, snapshot })
     }
 }
@@ -178,7 +178,7 @@ impl ControlPlane {
 async fn check(connection: &mut SqliteConnection, act: IdentityAct, keep: SubjectId, other: SubjectId) -> Result<(), Error> {
     let refuse = |why: String, hint: String| Err(Refusal::new(RefusalCode::State, why).hint(hint).into());
     for id in [keep, other] {
-        if facts(connection, id).await?.0 == SubjectStatus::Erased {
+        if person(connection, id).await?.status == SubjectStatus::Erased {
             return Err(Refusal::new(RefusalCode::State, format!("subject {id} was erased")).into());
         }
     }
@@ -214,22 +214,22 @@ async fn check(connection: &mut SqliteConnection, act: IdentityAct, keep: Subjec
 }
 
 /// Withdrawals of everything that `subject` agreed to and that is not permitted for `measure`.
-async fn not_permitted(connection: &mut SqliteConnection, subject: SubjectId, measure: SubjectId) -> Result<Vec<Choice>, Error> {
-    let given = sqlx::query(
-        "SELECT s.partner, s.purpose, e.notice, e.notice_version FROM consent_state s JOIN consent_event e ON e.id = s.seq WHERE s.subject_id = ? AND s.state = 'given' ORDER BY s.partner, s.purpose",
-    );
-    let given = given.bind(subject.0).fetch_all(&mut *connection).await?;
+async fn not_permitted(connection: &mut SqliteConnection, rules: &Rules, subject: SubjectId, measure: SubjectId) -> Result<Vec<Choice>, Error> {
+    let both = standings(connection, Whom::These(&[subject, measure])).await?;
+    let other = person(connection, measure).await?;
     let mut choices = Vec::new();
-    for row in given {
-        let key = ConsentKey { subject, partner: parse_word(row.try_get(0)?)?, purpose: parse_word(row.try_get(1)?)? };
+    for (key, known) in both.of(subject).filter(|(_, known)| known.standing.state.is_valid()) {
         // While it is merged an id permits nothing, and it is not asked then.
-        let (status, age) = facts(connection, measure).await?;
-        let consent = state(connection, &ConsentKey { subject: measure, ..key.clone() }).await?;
-        if !permitted(Facts { status, age, consent }, key.purpose) {
-            let notice = NoticeRef { name: parse_word(row.try_get(2)?)?, version: row.try_get(3)? };
-            choices.push(Choice { key, action: ConsentAction::Withdraw, notice, method: ConsentMethod::Merge });
+        let permits = |part: DataScope| {
+            let place = DataScope::PARTS.iter().position(|p| *p == part);
+            let mut partners = both.partners(&key.recipient);
+            partners.all(|partner| place.and_then(|i| both.permissions(rules, &other, partner, key.purpose).get(i).copied()).unwrap_or(false))
+        };
+        if !DataScope::PARTS.into_iter().filter(|part| key.scope.covers(*part)).all(permits) {
+            choices.push(Choice::now(key, ConsentAction::Withdraw, known.standing.notice.clone(), ConsentMethod::Merge));
         }
     }
+    choices.sort_by(|a, b| a.key.cmp(&b.key));
     Ok(choices)
 }
 

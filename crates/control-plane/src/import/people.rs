@@ -20,6 +20,7 @@ use super::accounts::{NewAccount, NewAccounts};
 use super::known::learn;
 use crate::Error;
 use crate::accounting::Seal;
+use crate::consent::Rules;
 use crate::error::unreadable;
 use crate::plane::Inner;
 use crate::store::{json_rows, parse_word};
@@ -37,7 +38,7 @@ pub(super) struct People {
     accounts: NewAccounts,
     /// Accounts that it has.
     known: HashMap<AccountKey, SubjectId>,
-    /// What is said of people: age, country.
+    /// What is said of people: age, country, region.
     facts: BTreeMap<SubjectId, Fact>,
     /// Whether the store knows accounts at all, once it was asked. While an import runs nobody adds any.
     store_has_accounts: Option<bool>,
@@ -47,6 +48,7 @@ pub(super) struct People {
 struct Fact {
     age: Option<AgeBand>,
     country: Option<String>,
+    region: Option<String>,
 }
 
 impl People {
@@ -82,7 +84,10 @@ impl People {
             if subject.age != AgeBand::Unknown || subject.country.is_some() {
                 let fact = self.facts.entry(id).or_default();
                 fact.age = Some(subject.age).filter(|a| *a != AgeBand::Unknown).or(fact.age);
-                fact.country = subject.country.clone().or_else(|| fact.country.take());
+                // A region goes with the country that it was named with.
+                if subject.country.is_some() {
+                    (fact.country, fact.region) = (subject.country.clone(), subject.region.clone());
+                }
             }
             ids.push(id);
         }
@@ -144,7 +149,8 @@ impl People {
         // Whoever was erased while the import was running is not told of any more.
         let mut lines: Vec<AccountLine> = accounts.into_all().into_iter().filter(|new| salts.get(new.subject).is_ok()).map(|new| AccountLine::of(&inner.seal, new)).collect();
         lines.sort_unstable();
-        let facts: Vec<_> = facts.into_iter().filter(|(id, _)| salts.get(*id).is_ok()).map(|(id, fact)| (id, fact.age.unwrap_or(AgeBand::Unknown), fact.country)).collect();
+        let facts: Vec<_> =
+            facts.into_iter().filter(|(id, _)| salts.get(*id).is_ok()).map(|(id, fact)| (id, fact.age.unwrap_or(AgeBand::Unknown), fact.country, fact.region)).collect();
         let mut digests = Vec::with_capacity(lines.len() + facts.len());
         for lines in lines.chunks(LINES) {
             sqlx::query(
@@ -159,16 +165,19 @@ impl People {
             }
         }
         for lines in facts.chunks(LINES) {
-            sqlx::query("INSERT INTO subject_fact (import_id, subject_id, age_band, country) SELECT ?2, value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1)")
-                .bind(json_rows(&lines)?)
-                .bind(import)
-                .execute(&mut *tx)
-                .await?;
-            for (id, age, country) in lines {
-                digests.push(line_digest(salts.get(*id)?, &fact_text(*id, age.as_str(), country.as_deref())));
+            sqlx::query(
+                "INSERT INTO subject_fact (import_id, subject_id, age_band, country, region) SELECT ?2, value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?1)",
+            )
+            .bind(json_rows(&lines)?)
+            .bind(import)
+            .execute(&mut *tx)
+            .await?;
+            for (id, age, country, region) in lines {
+                digests.push(line_digest(salts.get(*id)?, &fact_text(*id, age.as_str(), country.as_deref(), region.as_deref())));
             }
         }
-        learn(tx, facts.into_iter().map(|(id, ..)| id)).await?;
+        let rules = Rules::read(tx, inner, inner.clock.now()).await?;
+        learn(tx, &rules, facts.into_iter().map(|(id, ..)| id)).await?;
         Ok(together(digests))
     }
 }
@@ -243,8 +252,8 @@ impl AccountLine {
     }
 }
 
-fn fact_text(subject: SubjectId, age: &str, country: Option<&str>) -> String {
-    serde_json::json!([subject, age, country]).to_string()
+fn fact_text(subject: SubjectId, age: &str, country: Option<&str>, region: Option<&str>) -> String {
+    serde_json::json!([subject, age, country, region]).to_string()
 }
 
 fn line_digest(salt: &[u8], line: &str) -> [u8; 32] {
@@ -285,9 +294,9 @@ async fn lines(connection: &mut SqliteConnection, which: &'static str, value: i6
         );
         digests.push((row.try_get(0)?, line_digest(row.try_get::<Option<&[u8]>, _>(1)?.unwrap_or_default(), &line.text())));
     }
-    let facts = format!("SELECT l.import_id, s.salt, l.subject_id, l.age_band, l.country FROM subject_fact l JOIN subject s USING (subject_id) WHERE {which}");
+    let facts = format!("SELECT l.import_id, s.salt, l.subject_id, l.age_band, l.country, l.region FROM subject_fact l JOIN subject s USING (subject_id) WHERE {which}");
     for row in sqlx::query(sqlx::AssertSqlSafe(facts)).bind(value).fetch_all(connection).await? {
-        let line = fact_text(SubjectId(row.try_get(2)?), row.try_get(3)?, row.try_get(4)?);
+        let line = fact_text(SubjectId(row.try_get(2)?), row.try_get(3)?, row.try_get(4)?, row.try_get(5)?);
         digests.push((row.try_get(0)?, line_digest(row.try_get::<Option<&[u8]>, _>(1)?.unwrap_or_default(), &line)));
     }
     Ok(digests)

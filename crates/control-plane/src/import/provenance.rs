@@ -101,7 +101,7 @@ impl ControlPlane {
     /// Not found.
     pub async fn staff_read(&self, subject: SubjectId, what: &str) -> Result<Provenance, Error> {
         let mut tx = self.inner.store.begin().await?;
-        crate::subject::facts(&mut tx, subject).await?;
+        crate::subject::person(&mut tx, subject).await?;
         let inserted = sqlx::query("INSERT INTO staff_read (subject_id, what, at) VALUES (?, ?, ?)").bind(subject.0).bind(what).bind(self.now_text()).execute(&mut *tx).await?;
         let mut audit = AuditWriter::begin(&mut tx, &self.inner).await?;
         audit.append(&mut tx, EntryKind::StaffRead, "staff_read", inserted.last_insert_rowid()).await?;

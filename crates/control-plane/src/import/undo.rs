@@ -16,6 +16,7 @@ use sqlx::{Row, SqliteConnection};
 use super::known::{learn, told};
 use super::provenance::{self, ImportInfo};
 use crate::audit::AuditWriter;
+use crate::consent::Rules;
 use crate::snapshot::LakeLock;
 use crate::{ControlPlane, Error, snapshot};
 
@@ -94,7 +95,8 @@ impl ControlPlane {
         audit.append(&mut tx, EntryKind::ImportUndone, "import_undo", inserted.last_insert_rowid()).await?;
         audit.finish(&mut tx).await?;
         let told_of = people_of(&mut tx, import.id).await?;
-        learn(&mut tx, told_of).await?;
+        let rules = Rules::read(&mut tx, &self.inner, self.now()).await?;
+        learn(&mut tx, &rules, told_of).await?;
         tx.commit().await?;
         drop(lock);
         Ok(snapshot)

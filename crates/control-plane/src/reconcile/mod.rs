@@ -22,6 +22,7 @@ use sqlx::{Row, SqliteConnection};
 
 use crate::audit::journal::{self, Line};
 use crate::audit::{AuditWriter, LOG_FOLDER, leaves};
+use crate::consent::{Rules, recompute_all};
 use crate::error::unreadable;
 use crate::store::to_i64;
 use crate::{ControlPlane, Error};
@@ -92,7 +93,10 @@ impl ControlPlane {
         let written = sqlx::query("INSERT INTO reconciliation (first_entry, end_entry, at) VALUES (?, ?, ?)").bind(to_i64(first)?).bind(to_i64(frontier.size())?);
         let written = written.bind(self.now_text()).execute(&mut *tx).await?;
         audit.append(&mut tx, EntryKind::DeploymentReconciled, "reconciliation", written.last_insert_rowid()).await?;
-        let lost_people = people::finish(&mut tx, &mut audit, &replay, &self.now_text()).await?;
+        let rules = Rules::read(&mut tx, &self.inner, self.now()).await?;
+        let lost_people = people::finish(&mut tx, &mut audit, &replay, &rules, &self.now_text()).await?;
+        // Whatever was put back: choices, limits, notices, ages, packs.
+        recompute_all(&mut tx, &rules).await?;
         let (snapshot, without_rows) = lake::restore(&mut tx, &mut audit, lake, self.now()).await?;
         audit.finish(&mut tx).await?;
         let report = self.verify(&mut tx, None).await?;

@@ -9,7 +9,7 @@ use sqlx::SqliteConnection;
 use super::Replay;
 use crate::Error;
 use crate::audit::AuditWriter;
-use crate::consent::recompute;
+use crate::consent::Rules;
 use crate::erasure::forget;
 use crate::import::learn;
 use crate::subject::{ids_left, resolve};
@@ -19,7 +19,7 @@ use crate::subject::{ids_left, resolve};
 ///
 /// Nobody could find such a person to withdraw or erase them. Their numbers and choices stay; when their
 /// sources are imported again they are new, and have agreed to nothing.
-pub(super) async fn finish(tx: &mut SqliteConnection, audit: &mut AuditWriter<'_>, replay: &Replay, at: &str) -> Result<u64, Error> {
+pub(super) async fn finish(tx: &mut SqliteConnection, audit: &mut AuditWriter<'_>, replay: &Replay, rules: &Rules, at: &str) -> Result<u64, Error> {
     let mut erased = BTreeSet::new();
     for &subject in &replay.unknown {
         if resolve(tx, subject).await? == subject {
@@ -33,9 +33,6 @@ pub(super) async fn finish(tx: &mut SqliteConnection, audit: &mut AuditWriter<'_
         audit.append(tx, EntryKind::SubjectErased, "erasure", inserted.last_insert_rowid()).await?;
     }
     let touched: Vec<SubjectId> = replay.touched.iter().copied().chain(erased.iter().copied()).collect();
-    learn(tx, touched.iter().copied()).await?;
-    for people in touched.chunks(5_000) {
-        recompute(tx, people).await?;
-    }
+    learn(tx, rules, touched.iter().copied()).await?;
     Ok(erased.len() as u64)
 }

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use audit_log::{Hash, row_digest};
 use domain::audit::EntryBody;
-use domain::consent::{ConsentKey, ConsentState};
 use domain::subject::IdentityAct;
 use domain::{AgreementName, Fault, PartnerName, SubjectId};
 use sqlx::sqlite::SqliteRow;
@@ -14,6 +13,7 @@ use super::salt;
 use crate::accounting::cost_of;
 use crate::agreement::{all_terms, window_cap};
 use crate::audit::journal::Line;
+use crate::consent::{follow, follow_limit};
 use crate::erasure::forget;
 use crate::error::unreadable;
 use crate::import::{find, people_of};
@@ -78,6 +78,11 @@ impl Replay {
             }
             "identity_act" => self.identity(tx, id).await,
             "consent_event" => self.choice(tx, id).await,
+            "limit_event" => {
+                self.touched.insert(follow_limit(tx, id).await?);
+                Ok(())
+            }
+            "notice" => crate::notice::follow(tx, id).await,
             "cap_choice" => {
                 let newest = "INSERT INTO subject_cap (subject_id, rho_cap, delta_cap) SELECT subject_id, rho_cap, delta_cap FROM cap_choice WHERE id = ? ON CONFLICT (subject_id) DO UPDATE SET rho_cap = excluded.rho_cap, delta_cap = excluded.delta_cap";
                 execute(tx, newest, id).await
@@ -142,19 +147,8 @@ impl Replay {
     }
 
     async fn choice(&mut self, tx: &mut SqliteConnection, id: i64) -> Result<(), Error> {
-        let row = read(tx, "SELECT subject_id, partner, purpose, action FROM consent_event WHERE id = ?", id).await?;
-        let key = ConsentKey { subject: SubjectId(row.try_get(0)?), partner: parse_word(row.try_get(1)?)?, purpose: parse_word(row.try_get(2)?)? };
-        let state: ConsentState = crate::consent::state(tx, &key).await?.after(parse_word(row.try_get(3)?)?);
-        sqlx::query("INSERT INTO consent_state (subject_id, partner, purpose, state, seq) VALUES (?, ?, ?, ?, ?) ON CONFLICT (subject_id, partner, purpose) DO UPDATE SET state = excluded.state, seq = excluded.seq")
-            .bind(key.subject.0)
-            .bind(key.partner.as_str())
-            .bind(key.purpose.as_str())
-            .bind(state.as_str())
-            .bind(id)
-            .execute(&mut *tx)
-            .await?;
         self.choices += 1;
-        self.touched.insert(key.subject);
+        self.touched.insert(follow(tx, id).await?);
         execute(tx, "UPDATE counter SET value = max(value, ?) WHERE name = 'consent'", id).await
     }
 

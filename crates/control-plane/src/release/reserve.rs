@@ -74,7 +74,8 @@ impl ControlPlane {
         budget::open_scope(&mut tx, &budget::window_scope(&terms.name, at), agreement::window_cap(&terms)).await?;
         budget::charge(&mut tx, &budget::scopes(&ask.partner, &terms.name, &window), prepared.cost).await?;
         let seq = Self::consent_seq(&mut tx).await?;
-        let permitted = consent::permitted_set(&mut tx, &ask.partner, ask.purpose).await?;
+        consent::freshen(&mut tx, &self.inner, at).await?;
+        let permitted = consent::permitted_set(&mut tx, &ask.partner, ask.purpose, &prepared.plan.scopes()).await?;
         let eligible = accounting::within_caps(&mut tx, &self.inner, permitted, prepared.cost, at).await?;
         let mut random = [0; 16];
         self.inner.entropy.fill(&mut random)?;

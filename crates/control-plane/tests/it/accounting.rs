@@ -27,7 +27,7 @@ pub(crate) async fn agreeing(people: impl Iterator<Item = u32>) -> World {
     world.partner("big", "9", &[Purpose::AggregateStatistics]).await;
     for subject in 0..PEOPLE {
         let mut choice = crate::world::choice(subject, Purpose::AggregateStatistics, ConsentAction::Give);
-        choice.key.partner = "big".parse().unwrap();
+        choice.key.recipient = "big".parse().unwrap();
         choice.notice.name = "big".parse().unwrap();
         world.control.consent_record(&[choice]).await.unwrap();
     }

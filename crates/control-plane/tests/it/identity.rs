@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use control_plane::Error;
-use domain::consent::{ConsentAction, ConsentKey, ConsentMethod};
+use domain::consent::{ConsentAction, ConsentMethod};
 use domain::subject::{AgeBand, SubjectStatus};
 use domain::{Purpose, SubjectId, SubjectSet};
 use dp::{Cost, Rho};
@@ -89,7 +89,7 @@ async fn merges_and_splits_agree_with_a_plain_model() {
             0 => {
                 let (give, keep) = (rng.random_bool(0.7), model.keep(a));
                 let mut choice = choice(a, Purpose::AggregateStatistics, if give { ConsentAction::Give } else { ConsentAction::Withdraw });
-                (choice.key.partner, choice.notice.name) = ("big".parse().unwrap(), "big".parse().unwrap());
+                (choice.key.recipient, choice.notice.name) = ("big".parse().unwrap(), "big".parse().unwrap());
                 world.control.consent_record(&[choice]).await.unwrap();
                 if give {
                     model.given.insert(keep)
@@ -191,10 +191,7 @@ async fn a_merged_person_keeps_only_what_both_permitted() {
         world.choose(subject, Purpose::AdMeasurement, ConsentAction::Give).await;
         world.choose(subject, Purpose::AggregateStatistics, ConsentAction::Give).await;
     }
-    let permit = async |subject: u32, purpose| {
-        let key = ConsentKey { subject: SubjectId(subject), partner: "acme".parse().unwrap(), purpose };
-        world.control.decide(&key).await.unwrap().decision.permit
-    };
+    let permit = async |subject: u32, purpose| world.permits(subject, purpose).await;
     assert!(world.merge(1, 2, "letter").await.unwrap().withdrawn.is_empty());
     assert!(permit(2, Purpose::AdMeasurement).await, "2 is 1");
     let changed = world.merge(1, 4, "letter").await.unwrap();

@@ -1,7 +1,7 @@
 //! Imports that are taken back, and people whom streams alone know.
 
 use control_plane::Error;
-use domain::consent::{ConsentAction, ConsentKey};
+use domain::consent::ConsentAction;
 use domain::record::{AccountKey, SourceKind, SubjectRecord};
 use domain::subject::{AgeBand, SubjectStatus};
 use domain::{Platform, Purpose, SubjectId};
@@ -9,8 +9,7 @@ use domain::{Platform, Purpose, SubjectId};
 use crate::world::World;
 
 async fn advertised(world: &World, subject: u32) -> bool {
-    let key = ConsentKey { subject: SubjectId(subject), partner: "acme".parse().unwrap(), purpose: Purpose::AdMeasurement };
-    world.control.decide(&key).await.unwrap().decision.permit
+    world.permits(subject, Purpose::AdMeasurement).await
 }
 
 async fn undo(world: &World, import: i64) {

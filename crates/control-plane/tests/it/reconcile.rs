@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use chrono::TimeDelta;
 use control_plane::Error;
 use domain::catalog::TableName;
-use domain::consent::{ConsentAction, ConsentKey, ConsentMethod, ConsentState};
+use domain::consent::{ConsentAction, ConsentMethod, ConsentState};
 use domain::lake::{Manifest, Undo};
 use domain::port::{FeatureExtractor, Lake, LakeImport, Progress};
 use domain::subject::{AgeBand, SubjectStatus};
@@ -17,7 +17,7 @@ use dp::Cost;
 use rand::RngExt;
 use testkit::{Generator, env_seed};
 
-use crate::world::{PEOPLE, ScriptedRoom, World, ask, cost};
+use crate::world::{PEOPLE, ScriptedRoom, World, ask, cost, key};
 
 const PURPOSES: [Purpose; 2] = [Purpose::AggregateStatistics, Purpose::AdMeasurement];
 
@@ -89,8 +89,8 @@ async fn truth(world: &World) -> Truth {
     for person in control.subject_list(10_000, None).await.unwrap() {
         let id = person.id.0;
         for purpose in PURPOSES {
-            let key = ConsentKey { subject: person.id, partner: "acme".parse().unwrap(), purpose };
-            if control.decide(&key).await.unwrap().decision.permit && person.status == SubjectStatus::Active {
+            let key = key(id, purpose);
+            if world.permits(id, purpose).await && person.status == SubjectStatus::Active {
                 truth.permitted.insert((id, purpose));
             }
             truth.states.insert((id, purpose), control.consent_state(&key).await.unwrap());

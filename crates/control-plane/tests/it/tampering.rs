@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use domain::Purpose;
-use domain::consent::ConsentAction;
+use domain::consent::{ConsentAction, LimitAct, LimitKind};
 use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
 
 use crate::world::{ScriptedRoom, World, ask};
@@ -16,6 +16,7 @@ async fn full_world() -> World {
         world.choose(subject, Purpose::AdMeasurement, if subject % 2 == 0 { ConsentAction::Refuse } else { ConsentAction::Give }).await;
     }
     world.choose(3, Purpose::AggregateStatistics, ConsentAction::Withdraw).await;
+    world.limit(5, LimitKind::OptOut, LimitAct::Set).await;
     world.control.subject_cap(domain::SubjectId(2), crate::world::cost("0.5"), domain::consent::ConsentMethod::Page).await.unwrap();
     world.control.release_run(room.clone(), &ask("count a", "0.1")).await.unwrap();
     world.control.release_run(room.clone(), &ask("count a", "0.1")).await.unwrap();
@@ -110,7 +111,23 @@ async fn a_changed_value_in_any_table_is_found() {
         ("UPDATE staff_read SET subject_id = 9", true),
         ("DELETE FROM staff_read", true),
         ("INSERT INTO staff_read SELECT 9, subject_id, what, at FROM staff_read", false),
-        ("INSERT INTO consent_event SELECT 999, 30, partner, purpose, 'give', notice, notice_version, method, at FROM consent_event WHERE id = 1", false),
+        (
+            "INSERT INTO consent_event SELECT 999, 30, recipient, purpose, scope, at, sequence, 'give', actor, method, strength, notice, notice_version, language, evidence, valid_until, recorded_at FROM consent_event WHERE id = 1",
+            false,
+        ),
+        ("UPDATE consent_state SET strength = 7 WHERE state = 'given'", false),
+        ("UPDATE consent_state SET valid_until = '2099-01-01T00:00:00.000000Z' WHERE state = 'given'", false),
+        ("DELETE FROM consent_state WHERE state = 'withdrawn'", false),
+        ("UPDATE limit_event SET act = 'lift'", true),
+        ("UPDATE limit_event SET subject_id = 9", true),
+        ("DELETE FROM limit_event", true),
+        ("DELETE FROM limit_state", false),
+        ("INSERT INTO limit_state (subject_id, kind, purpose, partner) VALUES (9, 'restriction', '', '')", false),
+        ("UPDATE rule_pack_act SET text = replace(text, 'age_below = 18', 'age_below = 13')", true),
+        ("DELETE FROM rule_pack_act", true),
+        ("UPDATE permitted_basis SET law = 0", false),
+        ("UPDATE permitted_basis SET until = '2000-01-01T00:00:00.000000Z'", false),
+        ("INSERT INTO notice_floor (notice, purpose, recipient, version) VALUES ('acme', 'ad_measurement', 'acme', 9)", false),
         ("INSERT INTO release_redelivery SELECT 99, release, at FROM release_redelivery", false),
     ] {
         let report = after(sql).await;

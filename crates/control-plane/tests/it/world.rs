@@ -5,12 +5,12 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex};
 
 use chrono::TimeDelta;
-use control_plane::{Ask, Choice, ControlPlane, NewNotice, Secrets, Settings};
+use control_plane::{Ask, Case, Choice, ControlPlane, Limit, NewNotice, Secrets, Settings};
 use domain::agreement::{AgreementAct, AgreementTerms, PartnerAct};
 use domain::catalog::{Table, TableName};
-use domain::consent::{ConsentAction, ConsentKey, ConsentMethod};
+use domain::consent::{Actor, ConsentAction, ConsentKey, ConsentMethod, DataScope, LimitAct, LimitKey, LimitKind, LimitSource};
 use domain::lake::{Manifest, SnapshotClock, Staged};
-use domain::notice::NoticeRef;
+use domain::notice::{NoticeRef, NoticeTerms};
 use domain::port::{CleanRoom, PaidLook};
 use domain::question::{Aggregate, Expr, Mechanisms, Narrowing, Plan, Prepared, Question, Value, View, ViewColumn};
 use domain::record::{AccountKey, Counts, NormalizedBatch, SourceInfo, SourceKind, SubjectRecord};
@@ -55,7 +55,7 @@ impl World {
     pub(crate) async fn with_clock(snapshot_clock: SnapshotClock) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::at("2026-11-24T10:00:00Z"));
-        let settings = Settings { origin: "test.example/log".into(), lifetime: cost("100"), subject_cap: cost("1"), snapshot_clock };
+        let settings = Settings { origin: "test.example/log".into(), lifetime: cost("100"), subject_cap: cost("1"), snapshot_clock, rule_packs: vec![PACK.into()] };
         let control = ControlPlane::create(folder.path(), settings, secrets(), clock.clone(), entropy()).await.unwrap();
         let world = Self { folder, control, clock };
         world
@@ -99,7 +99,7 @@ impl World {
 
     pub(crate) async fn partner(&self, name: &str, rho: &str, purposes: &[Purpose]) {
         let partner = name.parse().unwrap();
-        self.control.partner_add(&partner, "A legal person", cost("10")).await.unwrap();
+        self.control.partner_add(&partner, "A legal person", None, cost("10")).await.unwrap();
         self.control.partner_act(&partner, PartnerAct::Approve).await.unwrap();
         let agreement = format!("{name}-1").parse().unwrap();
         let (starts, expires) = ("2026-11-01".parse().unwrap(), "2027-10-31".parse().unwrap());
@@ -118,14 +118,23 @@ impl World {
         let agreement = format!("{name}-1").parse().unwrap();
         self.control.agreement_act(&agreement, AgreementAct::Approve).await.unwrap();
         self.control.agreement_act(&agreement, AgreementAct::Activate).await.unwrap();
-        self.control
-            .notice_publish(NewNotice { name: name.parse().unwrap(), language: "en".into(), purposes: purposes.to_vec(), partners: vec![partner], text: "May we?".into() })
-            .await
-            .unwrap();
+        self.control.notice_publish(notice(name, &[name], purposes)).await.unwrap();
+    }
+
+    /// Whether `acme` may use all data of a person.
+    pub(crate) async fn permits(&self, subject: u32, purpose: Purpose) -> bool {
+        self.control.decide(&Case::new(SubjectId(subject), "acme".parse().unwrap(), purpose)).await.unwrap().permit()
     }
 
     pub(crate) async fn choose(&self, subject: u32, purpose: Purpose, action: ConsentAction) {
         self.control.consent_record(&[choice(subject, purpose, action)]).await.unwrap();
+    }
+
+    /// Limits everything that may be done with a person's data, or ends that.
+    pub(crate) async fn limit(&self, subject: u32, kind: LimitKind, act: LimitAct) {
+        let key = LimitKey { subject: SubjectId(subject), kind, purpose: None, partner: None };
+        let limit = Limit { key, act, actor: Actor::Subject, source: LimitSource::Person, two_step: true, at: None, evidence: None };
+        self.control.limit_record(&[limit]).await.unwrap();
     }
 
     /// Makes `other` another id of the person `keep`.
@@ -180,9 +189,36 @@ pub(crate) fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
     }
 }
 
+/// A law that asks nothing of anybody but that advertisements are for adults.
+pub(crate) const PACK: &str = r#"
+schema = 1
+id = "test"
+version = 1
+title = "A law for tests"
+fallback = true
+reviewed = 2026-11-24
+
+[[prohibition]]
+id = "minors"
+purposes = ["ad_measurement", "targeted_advertising"]
+age_below = 18
+rule = "no advertising to minors"
+grounds = { source = "DSA Art. 28(2)", certainty = "high" }
+"#;
+
+/// A notice that asks for these purposes for these partners, over everything.
+pub(crate) fn notice(name: &str, partners: &[&str], purposes: &[Purpose]) -> NewNotice {
+    let partners = partners.iter().map(|p| p.parse().unwrap()).collect();
+    let terms = NoticeTerms { purposes: purposes.to_vec(), partners, open_classes: Vec::new(), scopes: vec![DataScope::Everything] };
+    NewNotice { name: name.parse().unwrap(), language: "en".into(), terms, text: "May we?".into(), shown_from: None, material: false }
+}
+
+pub(crate) fn key(subject: u32, purpose: Purpose) -> ConsentKey {
+    ConsentKey::new(SubjectId(subject), "acme".parse().unwrap(), purpose)
+}
+
 pub(crate) fn choice(subject: u32, purpose: Purpose, action: ConsentAction) -> Choice {
-    let key = ConsentKey { subject: SubjectId(subject), partner: "acme".parse().unwrap(), purpose };
-    Choice { key, action, notice: NoticeRef { name: "acme".parse().unwrap(), version: 1 }, method: ConsentMethod::Page }
+    Choice::now(key(subject, purpose), action, NoticeRef { name: "acme".parse().unwrap(), version: 1 }, ConsentMethod::Page).explicit()
 }
 
 pub(crate) fn ask(sql: &str, rho: &str) -> Ask {

@@ -84,6 +84,15 @@ pub struct Reason<'law> {
     pub remedy: Option<Cow<'law, str>>,
 }
 
+impl Reason<'_> {
+    /// The same, apart from the law that it was read from.
+    #[must_use]
+    pub fn into_owned(self) -> Reason<'static> {
+        let own = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        Reason { rule: own(self.rule), source: own(self.source), text: own(self.text), effect: self.effect, remedy: self.remedy.map(own) }
+    }
+}
+
 /// Yes or no, and every rule that spoke.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision<'law> {
@@ -91,6 +100,14 @@ pub struct Decision<'law> {
     pub permit: bool,
     /// The rules that spoke: those that deny first, in the order in which they count.
     pub reasons: Vec<Reason<'law>>,
+}
+
+impl Decision<'_> {
+    /// The same, apart from the law that it was read from.
+    #[must_use]
+    pub fn into_owned(self) -> Decision<'static> {
+        Decision { permit: self.permit, reasons: self.reasons.into_iter().map(Reason::into_owned).collect() }
+    }
 }
 
 /// Whether a person's own facts permit a use of which `demands` are made.

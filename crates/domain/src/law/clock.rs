@@ -35,8 +35,7 @@ pub struct Term {
 }
 
 impl Term {
-    /// The instant at which the term that began at `from` ends; the end of time when there is no such
-    /// instant.
+    /// The instant at which the term that began at `from` ends, [`NEVER`] at the latest.
     #[must_use]
     pub fn after(self, from: Timestamp) -> Timestamp {
         let days = |days: u64| from.checked_add_days(Days::new(days));
@@ -48,9 +47,15 @@ impl Term {
             TermUnit::Month => from.checked_add_months(Months::new(self.n)),
             TermUnit::Year => self.n.checked_mul(12).and_then(|months| from.checked_add_months(Months::new(months))),
         };
-        end.unwrap_or(Timestamp::MAX_UTC)
+        end.map_or(NEVER, |end| end.min(NEVER))
     }
 }
+
+/// The last instant of the year 9999: the end of what never ends.
+pub const NEVER: Timestamp = match chrono::DateTime::from_timestamp(253_402_300_799, 0) {
+    Some(end) => end,
+    None => Timestamp::MAX_UTC,
+};
 
 /// Whole weeks at once, the rest day by day.
 fn business_days(from: Timestamp, n: u32) -> Option<Timestamp> {

@@ -123,8 +123,7 @@ impl Law {
     /// The first instant at which this law may not be the law any more.
     #[must_use]
     pub fn ends_at(&self) -> Timestamp {
-        let day = self.until.unwrap_or(NaiveDate::MAX);
-        day.and_hms_opt(0, 0, 0).map_or(Timestamp::MAX_UTC, |at| at.and_utc())
+        self.until.and_then(|day| day.and_hms_opt(0, 0, 0)).map_or(super::NEVER, |at| at.and_utc().min(super::NEVER))
     }
 
     /// The packs that concern somebody who lives there: the packs of the place, or those that count for

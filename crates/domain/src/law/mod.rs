@@ -13,7 +13,7 @@ mod outcome;
 mod pack;
 mod residence;
 
-pub use clock::{Deadline, Term, TermUnit, earliest, longest};
+pub use clock::{Deadline, NEVER, Term, TermUnit, earliest, longest};
 pub use compile::{Asked, Law, Requirement, RuleInForce, Use};
 pub use load::parse;
 pub use outcome::Outcome;

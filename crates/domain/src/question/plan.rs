@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{Aggregate, Key, KeySource, Predicate, Value};
 use crate::catalog::{ColumnName, TableName};
+use crate::consent::DataScope;
 
 /// What a question computes from people's rows. Two questions with equal plans are one question.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -58,6 +59,16 @@ impl Plan {
     pub fn row_filter(&self) -> Option<Predicate> {
         let parts: Vec<Predicate> = self.filter.iter().cloned().chain(self.keys.iter().filter_map(Key::condition)).collect();
         if parts.is_empty() { None } else { Some(Predicate::And(parts).canonical()) }
+    }
+
+    /// Which parts of people's data the plan looks at: whoever did not open one of them is not counted.
+    #[must_use]
+    pub fn scopes(&self) -> Vec<DataScope> {
+        let tables = self.tables.iter().map(|table| table.scope());
+        let mut scopes: Vec<DataScope> = tables.chain(self.columns().into_iter().map(ColumnName::scope)).collect();
+        scopes.sort();
+        scopes.dedup();
+        scopes
     }
 
     /// The columns that the plan reads, sorted, without the owner.

@@ -1,0 +1,75 @@
+//! Reading choices back.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::SubjectId;
+use domain::consent::{ConsentEvent, ConsentKey, ConsentState, Standing};
+use sqlx::{AssertSqlSafe, SqliteConnection};
+
+use super::rows::{self, EVENT_SELECT};
+use crate::store::{Bound, json_rows};
+use crate::{ControlPlane, Error};
+
+impl ControlPlane {
+    /// Where the consent of a key stands now.
+    ///
+    /// # Errors
+    /// A fault of the store.
+    pub async fn consent_state(&self, key: &ConsentKey) -> Result<ConsentState, Error> {
+        let standings = self.consent_standings(key.subject).await?;
+        Ok(standings.get(key).map_or(ConsentState::Unknown, |standing| standing.state_at(self.now())))
+    }
+
+    /// Where every consent of a person stands, by the ledger.
+    ///
+    /// # Errors
+    /// A fault of the store.
+    pub async fn consent_standings(&self, subject: SubjectId) -> Result<BTreeMap<ConsentKey, Standing>, Error> {
+        Ok(replayed(self.consent_history(subject).await?))
+    }
+
+    /// Everything that happened to a person's consents, in the order in which it was recorded.
+    ///
+    /// # Errors
+    /// A fault of the store.
+    pub async fn consent_history(&self, subject: SubjectId) -> Result<Vec<ConsentEvent>, Error> {
+        history(&mut *self.inner.store.snapshot().await?, &BTreeSet::from([subject])).await
+    }
+}
+
+/// Everything that happened to consents of these people, in the order in which it was recorded.
+pub(super) async fn history(connection: &mut SqliteConnection, people: &BTreeSet<SubjectId>) -> Result<Vec<ConsentEvent>, Error> {
+    let sql = format!("{EVENT_SELECT} WHERE subject_id IN (SELECT value FROM json_each(?)) ORDER BY id");
+    let rows = sqlx::query(AssertSqlSafe(sql)).bind(json_rows(people)?).fetch_all(connection).await?;
+    rows.iter().map(rows::event).collect()
+}
+
+/// Where each key stands after these events.
+pub(crate) fn replayed(events: Vec<ConsentEvent>) -> BTreeMap<ConsentKey, Standing> {
+    let mut by_key: BTreeMap<ConsentKey, Vec<ConsentEvent>> = BTreeMap::new();
+    for event in events {
+        by_key.entry(event.key.clone()).or_default().push(event);
+    }
+    by_key.into_iter().filter_map(|(key, events)| Standing::replay(&events).map(|standing| (key, standing))).collect()
+}
+
+/// All events of everybody.
+pub(crate) async fn all_events(connection: &mut SqliteConnection) -> Result<Vec<ConsentEvent>, Error> {
+    let rows = sqlx::query(AssertSqlSafe(format!("{EVENT_SELECT} ORDER BY id"))).fetch_all(connection).await?;
+    rows.iter().map(rows::event).collect()
+}
+
+/// Brings the state of the key of the event `id` up to the ledger.
+pub(crate) async fn follow(tx: &mut SqliteConnection, id: i64) -> Result<SubjectId, Error> {
+    let row = sqlx::query(AssertSqlSafe(format!("{EVENT_SELECT} WHERE id = ?"))).bind(id).fetch_one(&mut *tx).await?;
+    let key = rows::event(&row)?.key;
+    let of_person = history(tx, &BTreeSet::from([key.subject])).await?;
+    if let Some(standing) = replayed(of_person).get(&key) {
+        let mut values = Bound::default();
+        rows::bind_state(&mut values, &key, standing)?;
+        let places = vec!["?"; rows::STATE_COLUMNS].join(", ");
+        let sql = format!("INSERT INTO {} VALUES ({places}) {}", rows::STATE, rows::NEWER_STATE);
+        sqlx::query_with(AssertSqlSafe(sql), values.into_arguments()).execute(tx).await?;
+    }
+    Ok(key.subject)
+}

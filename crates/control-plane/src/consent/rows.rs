@@ -1,0 +1,112 @@
+//! Rows of the ledger and of what follows from it: written, read, and as the text that an entry vouches for.
+
+use domain::Fault;
+use domain::consent::{ConsentEvent, ConsentKey, EventOrder, Standing, Strength};
+use domain::notice::NoticeRef;
+use domain::{SubjectId, Timestamp};
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use crate::Error;
+use crate::store::{Bound, from_i64, parse_time, parse_word, quoted, time_text, to_i64};
+
+/// Where events go, for [`crate::store::insert_rows`].
+pub(super) const EVENT: &str = "consent_event (id, subject_id, recipient, purpose, scope, at, sequence, action, actor, method, strength, notice, notice_version, language, evidence, valid_until, recorded_at)";
+
+/// Columns of an event.
+pub(super) const EVENT_COLUMNS: usize = 17;
+
+/// Columns of an event as [`event`] reads them.
+pub(super) const EVENT_SELECT: &str = "SELECT id, subject_id, recipient, purpose, scope, at, sequence, action, actor, method, strength, notice, notice_version, language, evidence, valid_until, recorded_at FROM consent_event";
+
+/// Where states go, and what becomes of one that is there.
+pub(super) const STATE: &str =
+    "consent_state (subject_id, purpose, recipient, scope, state, at, sequence, action, strength, given_at, valid_until, refused_at, notice, notice_version)";
+
+/// Columns of a state.
+pub(super) const STATE_COLUMNS: usize = 14;
+
+pub(super) const NEWER_STATE: &str = "ON CONFLICT (subject_id, purpose, recipient, scope) DO UPDATE SET state = excluded.state, at = excluded.at, sequence = excluded.sequence, action = excluded.action, \
+     strength = excluded.strength, given_at = excluded.given_at, valid_until = excluded.valid_until, refused_at = excluded.refused_at, notice = excluded.notice, notice_version = excluded.notice_version";
+
+pub(super) fn bind_event(values: &mut Bound, event: &ConsentEvent) -> Result<(), Fault> {
+    values.value(to_i64(event.seq)?)?;
+    values.value(event.key.subject.0)?;
+    values.value(event.key.recipient.to_string())?;
+    values.value(event.key.purpose.as_str())?;
+    values.value(event.key.scope.as_str())?;
+    values.value(time_text(event.order.at))?;
+    values.value(event.order.sequence)?;
+    values.value(event.order.action.as_str())?;
+    values.value(event.actor.as_str())?;
+    values.value(event.method.as_str())?;
+    values.value(event.strength.bits())?;
+    values.value(event.notice.name.as_str())?;
+    values.value(event.notice.version)?;
+    values.value(event.language.as_str())?;
+    values.value(event.evidence.as_deref())?;
+    values.value(event.valid_until.map(time_text))?;
+    values.value(time_text(event.recorded_at))
+}
+
+pub(super) fn bind_state(values: &mut Bound, key: &ConsentKey, standing: &Standing) -> Result<(), Fault> {
+    values.value(key.subject.0)?;
+    values.value(key.purpose.as_str())?;
+    values.value(key.recipient.to_string())?;
+    values.value(key.scope.as_str())?;
+    values.value(standing.state.as_str())?;
+    values.value(time_text(standing.last.at))?;
+    values.value(standing.last.sequence)?;
+    values.value(standing.last.action.as_str())?;
+    values.value(standing.strength.bits())?;
+    values.value(standing.given_at.map(time_text))?;
+    values.value(standing.valid_until.map(time_text))?;
+    values.value(standing.refused_at.map(time_text))?;
+    values.value(standing.notice.name.as_str())?;
+    values.value(standing.notice.version)
+}
+
+/// The row of an event as [`crate::store::row_texts`] gives it, which the entry vouches for.
+pub(super) fn text(event: &ConsentEvent) -> String {
+    let ConsentEvent { seq, key, order, actor, method, strength, notice, language, evidence, valid_until, recorded_at } = event;
+    let time = |at: Timestamp| quoted(&time_text(at));
+    let or_null = |text: Option<String>| text.unwrap_or_else(|| "NULL".to_owned());
+    [
+        seq.to_string(),
+        key.subject.to_string(),
+        quoted(&key.recipient.to_string()),
+        quoted(key.purpose.as_str()),
+        quoted(key.scope.as_str()),
+        time(order.at),
+        order.sequence.to_string(),
+        quoted(order.action.as_str()),
+        quoted(actor.as_str()),
+        quoted(method.as_str()),
+        strength.bits().to_string(),
+        quoted(notice.name.as_str()),
+        notice.version.to_string(),
+        quoted(language),
+        or_null(evidence.as_deref().map(quoted)),
+        or_null(valid_until.map(time)),
+        time(*recorded_at),
+    ]
+    .join(",")
+}
+
+/// An event that [`EVENT_SELECT`] gave.
+pub(super) fn event(row: &SqliteRow) -> Result<ConsentEvent, Error> {
+    let word = |column: usize| row.try_get::<&str, _>(column);
+    Ok(ConsentEvent {
+        seq: from_i64(row.try_get(0)?)?,
+        key: ConsentKey { subject: SubjectId(row.try_get(1)?), recipient: parse_word(word(2)?)?, purpose: parse_word(word(3)?)?, scope: parse_word(word(4)?)? },
+        order: EventOrder { at: parse_time(word(5)?)?, sequence: row.try_get(6)?, action: parse_word(word(7)?)? },
+        actor: parse_word(word(8)?)?,
+        method: parse_word(word(9)?)?,
+        strength: Strength::from_bits(row.try_get(10)?),
+        notice: NoticeRef { name: parse_word(word(11)?)?, version: row.try_get(12)? },
+        language: row.try_get(13)?,
+        evidence: row.try_get(14)?,
+        valid_until: row.try_get::<Option<&str>, _>(15)?.map(parse_time).transpose()?,
+        recorded_at: parse_time(word(16)?)?,
+    })
+}

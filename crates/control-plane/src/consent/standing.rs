@@ -1,0 +1,257 @@
+//! What the store knows of some people that permissions depend on: who they are, what they chose and limit,
+//! and to which class each partner belongs.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use domain::consent::{Consent, ConsentKey, Covering, DataScope, Facts, LimitKey, LimitKind, Limits, Recipient, Standing, Strength, permitted};
+use domain::law::{Residence, Use};
+use domain::subject::{AgeBand, SubjectStatus};
+use domain::{Fault, NoticeName, PartnerClass, PartnerName, Purpose, SubjectId, Timestamp};
+use sqlx::{Row, SqliteConnection};
+
+use crate::Error;
+use crate::error::unreadable;
+use crate::law::InForce;
+use crate::plane::Inner;
+use crate::store::parse_time;
+use crate::subject::Person;
+
+/// The law and the time by which permissions are worked out.
+pub(crate) struct Rules {
+    pub(crate) law: Arc<InForce>,
+    pub(crate) now: Timestamp,
+}
+
+impl Rules {
+    /// Those of `now`, by the packs that `connection` sees.
+    pub(crate) async fn read(connection: &mut SqliteConnection, inner: &Inner, now: Timestamp) -> Result<Self, Error> {
+        Ok(Self { law: inner.law.at(connection, now).await?, now })
+    }
+}
+
+/// Columns of `consent_state c` as [`StandingRow`] reads them.
+pub(crate) const STANDING: &str = "json_array(c.subject_id, c.purpose, c.recipient, c.scope, c.state, c.at, c.sequence, c.action, c.strength, c.given_at, c.valid_until, c.refused_at, c.notice, c.notice_version, \
+     EXISTS (SELECT 1 FROM notice_floor f WHERE f.notice = c.notice AND f.purpose = c.purpose AND f.recipient = c.recipient AND f.version > c.notice_version), \
+     c.recipient LIKE 'class:%' AND EXISTS (SELECT 1 FROM notice n, json_each(n.open_classes) o WHERE n.name = c.notice AND n.version = c.notice_version AND 'class:' || o.value = c.recipient))";
+
+/// A row of `consent_state`, and what its notice says of it.
+#[derive(serde::Deserialize)]
+pub(super) struct StandingRow<'r>(
+    SubjectId,
+    Purpose,
+    Recipient,
+    DataScope,
+    domain::consent::ConsentState,
+    &'r str,
+    u32,
+    domain::consent::ConsentAction,
+    u8,
+    Option<&'r str>,
+    Option<&'r str>,
+    Option<&'r str>,
+    NoticeName,
+    u32,
+    i64,
+    i64,
+);
+
+impl StandingRow<'_> {
+    pub(super) fn read(self) -> Result<(ConsentKey, Known), Fault> {
+        let Self(subject, purpose, recipient, scope, state, at, sequence, action, strength, given_at, valid_until, refused_at, name, version, superseded, open_class) = self;
+        let time = |text: Option<&str>| text.map(parse_time).transpose();
+        let standing = Standing {
+            state,
+            last: domain::consent::EventOrder { at: parse_time(at)?, sequence, action },
+            strength: Strength::from_bits(strength),
+            given_at: time(given_at)?,
+            valid_until: time(valid_until)?,
+            refused_at: time(refused_at)?,
+            notice: domain::notice::NoticeRef { name, version },
+        };
+        Ok((ConsentKey { subject, recipient, purpose, scope }, Known { standing, superseded: superseded != 0, open_class: open_class != 0 }))
+    }
+}
+
+/// Where a consent stands, and what its notice says of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Known {
+    pub(crate) standing: Standing,
+    pub(crate) superseded: bool,
+    pub(crate) open_class: bool,
+}
+
+/// Partners, with the class that each belongs to.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Partners(BTreeMap<PartnerName, Option<PartnerClass>>);
+
+impl Partners {
+    pub(super) fn new(all: Vec<(PartnerName, Option<PartnerClass>)>) -> Self {
+        Self(all.into_iter().collect())
+    }
+
+    pub(crate) async fn read(connection: &mut SqliteConnection) -> Result<Self, Error> {
+        let row = sqlx::query("SELECT json_group_array(json_array(partner, class)) FROM partner_act WHERE act = 'add'").fetch_one(connection).await?;
+        Ok(Self::new(crate::store::parsed(&row, 0)?))
+    }
+
+    /// The partners to whom a choice speaks.
+    pub(crate) fn of<'a>(&'a self, recipient: &'a Recipient) -> impl Iterator<Item = &'a PartnerName> {
+        self.0
+            .iter()
+            .filter(move |(name, class)| match recipient {
+                Recipient::Partner(partner) => *name == partner,
+                Recipient::Class(wanted) => class.as_ref() == Some(wanted),
+            })
+            .map(|(name, _)| name)
+    }
+
+    fn covers(&self, recipient: &Recipient, partner: &PartnerName) -> bool {
+        match recipient {
+            Recipient::Partner(name) => name == partner,
+            Recipient::Class(class) => self.0.get(partner).is_some_and(|of| of.as_ref() == Some(class)),
+        }
+    }
+}
+
+/// What the store knows of some people.
+#[derive(Default)]
+pub(crate) struct Standings {
+    pub(super) people: BTreeMap<SubjectId, Person>,
+    /// By person and purpose.
+    pub(super) known: HashMap<(SubjectId, Purpose), Vec<(Recipient, DataScope, Known)>>,
+    pub(super) limits: HashMap<SubjectId, Vec<LimitKey>>,
+    pub(super) partners: Partners,
+}
+
+impl Standings {
+    pub(crate) fn people(&self) -> impl Iterator<Item = &Person> {
+        self.people.values()
+    }
+
+    /// Every key of a person's choices, with where it stands.
+    pub(crate) fn of(&self, subject: SubjectId) -> impl Iterator<Item = (ConsentKey, &Known)> {
+        let of_person = Purpose::ALL.iter().filter_map(move |&purpose| Some((purpose, self.known.get(&(subject, purpose))?)));
+        of_person.flat_map(move |(purpose, of_purpose)| {
+            of_purpose.iter().map(move |(recipient, scope, known)| (ConsentKey { subject, recipient: recipient.clone(), purpose, scope: *scope }, known))
+        })
+    }
+
+    /// The partners to whom a choice speaks.
+    pub(crate) fn partners<'a>(&'a self, recipient: &'a Recipient) -> impl Iterator<Item = &'a PartnerName> {
+        self.partners.of(recipient)
+    }
+
+    pub(super) fn get(&self, key: &ConsentKey) -> Option<&Known> {
+        let of_purpose = self.known.get(&(key.subject, key.purpose))?;
+        of_purpose.iter().find(|(recipient, scope, _)| *recipient == key.recipient && *scope == key.scope).map(|(.., known)| known)
+    }
+
+    pub(super) fn put(&mut self, key: &ConsentKey, known: Known) {
+        let of_purpose = self.known.entry((key.subject, key.purpose)).or_default();
+        match of_purpose.iter_mut().find(|(recipient, scope, _)| *recipient == key.recipient && *scope == key.scope) {
+            Some((.., old)) => *old = known,
+            None => of_purpose.push((key.recipient.clone(), key.scope, known)),
+        }
+    }
+
+    /// The partners and purposes of which a person's choices speak.
+    pub(crate) fn pairs(&self, subject: SubjectId) -> BTreeSet<(&PartnerName, Purpose)> {
+        let mut pairs = BTreeSet::new();
+        for &purpose in Purpose::ALL {
+            for (recipient, ..) in self.known.get(&(subject, purpose)).into_iter().flatten() {
+                pairs.extend(self.partners.of(recipient).map(|partner| (partner, purpose)));
+            }
+        }
+        pairs
+    }
+
+    /// What the ledger says of a use.
+    pub(crate) fn consent(&self, subject: SubjectId, partner: &PartnerName, purpose: Purpose, part: DataScope, now: Timestamp) -> Consent {
+        let of_purpose = self.known.get(&(subject, purpose)).into_iter().flatten();
+        let covering: Vec<Covering> = of_purpose
+            .filter(|(recipient, scope, _)| scope.covers(part) && self.partners.covers(recipient, partner))
+            .map(|(recipient, scope, known)| Covering {
+                recipient: recipient.clone(),
+                scope: *scope,
+                standing: known.standing.clone(),
+                superseded: known.superseded,
+                open_class: known.open_class,
+            })
+            .collect();
+        Consent::of(&covering, part, now)
+    }
+
+    /// Everything that a permission depends on.
+    pub(crate) fn facts(&self, person: &Person, partner: &PartnerName, purpose: Purpose, part: DataScope, now: Timestamp) -> Facts {
+        let limits = self.limits.get(&person.subject).map_or(Limits::NONE, |keys| Limits::covering(keys, partner, purpose));
+        let Person { subject, status, age, residence } = *person;
+        Facts { status, age, residence, consent: self.consent(subject, partner, purpose, part, now), limits }
+    }
+
+    /// Whether each part of a person's data may be used, in the order of [`DataScope::PARTS`].
+    pub(crate) fn permissions(&self, rules: &Rules, person: &Person, partner: &PartnerName, purpose: Purpose) -> [bool; 3] {
+        DataScope::PARTS.map(|part| {
+            let (demands, opens_classes) = rules.law.demands(person.residence, person.age, Use { purpose, sensitivity: part.sensitivity() });
+            permitted(&self.facts(person, partner, purpose, part, rules.now), demands, opens_classes)
+        })
+    }
+}
+
+/// A person as a row of JSON has them: id, status, age, country, region.
+pub(super) type PersonRow = (SubjectId, SubjectStatus, AgeBand, Option<String>, Option<String>);
+
+pub(super) fn person((subject, status, age, country, region): PersonRow) -> Person {
+    Person { subject, status, age, residence: Residence::of(country.as_deref(), region.as_deref()) }
+}
+
+/// A limit as a row of JSON has it; an empty word is none.
+pub(super) fn limit((subject, kind, purpose, partner): (SubjectId, LimitKind, &str, &str)) -> Result<LimitKey, Fault> {
+    let purpose = (!purpose.is_empty()).then(|| purpose.parse()).transpose().map_err(|e| unreadable("a limit", e))?;
+    let partner = (!partner.is_empty()).then(|| partner.parse()).transpose().map_err(|e| unreadable("a limit", e))?;
+    Ok(LimitKey { subject, kind, purpose, partner })
+}
+
+/// Whose standings are read.
+pub(crate) enum Whom<'a> {
+    These(&'a [SubjectId]),
+    /// Ids from the first up to the second, without it.
+    Between(i64, i64),
+}
+
+/// Everything that permissions of these people depend on.
+pub(crate) async fn standings(connection: &mut SqliteConnection, whom: Whom<'_>) -> Result<Standings, Error> {
+    let partners = Partners::read(connection).await?;
+    let (which, list, from, to) = match whom {
+        Whom::These(people) => ("SELECT value AS subject_id FROM json_each(?1)", crate::store::json_rows(&people)?, 0, 0),
+        Whom::Between(from, to) => ("SELECT s.subject_id FROM subject s WHERE s.subject_id >= ?2 AND s.subject_id < ?3 AND ?1 IS NOT NULL", String::new(), from, to),
+    };
+    let sql = format!(
+        "WITH whom AS MATERIALIZED ({which}) SELECT \
+           (SELECT json_group_array(json_array(s.subject_id, s.status, s.age_band, s.country, s.region)) FROM whom w CROSS JOIN subject s ON s.subject_id = w.subject_id \
+              WHERE EXISTS (SELECT 1 FROM consent_state c WHERE c.subject_id = s.subject_id)), \
+           (SELECT json_group_array(json({STANDING})) FROM whom w CROSS JOIN consent_state c ON c.subject_id = w.subject_id), \
+           (SELECT json_group_array(json_array(l.subject_id, l.kind, l.purpose, l.partner)) FROM whom w CROSS JOIN limit_state l ON l.subject_id = w.subject_id)"
+    );
+    let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(list).bind(from).bind(to).fetch_one(connection).await?;
+    let mut all = Standings { partners, ..Standings::default() };
+    all.add(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?)?;
+    Ok(all)
+}
+
+impl Standings {
+    /// Adds what a statement gave as JSON: people, standings, limits.
+    pub(super) fn add(&mut self, people: &str, standings: &str, limits: &str) -> Result<(), Fault> {
+        let rows = |e| unreadable("rows", e);
+        self.people.extend(serde_json::from_str::<Vec<PersonRow>>(people).map_err(rows)?.into_iter().map(person).map(|p| (p.subject, p)));
+        for row in serde_json::from_str::<Vec<StandingRow<'_>>>(standings).map_err(rows)? {
+            let (key, known) = row.read()?;
+            self.known.entry((key.subject, key.purpose)).or_default().push((key.recipient, key.scope, known));
+        }
+        for row in serde_json::from_str::<Vec<(SubjectId, LimitKind, &str, &str)>>(limits).map_err(rows)? {
+            let key = limit(row)?;
+            self.limits.entry(key.subject).or_default().push(key);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,58 @@
+use domain::consent::{Actor, ConsentAction, ConsentKey, ConsentMethod, DataScope, Recipient, Strength};
+use domain::notice::NoticeRef;
+use domain::{Purpose, SubjectId};
+
+use super::{Choice, rows};
+use crate::plane::tests::deployment;
+use crate::store::row_texts;
+
+#[tokio::test]
+async fn the_text_of_a_choice_is_that_of_its_row() {
+    let (_folder, plane) = deployment().await;
+    let mut tx = plane.inner.store.begin().await.unwrap();
+    sqlx::query("INSERT INTO subject (subject_id, status, age_band) VALUES (4294967295, 'active', '25_34')").execute(&mut *tx).await.unwrap();
+    sqlx::query("INSERT INTO partner_act (partner, act, at) VALUES ('0-x_', 'add', '')").execute(&mut *tx).await.unwrap();
+    let purposes = serde_json::to_string(Purpose::ALL).unwrap();
+    let notice = "INSERT INTO notice (name, version, language, purposes, partners, open_classes, scopes, changed, text, sha256, shown_from, at) \
+        VALUES ('9_a-b', 4294967295, 'en', ?, '[\"0-x_\"]', '[\"c-1\"]', '[\"everything\"]', '[]', '?', '', '2020-01-01T00:00:00.000000Z', '')";
+    sqlx::query(notice).bind(purposes).execute(&mut *tx).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut choices = Vec::new();
+    for &purpose in Purpose::ALL {
+        for recipient in ["0-x_", "class:c-1"] {
+            for &scope in DataScope::ALL {
+                let key = ConsentKey { subject: SubjectId(u32::MAX), recipient: recipient.parse::<Recipient>().unwrap(), purpose, scope };
+                let notice = NoticeRef { name: "9_a-b".parse().unwrap(), version: u32::MAX };
+                for &action in ConsentAction::ALL {
+                    let actor = *Actor::ALL.iter().find(|actor| actor.may(action)).unwrap();
+                    for (i, &method) in (0_u32..).zip(ConsentMethod::ALL) {
+                        let at = "2024-02-29T12:00:00.5Z".parse().unwrap();
+                        choices.push(Choice {
+                            actor,
+                            strength: Strength::from_bits(i as u8),
+                            language: (i % 2 == 0).then(|| "de-AT".to_owned()),
+                            evidence: (i % 2 == 0).then(|| "it's".to_owned()),
+                            // The past is taken over as it was, fit or not.
+                            method: if i == 0 { method } else { ConsentMethod::Import },
+                            at: (i > 0).then_some(at),
+                            sequence: i,
+                            ..Choice::now(key.clone(), action, notice.clone(), method)
+                        });
+                    }
+                }
+            }
+        }
+    }
+    // Each by itself: some do not fit the state.
+    let (mut receipts, mut refused) = (Vec::new(), 0);
+    for choice in choices {
+        match plane.consent_record(&[choice]).await {
+            Ok(mut one) => receipts.append(&mut one),
+            Err(_) => refused += 1,
+        }
+    }
+    assert!(receipts.len() > 5 * refused, "{} of {}", receipts.len(), refused);
+    let last = i64::try_from(receipts.len()).unwrap();
+    let read = row_texts(&mut plane.inner.store.snapshot().await.unwrap(), "consent_event", 1..=last).await.unwrap();
+    assert_eq!(receipts.iter().map(|r| rows::text(&r.event)).collect::<Vec<_>>(), read.into_iter().map(|(_, text)| text).collect::<Vec<_>>());
+}
