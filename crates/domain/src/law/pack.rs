@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use super::{Deadline, Outcome, Term};
+use super::{Deadline, Outcome, Term, day};
 use crate::Purpose;
 
 crate::words! {
@@ -61,7 +61,7 @@ pub struct Grounds {
     #[serde(default, skip_serializing_if = "is_false")]
     pub lawyer: bool,
     /// When somebody last checked it; the pack's date when not said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "day::option", skip_serializing_if = "Option::is_none")]
     pub reviewed: Option<NaiveDate>,
     /// What else is good to know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -85,7 +85,7 @@ macro_rules! rules {
             /// Where it comes from.
             pub grounds: Grounds,
             /// First day on which it holds, if later than the pack's.
-            #[serde(default, skip_serializing_if = "Option::is_none")]
+            #[serde(default, deserialize_with = "day::option", skip_serializing_if = "Option::is_none")]
             pub since: Option<NaiveDate>,
             $($(#[$fmeta])* pub $field: $type,)*
         }
@@ -372,12 +372,13 @@ pub struct RulePack {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inherits: Option<String>,
     /// First day on which it holds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "day::option", skip_serializing_if = "Option::is_none")]
     pub in_force: Option<NaiveDate>,
     /// Days on which amendments began to hold.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "day::list", skip_serializing_if = "Vec::is_empty")]
     pub amended: Vec<NaiveDate>,
     /// When somebody last checked it against the law.
+    #[serde(deserialize_with = "day::one")]
     pub reviewed: NaiveDate,
     /// What else is good to know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
