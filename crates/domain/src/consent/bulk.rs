@@ -116,7 +116,7 @@ fn is_enough(demands: u8, choice: u32) -> bool {
         status: if enrolled { SubjectStatus::Active } else { SubjectStatus::Erased },
         age: AgeBand::Unknown,
         residence: Residence::UNKNOWN,
-        consent: Consent { state: state.unwrap_or_default(), strength, by_class, superseded: false },
+        consent: Consent { state: state.unwrap_or(ConsentState::Unknown), strength, by_class, superseded: false },
         limits: Limits::NONE,
     };
     let mut asked = Demands::FLOOR;
