@@ -63,14 +63,19 @@ pub fn compile(people: &[PackedFacts], requirement: &Requirement) -> Bits {
     people.chunks(8).map(|eight| eight.iter().enumerate().fold(0, |byte, (i, &facts)| byte | u8::from(tables.permit(facts)) << i)).collect()
 }
 
-/// What a kind of person must have chosen: for each of the eight combinations of explicit, parental and open class,
-/// whether it is enough. One load for the kind, one for the choice.
+/// What a kind of person must have chosen: for each of the sixteen combinations of explicit, parental, confirmed and
+/// open class, whether it is enough. One load for the kind, one for the choice.
 struct Tables {
     /// By residence and age: the demands, as the row of `enough`.
     row: Box<[u8; 4096]>,
     /// By the row and the choice: whether it permits.
-    enough: [[bool; 512]; 8],
+    enough: [[bool; 512]; 16],
 }
+
+/// The bits of a row: what a yes must be.
+const FIRM: [(u8, Outcome); 3] = [(1, Outcome::ExplicitOptIn), (2, Outcome::ParentalOptIn), (4, Outcome::TwoStepOptIn)];
+/// The bit of a row: a yes to a class is enough.
+const OPEN: u8 = 8;
 
 impl Tables {
     fn new(requirement: &Requirement) -> Self {
@@ -81,13 +86,12 @@ impl Tables {
                 let demands = requirement.of(residence, age);
                 let place = residence.index() | (age as usize) << AGE;
                 if let Some(slot) = row.get_mut(place).filter(|_| !demands.contains(Outcome::Prohibit)) {
-                    *slot = u8::from(demands.contains(Outcome::ExplicitOptIn))
-                        | u8::from(demands.contains(Outcome::ParentalOptIn)) << 1
-                        | u8::from(requirement.opens_classes(residence)) << 2;
+                    let firm = FIRM.iter().filter(|(_, outcome)| demands.contains(*outcome)).fold(0, |bits, (bit, _)| bits | bit);
+                    *slot = firm | if requirement.opens_classes(residence) { OPEN } else { 0 };
                 }
             }
         }
-        let mut enough = [[false; 512]; 8];
+        let mut enough = [[false; 512]; 16];
         for (demands, choices) in (0_u8..).zip(&mut enough) {
             for (choice, slot) in (0_u32..).zip(choices) {
                 *slot = is_enough(demands, choice);
@@ -112,14 +116,14 @@ fn is_enough(demands: u8, choice: u32) -> bool {
         status: if enrolled { SubjectStatus::Active } else { SubjectStatus::Erased },
         age: AgeBand::Unknown,
         residence: Residence::UNKNOWN,
-        consent: Consent { state: state.unwrap_or_default(), strength, by_class, superseded: false },
+        consent: Consent { state: state.unwrap_or(ConsentState::Unknown), strength, by_class, superseded: false },
         limits: Limits::NONE,
     };
     let mut asked = Demands::FLOOR;
-    for (bit, outcome) in [(1, Outcome::ExplicitOptIn), (2, Outcome::ParentalOptIn)] {
+    for (bit, outcome) in FIRM {
         if demands & bit != 0 {
             asked = asked.with(outcome);
         }
     }
-    super::permitted(&facts, asked, demands & 4 != 0)
+    super::permitted(&facts, asked, demands & OPEN != 0)
 }

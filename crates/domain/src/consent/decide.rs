@@ -126,6 +126,7 @@ pub const fn permitted(facts: &Facts, demands: Demands, opens_classes: bool) -> 
         && consent.state.is_valid()
         && (!demands.contains(Outcome::ParentalOptIn) || consent.strength.parental)
         && (!demands.contains(Outcome::ExplicitOptIn) || consent.strength.explicit)
+        && (!demands.contains(Outcome::TwoStepOptIn) || consent.strength.two_step)
         && (!consent.by_class || opens_classes)
 }
 
@@ -176,6 +177,7 @@ const fn lacks(Facts { consent, .. }: &Facts, outcome: Outcome) -> bool {
     match outcome {
         Outcome::OutOfScope | Outcome::NoticeOnly | Outcome::OptOut => false,
         Outcome::OptIn => !consent.state.is_valid(),
+        Outcome::TwoStepOptIn => !consent.state.is_valid() || !consent.strength.two_step,
         Outcome::ExplicitOptIn => !consent.state.is_valid() || !consent.strength.explicit,
         Outcome::ParentalOptIn => !consent.state.is_valid() || !consent.strength.parental,
         Outcome::Prohibit => true,
@@ -224,6 +226,7 @@ fn consent<'law>(facts: &Facts, asked: &'law Asked, reasons: &mut Vec<Reason<'la
                 let missing = match rule.outcome {
                     Outcome::ParentalOptIn if !strength.parental => "a parent's yes",
                     Outcome::ExplicitOptIn if !strength.explicit => "an explicit yes",
+                    Outcome::TwoStepOptIn if !strength.two_step => "a yes that was confirmed",
                     _ => continue,
                 };
                 reasons.push(Reason { rule: (&*rule.rule).into(), source: (&*rule.source).into(), text: (&*rule.text).into(), effect: Effect::Deny, remedy: Some(missing.into()) });

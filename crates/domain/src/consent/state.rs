@@ -1,5 +1,7 @@
 //! The state of a consent: the replay of its events.
 
+use std::cmp::{Ordering, Reverse};
+
 use serde::{Deserialize, Serialize};
 
 use super::{ConsentAction, ConsentEvent, DataScope, EventOrder, Recipient, Strength};
@@ -80,6 +82,9 @@ pub struct Standing {
     pub state: ConsentState,
     /// The last event, by the order that counts.
     pub last: EventOrder,
+    /// The last event that settled something: a yes that had effect, a no, or an end. Asking settles nothing, nor
+    /// does putting an answer off, so neither makes an old yes newer than a no that lies between.
+    pub decided: Option<EventOrder>,
     /// How firm the newest yes was.
     pub strength: Strength,
     /// When the newest yes was said.
@@ -110,6 +115,7 @@ impl Standing {
         let nothing = Self {
             state: ConsentState::Unknown,
             last: event.order,
+            decided: None,
             strength: Strength::default(),
             given_at: None,
             valid_until: None,
@@ -119,43 +125,63 @@ impl Standing {
         nothing.after(event)
     }
 
-    /// How an event meets this standing. Of two that differ in firmness alone the weaker counts, whichever
-    /// came first.
+    /// How an event meets this standing. Of two of one [`EventOrder`] one counts, whichever came first: the one
+    /// with the weaker yes, then with the shorter one, then of the older text.
     #[must_use]
-    pub fn meets(&self, order: EventOrder, strength: Strength) -> Arrival {
-        match order.cmp(&self.last) {
-            std::cmp::Ordering::Greater => Arrival::Next,
-            std::cmp::Ordering::Equal if strength >= self.strength => Arrival::Duplicate,
-            std::cmp::Ordering::Equal | std::cmp::Ordering::Less => Arrival::Late,
+    pub fn meets(&self, event: &ConsentEvent) -> Arrival {
+        let is_known = match event.order.action {
+            // Of a yes that had effect all of it is known.
+            ConsentAction::Give | ConsentAction::Renew if self.decided == Some(self.last) => {
+                (event.strength, end(event.valid_until), &event.notice) >= (self.strength, end(self.valid_until), &self.notice)
+            }
+            // Of one that had none nothing is: a replay finds out.
+            ConsentAction::Give | ConsentAction::Renew => false,
+            _ => event.notice >= self.notice,
+        };
+        match event.order.cmp(&self.last) {
+            Ordering::Greater => Arrival::Next,
+            Ordering::Equal if is_known => Arrival::Duplicate,
+            Ordering::Equal | Ordering::Less => Arrival::Late,
         }
     }
 
     /// The standing after one more event, which comes after all that it knows.
     #[must_use]
     pub fn after(mut self, event: &ConsentEvent) -> Self {
-        let before = self.state_at(event.order.at);
+        use ConsentAction::{Expire, Give, Invalidate, Refuse, Renew, Revoke, Withdraw};
+        let (order, action) = (event.order, event.order.action);
+        let before = self.state_at(order.at);
         // A renewal is of the same text or a newer one.
-        let outdated = event.order.action == ConsentAction::Renew && (event.notice.name != self.notice.name || event.notice.version < self.notice.version);
-        let state = if outdated { before } else { before.after(event.order.action) };
-        let is_yes = matches!(event.order.action, ConsentAction::Give | ConsentAction::Renew) && !outdated;
-        if state != before || is_yes {
+        let outdated = action == Renew && (event.notice.name != self.notice.name || event.notice.version < self.notice.version);
+        self.state = if outdated { before } else { before.after(action) };
+        let is_yes = matches!(action, Give | Renew) && !outdated && self.state.is_valid();
+        let is_no = matches!(action, Refuse | Withdraw);
+        if is_yes {
+            (self.strength, self.given_at, self.valid_until) = (event.strength, Some(order.at), event.valid_until);
+        }
+        if is_no {
+            self.refused_at = Some(order.at);
+        }
+        // An end settles something even where nothing was to end: it is newer than a yes to more than this.
+        if is_yes || is_no || matches!(action, Expire | Revoke | Invalidate) {
+            self.decided = Some(order);
+        }
+        if is_yes || self.state != before {
             self.notice = event.notice.clone();
         }
-        if is_yes && state.is_valid() {
-            (self.strength, self.given_at, self.valid_until) = (event.strength, Some(event.order.at), event.valid_until);
-        }
-        if state.is_no() && state != before {
-            self.refused_at = Some(event.order.at);
-        }
-        (self.state, self.last) = (state, event.order);
+        self.last = order;
         self
     }
 
-    /// The standing after all of `events`, whatever their order; of equal ones the weakest counts.
+    /// The standing after all of `events`, whatever their order; see [`Standing::meets`] for equal ones.
     #[must_use]
     pub fn replay(events: &[ConsentEvent]) -> Option<Self> {
+        fn among_equals(event: &ConsentEvent) -> (Option<(Strength, Timestamp)>, &NoticeRef) {
+            let is_yes = matches!(event.order.action, ConsentAction::Give | ConsentAction::Renew);
+            (is_yes.then(|| (event.strength, end(event.valid_until))), &event.notice)
+        }
         let mut events: Vec<&ConsentEvent> = events.iter().collect();
-        events.sort_by_key(|event| (event.order, event.strength, event.seq));
+        events.sort_by(|a, b| a.order.cmp(&b.order).then_with(|| among_equals(a).cmp(&among_equals(b))));
         events.dedup_by_key(|event| event.order);
         let (first, rest) = events.split_first()?;
         Some(rest.iter().fold(Self::first(first), |standing, event| standing.after(event)))
@@ -166,6 +192,11 @@ impl Standing {
     pub fn state_at(&self, now: Timestamp) -> ConsentState {
         if self.state.is_valid() && self.valid_until.is_some_and(|end| end <= now) { ConsentState::Expired } else { self.state }
     }
+}
+
+/// When a yes ends that may have no end.
+fn end(valid_until: Option<Timestamp>) -> Timestamp {
+    valid_until.unwrap_or(Timestamp::MAX_UTC)
 }
 
 /// A standing that speaks of a use: whose key covers the partner and the data.
@@ -184,7 +215,7 @@ pub struct Covering {
 }
 
 /// What the ledger says of a use: the newest of the choices that cover it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Consent {
     /// Where it stands.
     pub state: ConsentState,
@@ -196,27 +227,41 @@ pub struct Consent {
     pub superseded: bool,
 }
 
-impl Default for ConsentState {
-    fn default() -> Self {
-        Self::Unknown
-    }
-}
-
 impl Consent {
     /// What `covering` say together of `part` of the data, at `now`.
     ///
     /// # Guarantee
-    /// The newest choice that covers the use counts. A yes to a class that the notice did not name as open
-    /// speaks of nobody in particular and is passed over; a no to a class covers everybody in it.
+    /// The newest choice that covers the use counts; of two of one instant the stricter. A yes to a class that the
+    /// notice did not name as open speaks of nobody in particular and is passed over; so is a yes to an open class
+    /// where the partner has one that names it. A no to a class covers everybody in it.
     #[must_use]
     pub fn of(covering: &[Covering], part: DataScope, now: Timestamp) -> Self {
-        let speaks = |c: &&Covering| c.scope.covers(part) && (matches!(c.recipient, Recipient::Partner(_)) || c.open_class || !c.standing.state.is_valid());
-        let newest = covering.iter().filter(speaks).max_by_key(|c| c.standing.last);
-        let Some(Covering { recipient, standing, superseded, .. }) = newest else {
-            return Self::default();
+        let is_class_yes = |c: &Covering| matches!(c.recipient, Recipient::Class(_)) && c.standing.state.is_valid();
+        let newest = |counts: &dyn Fn(&Covering) -> bool| {
+            let speaking = covering.iter().filter(|c| c.scope.covers(part) && counts(c)).map(|c| (c, Self::seen(c, now)));
+            speaking.max_by_key(|(c, consent)| (c.standing.decided, !consent.state.is_valid(), consent.by_class, Reverse(consent.strength), c.standing.last))
         };
+        match newest(&|c| c.open_class || !is_class_yes(c)) {
+            None => Self::default(),
+            Some((c, consent)) if is_class_yes(c) => {
+                let named = newest(&|c| !is_class_yes(c)).map(|(_, named)| named).filter(|named| named.state.is_valid());
+                named.unwrap_or(consent)
+            }
+            Some((_, consent)) => consent,
+        }
+    }
+
+    fn seen(Covering { recipient, standing, superseded, .. }: &Covering, now: Timestamp) -> Self {
         let state = standing.state_at(now);
         let superseded = *superseded && state.is_valid();
-        Self { state: if superseded { ConsentState::Requested } else { state }, strength: standing.strength, by_class: matches!(recipient, Recipient::Class(_)), superseded }
+        let by_class = matches!(recipient, Recipient::Class(_));
+        Self { state: if superseded { ConsentState::Requested } else { state }, strength: standing.strength, by_class, superseded }
+    }
+}
+
+impl Default for Consent {
+    /// Of somebody who never chose.
+    fn default() -> Self {
+        Self { state: ConsentState::Unknown, strength: Strength::default(), by_class: false, superseded: false }
     }
 }

@@ -59,14 +59,16 @@ pub const NEVER: Timestamp = match chrono::DateTime::from_timestamp(253_402_300_
 
 /// Whole weeks at once, the rest day by day.
 fn business_days(from: Timestamp, n: u32) -> Option<Timestamp> {
-    let mut at = from.checked_add_days(Days::new(7 * u64::from(n / 5)))?;
+    let mut at = from;
+    // The first day after a weekend is the first after the Friday before it.
+    while n > 0 && is_weekend(at) {
+        at = at.checked_sub_days(Days::new(1))?;
+    }
+    at = at.checked_add_days(Days::new(7 * u64::from(n / 5)))?;
     let mut left = n % 5;
-    // From a day that is none, the count begins with the next that is one.
-    while left > 0 || (n > 0 && is_weekend(at)) {
+    while left > 0 {
         at = at.checked_add_days(Days::new(1))?;
-        if left > 0 && !is_weekend(at) {
-            left -= 1;
-        }
+        left -= u32::from(!is_weekend(at));
     }
     Some(at)
 }
@@ -148,12 +150,12 @@ mod tests {
             for n in 0..40 {
                 let (mut slow, mut left) = (from, n);
                 while left > 0 {
-                    slow += Days::new(1);
+                    slow = slow + Days::new(1);
                     left -= u32::from(!is_weekend(slow));
                 }
                 assert_eq!(Term { n, unit: TermUnit::BusinessDay }.after(from), slow, "{n} from {from}");
             }
-            from += Days::new(1);
+            from = from + Days::new(1);
         }
     }
 

@@ -130,8 +130,8 @@ impl Law {
     /// whoever has none.
     pub fn packs(&self, residence: Residence) -> impl Iterator<Item = &RulePack> {
         let concerned = move |pack: &&RulePack| pack.regions.iter().any(|region| residence.is_concerned_by(region));
-        // A law about children alone is not the law of a place.
-        let has_law = self.packs.iter().any(|pack| concerned(&pack) && pack.consent.iter().any(|rule| rule.age_below.is_none()));
+        // A law about children alone is not the law of a place, nor is one that does not hold yet.
+        let has_law = self.packs.iter().any(|pack| concerned(&pack) && self.holding(pack, &pack.consent).any(|rule| rule.age_below.is_none()));
         self.packs.iter().filter(move |pack| concerned(pack) || (!has_law && pack.fallback))
     }
 
@@ -169,83 +169,95 @@ impl Law {
     }
 
     fn spoken(&self, pack: &RulePack, residence: Residence, age: AgeBand, Use { purpose, sensitivity }: Use) -> Vec<RuleInForce> {
+        let (title, unknown_is_minor) = (&pack.title, purpose.is_advertising());
+        let may_be_below = |years: u8| age.may_be_below(years, unknown_is_minor);
         let mut rules = Vec::new();
-        let unknown_is_minor = purpose.is_advertising();
-        let speaks = |r: &dyn Fn() -> RuleInForce, since: Option<NaiveDate>, rules: &mut Vec<RuleInForce>| {
-            if self.holds(pack, since) {
-                rules.push(r());
-            }
-        };
-        for rule in pack.consent.iter().filter(|rule| rule.purposes.contains(&purpose)) {
-            if rule.age_below.is_none_or(|years| age.may_be_below(years, unknown_is_minor)) {
-                let text = format!("{} asks {} for {purpose}", pack.title, in_words(rule.outcome));
-                speaks(&|| in_force(pack, rule, text.clone(), rule.outcome), rule.since, &mut rules);
-            }
+        for rule in self.holding(pack, &pack.consent).filter(|rule| rule.purposes.contains(&purpose) && rule.age_below.is_none_or(may_be_below)) {
+            let text = format!("{title} asks {} for {purpose}", in_words(rule.outcome));
+            rules.push(in_force(pack, rule, text, rule.outcome));
         }
-        for rule in pack.prohibition.iter().filter(|rule| rule.purposes.contains(&purpose)) {
+        for rule in self.holding(pack, &pack.prohibition).filter(|rule| rule.purposes.contains(&purpose)) {
             // What is forbidden with minors is forbidden with people who may be.
-            let concerns = rule.age_below.is_none_or(|years| age.may_be_below(years, true)) && rule.sensitivity.is_none_or(|least| sensitivity >= least);
-            if concerns {
-                speaks(&|| in_force(pack, rule, rule.rule.clone(), Outcome::Prohibit), rule.since, &mut rules);
+            if rule.age_below.is_none_or(|years| age.may_be_below(years, true)) && rule.sensitivity.is_none_or(|least| sensitivity >= least) {
+                rules.push(in_force(pack, rule, rule.rule.clone(), Outcome::Prohibit));
             }
         }
-        for rule in pack.age.iter().filter(|rule| rule.purposes.is_empty() || rule.purposes.contains(&purpose)) {
+        for rule in self.holding(pack, &pack.age).filter(|rule| speaks_of(&rule.purposes, purpose)) {
             let parental = rule.parental_below_in.get(residence.as_str()).copied().or(rule.parental_below);
-            if let Some(years) = parental.filter(|&years| age.may_be_below(years, unknown_is_minor)) {
-                let text = format!("{} asks a parent's consent below {years}", pack.title);
-                speaks(&|| in_force(pack, rule, text.clone(), Outcome::ParentalOptIn), rule.since, &mut rules);
-            } else if let Some(years) = rule.opt_in_below.filter(|&years| age.may_be_below(years, unknown_is_minor)) {
-                let text = format!("{} asks a yes of their own of people below {years}", pack.title);
-                speaks(&|| in_force(pack, rule, text.clone(), Outcome::OptIn), rule.since, &mut rules);
-            }
+            let (text, outcome) = if let Some(years) = parental.filter(|&years| may_be_below(years)) {
+                (format!("{title} asks a parent's consent below {years}"), Outcome::ParentalOptIn)
+            } else if let Some(years) = rule.opt_in_below.filter(|&years| may_be_below(years)) {
+                let outcome = if rule.two_step { Outcome::TwoStepOptIn } else { Outcome::OptIn };
+                (format!("{title} asks {} of people below {years} themselves", in_words(outcome)), outcome)
+            } else {
+                continue;
+            };
+            rules.push(in_force(pack, rule, text, outcome));
         }
-        for rule in pack.sensitive.iter().filter(|rule| sensitivity >= rule.sensitivity) {
-            let text = format!("{} asks {} for data that may reveal {}", pack.title, in_words(rule.outcome), rule.categories.join(", "));
-            speaks(&|| in_force(pack, rule, text.clone(), rule.outcome), rule.since, &mut rules);
+        for rule in self.holding(pack, &pack.sensitive).filter(|rule| sensitivity >= rule.sensitivity && speaks_of(&rule.purposes, purpose)) {
+            let text = format!("{title} asks {} for data that may reveal {}", in_words(rule.outcome), rule.categories.join(", "));
+            rules.push(in_force(pack, rule, text, rule.outcome));
         }
         rules
     }
 
-    fn holds(&self, pack: &RulePack, since: Option<NaiveDate>) -> bool {
-        since.max(pack.in_force).is_none_or(|first| first <= self.day)
+    /// Those of a pack's rules that hold on the day.
+    fn holding<'a, R: Rule>(&self, pack: &RulePack, rules: &'a [R]) -> impl Iterator<Item = &'a R> {
+        let (first, day) = (pack.in_force, self.day);
+        rules.iter().filter(move |rule| rule.since().max(first).is_none_or(|first| first <= day))
     }
 
     /// For how long a yes of somebody who lives there counts, at most: until the earliest end that a pack sets.
     #[must_use]
     pub fn consent_ends(&self, residence: Residence, given: Timestamp) -> Option<Timestamp> {
-        super::earliest(given, self.validity(residence).filter_map(|rule| rule.term))
+        super::earliest(given, self.packs(residence).flat_map(|pack| self.holding(pack, &pack.validity)).filter_map(|rule| rule.term))
     }
 
     /// Until when nobody who lives there may be asked again after a no: the latest end that a pack sets.
     #[must_use]
     pub fn quiet_until(&self, residence: Residence, refused: Timestamp) -> Option<Timestamp> {
-        super::longest(refused, self.validity(residence).filter_map(|rule| rule.quiet))
+        super::longest(refused, self.packs(residence).flat_map(|pack| self.holding(pack, &pack.validity)).filter_map(|rule| rule.quiet))
     }
 
     /// How long evidence about somebody who lives there is kept at least: the longest that a pack asks.
     #[must_use]
     pub fn evidence_kept_until(&self, residence: Residence, from: Timestamp) -> Option<Timestamp> {
-        super::longest(from, self.packs(residence).flat_map(|pack| pack.record.iter().filter(|rule| self.holds(pack, rule.since))).filter_map(|rule| rule.keep))
+        super::longest(from, self.packs(residence).flat_map(|pack| self.holding(pack, &pack.record)).filter_map(|rule| rule.keep))
     }
 
     /// By when a request to use `right` is answered: the earliest that a pack sets. Packs without a rule of
     /// that name do not count.
     #[must_use]
     pub fn answer_due(&self, residence: Residence, right: &str, received: Timestamp) -> Option<Timestamp> {
-        let terms =
-            self.packs(residence).flat_map(|pack| pack.right.iter().filter(|rule| self.holds(pack, rule.since) && (rule.id == right || rule.rights.iter().any(|r| r == right))));
-        super::earliest(received, terms.map(|rule| rule.respond.term()))
+        let rules = self.packs(residence).flat_map(|pack| self.holding(pack, &pack.right)).filter(|rule| rule.id == right || rule.rights.iter().any(|r| r == right));
+        super::earliest(received, rules.map(|rule| rule.respond.term()))
     }
 
-    fn validity(&self, residence: Residence) -> impl Iterator<Item = &super::ValidityRule> {
-        self.packs(residence).flat_map(|pack| pack.validity.iter().filter(|rule| self.holds(pack, rule.since)))
+    /// By when a breach that concerns somebody who lives there is told `to` authority, subjects, controller or
+    /// register: the earliest that a pack sets.
+    #[must_use]
+    pub fn breach_due(&self, residence: Residence, to: &str, aware: Timestamp) -> Option<Timestamp> {
+        let rules = self.packs(residence).flat_map(|pack| self.holding(pack, &pack.breach)).filter(|rule| rule.to.iter().any(|t| t == to));
+        super::earliest(aware, rules.map(|rule| rule.deadline.term()))
+    }
+
+    /// The purposes that a machine's `signal` closes for somebody who lives there: those of all packs.
+    #[must_use]
+    pub fn closed_by(&self, residence: Residence, signal: &str) -> BTreeSet<Purpose> {
+        let rules = self.packs(residence).flat_map(|pack| self.holding(pack, &pack.signal)).filter(|rule| rule.id == signal);
+        rules.flat_map(|rule| rule.purposes.iter().copied()).collect()
     }
 
     /// Open only where every pack that concerns the person says so.
     fn opens_classes(&self, residence: Residence) -> bool {
         let mut packs = self.packs(residence).peekable();
-        packs.peek().is_some() && packs.all(|pack| pack.validity.iter().any(|rule| rule.open_class && !rule.grounds.lawyer && self.holds(pack, rule.since)))
+        packs.peek().is_some() && packs.all(|pack| self.holding(pack, &pack.validity).any(|rule| rule.open_class && !rule.grounds.lawyer))
     }
+}
+
+/// Whether a rule for `purposes`, or for all when it names none, speaks of this one.
+fn speaks_of(purposes: &[Purpose], purpose: Purpose) -> bool {
+    purposes.is_empty() || purposes.contains(&purpose)
 }
 
 fn in_force<R: Rule>(pack: &RulePack, rule: &R, text: String, outcome: Outcome) -> RuleInForce {
@@ -261,6 +273,7 @@ const fn in_words(outcome: Outcome) -> &'static str {
         Outcome::NoticeOnly => "that people are told",
         Outcome::OptOut => "that people can opt out",
         Outcome::OptIn => "consent",
+        Outcome::TwoStepOptIn => "a consent that was confirmed",
         Outcome::ExplicitOptIn => "explicit consent",
         Outcome::ParentalOptIn => "a parent's consent",
         Outcome::Prohibit => "that nobody does it",

@@ -8,10 +8,12 @@
 
 mod clock;
 mod compile;
+mod day;
 mod load;
 mod outcome;
 mod pack;
 mod residence;
+mod shipped;
 
 pub use clock::{Deadline, NEVER, Term, TermUnit, earliest, longest};
 pub use compile::{Asked, Law, Requirement, RuleInForce, Use};
@@ -19,3 +21,4 @@ pub use load::parse;
 pub use outcome::Outcome;
 pub use pack::*;
 pub use residence::Residence;
+pub use shipped::{SHIPPED, shipped};

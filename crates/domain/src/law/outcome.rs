@@ -11,6 +11,8 @@ crate::words! {
         OptOut = "opt_out",
         /// People must have said yes.
         OptIn = "opt_in",
+        /// People must have said yes and confirmed it (11 CCR 7028, 7071).
+        TwoStepOptIn = "two_step_opt_in",
         /// People must have said yes in so many words (GDPR Art. 9(2)(a)).
         ExplicitOptIn = "explicit_opt_in",
         /// A holder of parental responsibility must have said yes (GDPR Art. 8).

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use super::{Deadline, Outcome, Term};
+use super::{Deadline, Outcome, Term, day};
 use crate::Purpose;
 
 crate::words! {
@@ -36,6 +36,16 @@ crate::words! {
     }
 }
 
+crate::words! {
+    /// How the rule was read.
+    pub enum Seen("reading") {
+        /// On a page that somebody had before them, most often a secondary one.
+        Page = "page",
+        /// In somebody's memory.
+        Memory = "memory",
+    }
+}
+
 /// What every rule says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -44,15 +54,23 @@ pub struct Grounds {
     pub source: String,
     /// How sure we are.
     pub certainty: Certainty,
+    /// How it was read; unknown when not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Seen>,
     /// Whether a lawyer must confirm it before it may permit more than the floor does.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_false")]
     pub lawyer: bool,
     /// When somebody last checked it; the pack's date when not said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "day::option", skip_serializing_if = "Option::is_none")]
     pub reviewed: Option<NaiveDate>,
     /// What else is good to know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// One rule: its id within its kind and pack, and its grounds beside what it says.
@@ -67,7 +85,7 @@ macro_rules! rules {
             /// Where it comes from.
             pub grounds: Grounds,
             /// First day on which it holds, if later than the pack's.
-            #[serde(default, skip_serializing_if = "Option::is_none")]
+            #[serde(default, deserialize_with = "day::option", skip_serializing_if = "Option::is_none")]
             pub since: Option<NaiveDate>,
             $($(#[$fmeta])* pub $field: $type,)*
         }
@@ -134,6 +152,9 @@ rules! {
         /// Younger than this, in years: a yes of their own.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         opt_in_below: Option<u8>,
+        /// Whether that yes must have been asked for twice (11 CCR 7071).
+        #[serde(default, skip_serializing_if = "is_false")]
+        two_step: bool,
         /// For these uses; for all when none is named.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         purposes: Vec<Purpose>,
@@ -143,6 +164,9 @@ rules! {
     }
     /// What sensitive data ask.
     SensitiveRule("sensitive") {
+        /// For these uses; for all when none is named.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        purposes: Vec<Purpose>,
         /// From this sensitivity on.
         sensitivity: Sensitivity,
         /// What they ask.
@@ -166,7 +190,7 @@ rules! {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         quiet: Option<Term>,
         /// Whether a yes to a class of recipients covers those that join it later.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "is_false")]
         open_class: bool,
         /// What must be provable.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -176,12 +200,18 @@ rules! {
     SignalRule("signal") {
         /// The uses that it closes.
         purposes: Vec<Purpose>,
+        /// How it is sent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        header: Option<String>,
         /// What it means.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         effect: Option<String>,
         /// What people must be shown.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         display: Option<String>,
+        /// What counts when it contradicts what the person chose.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        conflict: Option<String>,
     }
     /// A right that people can use, and by when it is answered.
     RightRule("right") {
@@ -196,6 +226,9 @@ rules! {
         acknowledge: Option<Deadline>,
         /// By when it is answered.
         respond: Deadline,
+        /// By when the product answers, where it is quicker than the law asks.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        target: Option<Term>,
         /// By how much that can be put off.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         extend: Option<Extension>,
@@ -233,7 +266,10 @@ rules! {
     /// Who is told of a breach, and by when.
     BreachRule("breach") {
         /// Authority, subjects, controller, register.
-        to: String,
+        to: Vec<String>,
+        /// Who tells them, when it is not the controller.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
         /// By when.
         deadline: Deadline,
         /// By when details follow.
@@ -327,18 +363,22 @@ pub struct RulePack {
     #[serde(default)]
     pub regions: Vec<String>,
     /// Whether it counts for people whose residence is unknown or has no pack.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_false")]
     pub fallback: bool,
     /// Whether it only stands to be inherited from.
-    #[serde(default, rename = "abstract")]
+    #[serde(default, rename = "abstract", skip_serializing_if = "is_false")]
     pub is_abstract: bool,
     /// The pack whose rules it takes over, where it has none of the same kind and id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inherits: Option<String>,
     /// First day on which it holds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "day::option", skip_serializing_if = "Option::is_none")]
     pub in_force: Option<NaiveDate>,
+    /// Days on which amendments began to hold.
+    #[serde(default, deserialize_with = "day::list", skip_serializing_if = "Vec::is_empty")]
+    pub amended: Vec<NaiveDate>,
     /// When somebody last checked it against the law.
+    #[serde(deserialize_with = "day::one")]
     pub reviewed: NaiveDate,
     /// What else is good to know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
