@@ -94,6 +94,11 @@ impl BitWriter {
         self.bits.extend((0..width.min(64)).rev().map(|shift| number >> shift & 1 == 1));
     }
 
+    /// The bits that another writer wrote.
+    pub(crate) fn append(&mut self, other: &Self) {
+        self.bits.extend_from_slice(&other.bits);
+    }
+
     /// How many bits were written.
     pub(crate) fn len(&self) -> usize {
         self.bits.len()

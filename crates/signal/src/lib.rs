@@ -7,6 +7,7 @@ mod bits;
 mod error;
 pub mod gpc;
 pub mod gpp;
+mod ranges;
 pub mod tcf;
 
 pub use error::SignalError;

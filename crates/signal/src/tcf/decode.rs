@@ -6,7 +6,9 @@ use chrono::{DateTime, Utc};
 
 use crate::SignalError;
 use crate::bits::BitReader;
+use crate::ranges::Span;
 
+use super::vendors::Coding;
 use super::{ConsentString, PURPOSES, PublisherRestriction, PublisherTc, RestrictionType, SPECIAL_FEATURES, VERSION, vendors};
 
 impl ConsentString {
@@ -23,8 +25,8 @@ impl ConsentString {
             let mut bits = bits(segment)?;
             match bits.number(3, "SegmentType")? {
                 0 => return Err(SignalError::new(705, "a second core segment").at(0)),
-                1 => once(&mut consent.vendors_disclosed, "DisclosedVendors", |name| vendors::read(&mut bits, name))?,
-                2 => once(&mut consent.vendors_allowed, "AllowedVendors", |name| vendors::read(&mut bits, name))?,
+                1 => once(&mut consent.vendors_disclosed, "DisclosedVendors", |name| vendors::read(&mut bits, Coding::Fixed, name))?,
+                2 => once(&mut consent.vendors_allowed, "AllowedVendors", |name| vendors::read(&mut bits, Coding::Fixed, name))?,
                 3 => once(&mut consent.publisher, "PublisherTC", |_| publisher(&mut bits))?,
                 other => return Err(SignalError::new(704, format!("SegmentType {other} is unknown")).at(0)),
             }
@@ -35,7 +37,7 @@ impl ConsentString {
 }
 
 /// The bits of a segment.
-fn bits(segment: &str) -> Result<BitReader, SignalError> {
+pub(super) fn bits(segment: &str) -> Result<BitReader, SignalError> {
     BitReader::of(segment).map_err(|error| {
         let place = segment.chars().take_while(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_')).count();
         error.at(place * 6)
@@ -43,7 +45,7 @@ fn bits(segment: &str) -> Result<BitReader, SignalError> {
 }
 
 /// Fills a segment that was not there yet.
-fn once<T>(segment: &mut Option<T>, name: &str, read: impl FnOnce(&str) -> Result<T, SignalError>) -> Result<(), SignalError> {
+pub(super) fn once<T>(segment: &mut Option<T>, name: &str, read: impl FnOnce(&str) -> Result<T, SignalError>) -> Result<(), SignalError> {
     if segment.is_some() {
         return Err(SignalError::new(705, format!("a second {name} segment")).at(0));
     }
@@ -52,7 +54,7 @@ fn once<T>(segment: &mut Option<T>, name: &str, read: impl FnOnce(&str) -> Resul
 }
 
 /// After the last field there are only zeros, as many as the writer liked.
-fn end(bits: &mut BitReader) -> Result<(), SignalError> {
+pub(super) fn end(bits: &mut BitReader) -> Result<(), SignalError> {
     while bits.left() > 0 {
         let at = bits.place();
         if bits.flag("the padding")? {
@@ -84,9 +86,9 @@ fn core(bits: &mut BitReader) -> Result<ConsentString, SignalError> {
         purpose_legitimate_interests: set(bits, PURPOSES, "PurposesLITransparency")?,
         purpose_one_treatment: bits.flag("PurposeOneTreatment")?,
         publisher_country_code: letters(bits, "PublisherCC")?,
-        vendor_consents: vendors::read(bits, "Vendor Consent Section")?,
-        vendor_legitimate_interests: vendors::read(bits, "Vendor Legitimate Interest Section")?,
-        publisher_restrictions: restrictions(bits)?,
+        vendor_consents: vendors::read(bits, Coding::Fixed, "Vendor Consent Section")?,
+        vendor_legitimate_interests: vendors::read(bits, Coding::Fixed, "Vendor Legitimate Interest Section")?,
+        publisher_restrictions: restrictions(bits, Coding::Fixed)?,
         vendors_disclosed: None,
         vendors_allowed: None,
         publisher: None,
@@ -109,9 +111,9 @@ fn publisher(bits: &mut BitReader) -> Result<PublisherTc, SignalError> {
 }
 
 /// Restrictions of the same purpose and type become one: there are never more than purposes times types.
-fn restrictions(bits: &mut BitReader) -> Result<Vec<PublisherRestriction>, SignalError> {
+pub(super) fn restrictions(bits: &mut BitReader, coding: Coding) -> Result<Vec<PublisherRestriction>, SignalError> {
     let count = bits.number(12, "NumPubRestrictions")?;
-    let mut found: BTreeMap<(u8, RestrictionType), Vec<vendors::Span>> = BTreeMap::new();
+    let mut found: BTreeMap<(u8, RestrictionType), Vec<Span>> = BTreeMap::new();
     for _ in 0..count {
         let at = bits.place();
         let purpose: u8 = number(bits, 6, "PurposeId")?;
@@ -120,7 +122,10 @@ fn restrictions(bits: &mut BitReader) -> Result<Vec<PublisherRestriction>, Signa
         }
         let at = bits.place();
         let kind = RestrictionType::of(bits.number(2, "RestrictionType")?).ok_or_else(|| SignalError::new(703, "RestrictionType is 3, which is undefined").at(at))?;
-        let spans = vendors::entries(bits, u16::MAX, "Publisher Restrictions Section")?;
+        let spans = match coding {
+            Coding::Fixed => vendors::entries(bits, u16::MAX, "Publisher Restrictions Section")?,
+            Coding::Fibonacci => vendors::read_spans(bits, coding, "Publisher Restrictions Section")?,
+        };
         found.entry((purpose, kind)).or_default().extend(spans);
     }
     Ok(found.into_iter().map(|((purpose_id, restriction_type), spans)| PublisherRestriction { purpose_id, restriction_type, vendors: vendors::united(spans) }).collect())
@@ -133,14 +138,14 @@ pub(super) fn number<T: TryFrom<u64>>(bits: &mut BitReader, width: usize, name: 
 }
 
 /// Tenths of seconds since 1970.
-fn time(bits: &mut BitReader, name: &str) -> Result<DateTime<Utc>, SignalError> {
+pub(super) fn time(bits: &mut BitReader, name: &str) -> Result<DateTime<Utc>, SignalError> {
     let at = bits.place();
     let tenths: i64 = number(bits, 36, name)?;
     DateTime::from_timestamp_millis(tenths.saturating_mul(100)).ok_or_else(|| SignalError::new(703, format!("{name} is no time")).at(at))
 }
 
 /// Two letters.
-fn letters(bits: &mut BitReader, name: &str) -> Result<String, SignalError> {
+pub(super) fn letters(bits: &mut BitReader, name: &str) -> Result<String, SignalError> {
     (0..2).map(|_| letter(bits, name)).collect()
 }
 
@@ -151,7 +156,7 @@ fn letter(bits: &mut BitReader, name: &str) -> Result<char, SignalError> {
 }
 
 /// A set of the numbers 1 to `width`, a bit for each.
-fn set(bits: &mut BitReader, width: u8, name: &str) -> Result<BTreeSet<u8>, SignalError> {
+pub(super) fn set(bits: &mut BitReader, width: u8, name: &str) -> Result<BTreeSet<u8>, SignalError> {
     let mut set = BTreeSet::new();
     for number in 1..=width {
         if bits.flag(name)? {

@@ -10,7 +10,10 @@
 //!
 //! Strings of version 1 are no consent since 2020 and are refused. Nothing is repaired: what the standard
 //! gives no meaning to is an error, with the place of the bit.
+//!
+//! [`CanadaConsentString`] is the sibling of IAB Canada, version 1, which is found within GPP strings only.
 
+mod canada;
 mod decode;
 mod encode;
 #[cfg(test)]
@@ -19,6 +22,7 @@ mod vendors;
 
 use std::collections::BTreeSet;
 
+pub use canada::{CanadaConsentString, CanadaPublisher};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
@@ -92,7 +96,8 @@ pub struct PublisherRestriction {
     pub vendors: BTreeSet<u16>,
 }
 
-/// `RestrictionType`. The fourth value, 3, is undefined in the standard and refused.
+/// `RestrictionType`. The fourth value, 3, is undefined in the standard and refused. In Canada consent is
+/// express consent, and a legitimate interest is implied consent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum RestrictionType {

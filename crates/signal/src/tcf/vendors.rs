@@ -4,32 +4,50 @@ use std::collections::BTreeSet;
 
 use crate::SignalError;
 use crate::bits::{BitReader, BitWriter};
+use crate::ranges::{self, MOST, Span};
 
 use super::decode::number;
 
-/// First and last vendor, both included.
-pub(super) type Span = (u16, u16);
-
-/// `NumEntries` has 12 bits.
-pub(super) const MOST_ENTRIES: usize = 4_095;
-
-/// A section with `MaxVendorId`.
-pub(super) fn read(bits: &mut BitReader, name: &str) -> Result<BTreeSet<u16>, SignalError> {
-    let most: u16 = number(bits, 16, name)?;
-    if bits.flag(name)? {
-        return Ok(united(entries(bits, most, name)?));
-    }
-    let mut vendors = Vec::new();
-    for vendor in 1..=most {
-        if bits.flag(name)? {
-            vendors.push(vendor);
-        }
-    }
-    Ok(vendors.into_iter().collect())
+/// How the ranges of a set are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Coding {
+    /// Ids of 16 bits: TCF of Europe, and of Canada in older strings.
+    Fixed,
+    /// Distances in Fibonacci code: TCF of Canada.
+    Fibonacci,
 }
 
-/// `NumEntries` and the entries, of vendors 1 to `most`. They are not spelled out here: a few bits can name
-/// all vendors, again and again.
+/// A section with `MaxVendorId`.
+pub(super) fn read(bits: &mut BitReader, coding: Coding, name: &str) -> Result<BTreeSet<u16>, SignalError> {
+    Ok(united(read_spans(bits, coding, name)?))
+}
+
+/// The same, not spelled out: a few bits can name all vendors.
+pub(super) fn read_spans(bits: &mut BitReader, coding: Coding, name: &str) -> Result<Vec<Span>, SignalError> {
+    let at = bits.place();
+    let most: u16 = number(bits, 16, name)?;
+    match (bits.flag(name)?, coding) {
+        (true, Coding::Fixed) => entries(bits, most, name),
+        (true, Coding::Fibonacci) => {
+            let spans = ranges::read(bits, name)?;
+            // Writers agree on this: where it does not hold, the ranges are in the other code.
+            let ends = spans.last().map_or(0, |(_, end)| *end) == most;
+            ends.then_some(spans).ok_or_else(|| SignalError::new(703, format!("{name} does not end with vendor {most}, its MaxVendorId")).at(at))
+        }
+        (false, _) => {
+            let mut vendors = Vec::new();
+            for vendor in 1..=most {
+                if bits.flag(name)? {
+                    vendors.push(vendor);
+                }
+            }
+            Ok(ranges::spans(vendors))
+        }
+    }
+}
+
+/// `NumEntries` and the entries, of vendors 1 to `most`. They are not spelled out: a few bits can name all
+/// vendors, again and again.
 pub(super) fn entries(bits: &mut BitReader, most: u16, name: &str) -> Result<Vec<Span>, SignalError> {
     let count = bits.number(12, name)?;
     let mut spans = Vec::new();
@@ -59,38 +77,31 @@ pub(super) fn united(mut spans: Vec<Span>) -> BTreeSet<u16> {
     vendors.into_iter().collect()
 }
 
-/// The fewest spans with exactly these vendors.
-pub(super) fn spans(vendors: &BTreeSet<u16>) -> Vec<Span> {
-    let mut spans: Vec<Span> = Vec::new();
-    for vendor in vendors {
-        match spans.last_mut() {
-            Some((_, end)) if end.checked_add(1) == Some(*vendor) => *end = *vendor,
-            _ => spans.push((*vendor, *vendor)),
-        }
-    }
-    spans
-}
-
 /// Writes a section with `MaxVendorId`, in the shorter of the two forms.
-pub(super) fn write(bits: &mut BitWriter, vendors: &BTreeSet<u16>, name: &str) -> Result<(), SignalError> {
+pub(super) fn write(bits: &mut BitWriter, vendors: &BTreeSet<u16>, coding: Coding, name: &str) -> Result<(), SignalError> {
     without_zero(vendors, name)?;
     let most = vendors.last().copied().unwrap_or(0);
-    let spans = spans(vendors);
-    let as_entries: usize = 12 + spans.iter().map(|(start, end)| if start == end { 17 } else { 33 }).sum::<usize>();
-    // Ranges if both are as long, as the IAB does. More entries than can be counted are always longer.
-    let as_ranges = as_entries <= usize::from(most);
+    let spans = ranges::spans(vendors.iter().copied());
+    let mut as_ranges = BitWriter::default();
+    write_entries(&mut as_ranges, &spans, coding);
+    // Ranges if both are as long, as the IAB does. More of them than can be counted take more bits in Fixed,
+    // and can take fewer in Fibonacci.
+    let is_ranges = as_ranges.len() <= usize::from(most) && spans.len() <= MOST;
     bits.number(u64::from(most), 16);
-    bits.flag(as_ranges);
-    if as_ranges {
-        write_entries(bits, &spans);
+    bits.flag(is_ranges);
+    if is_ranges {
+        bits.append(&as_ranges);
     } else {
         (1..=most).for_each(|vendor| bits.flag(vendors.contains(&vendor)));
     }
     Ok(())
 }
 
-/// Writes `NumEntries` and the entries, at most [`MOST_ENTRIES`].
-pub(super) fn write_entries(bits: &mut BitWriter, spans: &[Span]) {
+/// Writes how many entries there are, at most [`MOST`], and the entries.
+pub(super) fn write_entries(bits: &mut BitWriter, spans: &[Span], coding: Coding) {
+    if coding == Coding::Fibonacci {
+        return ranges::write(bits, spans);
+    }
     bits.number(spans.len() as u64, 12);
     for (start, end) in spans {
         bits.flag(start != end);
