@@ -3,11 +3,15 @@
 //! A signal is evidence. It can narrow what consent allows and never widens it; that it is absent says
 //! nothing. This crate knows the forms that signals have and no rule about what follows from them.
 
+pub mod activitypub;
 mod bits;
 mod error;
 pub mod gpc;
 pub mod gpp;
+mod json;
+pub mod meaning;
 mod ranges;
 pub mod tcf;
+pub mod user_intents;
 
 pub use error::SignalError;
