@@ -11,12 +11,12 @@
     reason = "a benchmark measures time, prints, and stops when something is wrong"
 )]
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use rand::RngExt;
+use signal::IdSet;
 use signal::tcf::ConsentString;
 use testkit::Generator;
 
@@ -69,14 +69,14 @@ fn strings() -> Vec<(&'static str, String)> {
     for _ in 0..STRINGS {
         for kind in KINDS {
             let mut consent = ConsentString::decode("COtybn4PA_zT4KjACBENAPCIAEBAAECAAIAAAAAAAAAA").expect("a consent string");
-            let mut share = |of: u32| -> BTreeSet<u16> { (1..=VENDORS).filter(|_| random.0.random_ratio(of, 100)).collect() };
+            let mut share = |of: u32| -> IdSet { (1..=VENDORS).filter(|_| random.0.random_ratio(of, 100)).collect() };
             (consent.vendor_consents, consent.vendor_legitimate_interests) = match kind {
                 "reject all" => Default::default(),
                 "some vendors" => (share(3), share(2)),
                 _ => (share(75), share(40)),
             };
             consent.vendors_disclosed = (kind != "reject all").then(|| share(80));
-            consent.purpose_consents = if kind == "reject all" { BTreeSet::new() } else { (1..=11).collect() };
+            consent.purpose_consents = if kind == "reject all" { IdSet::default() } else { (1..=11).collect() };
             strings.push((kind, consent.encode().expect("fields with room")));
         }
     }

@@ -8,6 +8,7 @@ mod bits;
 mod error;
 pub mod gpc;
 pub mod gpp;
+mod ids;
 mod json;
 pub mod meaning;
 mod ranges;
@@ -15,3 +16,4 @@ pub mod tcf;
 pub mod user_intents;
 
 pub use error::SignalError;
+pub use ids::{IdSet, Ids};

@@ -1,13 +1,12 @@
 //! TCF of Europe and of Canada: a purpose without consent, a vendor without consent, a publisher's restriction.
 
-use std::collections::BTreeSet;
-
 use super::{Narrowing, Purpose, What};
+use crate::IdSet;
 use crate::tcf::{CanadaConsentString, ConsentString, PublisherRestriction, RestrictionType};
 
 /// Which purposes of ours need which purpose of the vendor list. Purpose 1 is about what is stored on a device,
 /// which is no purpose of ours.
-const PURPOSES: &[(u8, &[Purpose])] = &[
+const PURPOSES: &[(u16, &[Purpose])] = &[
     // Selecting advertising by limited data; profiles for advertising, made and used.
     (2, TARGETED),
     (3, TARGETED),
@@ -66,23 +65,23 @@ pub fn of_tcf_canada(consent: &CanadaConsentString, vendor: Option<u16>) -> Vec<
 
 /// What both strings say, with their names for it.
 struct Fields<'a> {
-    purposes: (&'static str, &'a BTreeSet<u8>),
-    vendors: (&'static str, &'a BTreeSet<u16>),
-    disclosed: Option<&'a BTreeSet<u16>>,
+    purposes: (&'static str, &'a IdSet),
+    vendors: (&'static str, &'a IdSet),
+    disclosed: Option<&'a IdSet>,
     restrictions: &'a [PublisherRestriction],
     vendor: Option<u16>,
 }
 
 fn narrowings(fields: &Fields<'_>) -> Vec<Narrowing> {
     let (name, consents) = fields.purposes;
-    let missing = PURPOSES.iter().filter(|(number, _)| !consents.contains(number));
+    let missing = PURPOSES.iter().filter(|(number, _)| !consents.contains(*number));
     let mut narrowings: Vec<Narrowing> = missing.map(|(number, purposes)| Narrowing::new(What::NoConsent, purposes, format!("{name} {number}"))).collect();
     let Some(vendor) = fields.vendor else { return narrowings };
     let (name, consents) = fields.vendors;
-    if !consents.contains(&vendor) {
+    if !consents.contains(vendor) {
         narrowings.push(Narrowing::new(What::NoConsent, OF_A_VENDOR, format!("{name} {vendor}")));
     }
-    if fields.disclosed.is_some_and(|disclosed| !disclosed.contains(&vendor)) {
+    if fields.disclosed.is_some_and(|disclosed| !disclosed.contains(vendor)) {
         narrowings.push(Narrowing::new(What::NoConsent, OF_A_VENDOR, format!("DisclosedVendors {vendor}")));
     }
     narrowings.extend(fields.restrictions.iter().filter_map(|restriction| restricted(restriction, vendor)));
@@ -96,6 +95,6 @@ fn restricted(restriction: &PublisherRestriction, vendor: u16) -> Option<Narrowi
         RestrictionType::NotAllowed | RestrictionType::RequireLegitimateInterest => true,
         RestrictionType::RequireConsent => false,
     };
-    let (number, purposes) = PURPOSES.iter().find(|(number, _)| *number == restriction.purpose_id)?;
-    (forbids && restriction.vendors.contains(&vendor)).then(|| Narrowing::new(What::NotAllowed, purposes, format!("PubRestrictions {number} of vendor {vendor}")))
+    let (number, purposes) = PURPOSES.iter().find(|(number, _)| *number == u16::from(restriction.purpose_id))?;
+    (forbids && restriction.vendors.contains(vendor)).then(|| Narrowing::new(What::NotAllowed, purposes, format!("PubRestrictions {number} of vendor {vendor}")))
 }

@@ -59,7 +59,7 @@ fn a_purpose_of_tcf_without_consent_narrows_what_needs_it() {
         (11, &[Purpose::Personalisation]),
     ] {
         let mut consent = consent();
-        consent.purpose_consents.remove(&number);
+        consent.purpose_consents.remove(number);
         // A legitimate interest is no consent.
         consent.purpose_legitimate_interests = [number].into();
         let narrowings = of_tcf(&consent, None);
@@ -270,8 +270,8 @@ fn more_noes_never_widen() {
         let mut before = (BTreeSet::new(), BTreeSet::new());
         for _ in 0..8 {
             match random.0.random_range(0..3) {
-                0 => drop(consent.purpose_consents.remove(&random.0.random_range(1..12))),
-                1 => drop(consent.vendor_consents.remove(&7)),
+                0 => consent.purpose_consents.remove(random.0.random_range(1..12)),
+                1 => consent.vendor_consents.remove(7),
                 _ => consent.publisher_restrictions.push(PublisherRestriction {
                     purpose_id: random.0.random_range(1..12),
                     restriction_type: RestrictionType::NotAllowed,

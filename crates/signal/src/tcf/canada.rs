@@ -5,13 +5,11 @@
 //! every set begins with its last vendor in 16 bits. Older strings have their ranges in the code of Europe; they
 //! are read too, and written in the newer one.
 
-use std::collections::BTreeSet;
-
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::SignalError;
 use crate::bits::{BitReader, BitWriter};
+use crate::{IdSet, SignalError};
 
 use super::vendors::Coding;
 use super::{PURPOSES, PublisherRestriction, SPECIAL_FEATURES, decode, encode, vendors};
@@ -41,19 +39,19 @@ pub struct CanadaConsentString {
     /// Whether purposes were bundled otherwise than the policies say.
     pub use_non_standard_stacks: bool,
     /// Special features, 1 to 12, that the person opted in to.
-    pub special_feature_express_consent: BTreeSet<u8>,
+    pub special_feature_express_consent: IdSet,
     /// Purposes, 1 to 24, with express consent.
-    pub purposes_express_consent: BTreeSet<u8>,
+    pub purposes_express_consent: IdSet,
     /// Purposes, 1 to 24, that were told and not objected to.
-    pub purposes_implied_consent: BTreeSet<u8>,
+    pub purposes_implied_consent: IdSet,
     /// Vendors with express consent.
-    pub vendor_express_consent: BTreeSet<u16>,
+    pub vendor_express_consent: IdSet,
     /// Vendors that were told and not objected to.
-    pub vendor_implied_consent: BTreeSet<u16>,
+    pub vendor_implied_consent: IdSet,
     /// By purpose, then type, without doubles.
     pub pub_restrictions: Vec<PublisherRestriction>,
     /// Segment 1: vendors that the person was shown; `None` without the segment.
-    pub disclosed_vendors: Option<BTreeSet<u16>>,
+    pub disclosed_vendors: Option<IdSet>,
     /// Segment 3: what the publisher does for itself; `None` without the segment.
     pub publisher: Option<CanadaPublisher>,
 }
@@ -63,15 +61,15 @@ pub struct CanadaConsentString {
 #[serde(rename_all = "PascalCase")]
 pub struct CanadaPublisher {
     /// Purposes, 1 to 24, with express consent.
-    pub pub_purposes_express_consent: BTreeSet<u8>,
+    pub pub_purposes_express_consent: IdSet,
     /// Purposes, 1 to 24, that were told and not objected to.
-    pub pub_purposes_implied_consent: BTreeSet<u8>,
+    pub pub_purposes_implied_consent: IdSet,
     /// How many purposes of its own the publisher has, at most 63.
     pub num_custom_purposes: u8,
     /// Of those, numbered from 1, the ones with express consent.
-    pub custom_purposes_express_consent: BTreeSet<u8>,
+    pub custom_purposes_express_consent: IdSet,
     /// Of those, the ones that were told and not objected to.
-    pub custom_purposes_implied_consent: BTreeSet<u8>,
+    pub custom_purposes_implied_consent: IdSet,
 }
 
 impl CanadaConsentString {
@@ -142,9 +140,9 @@ fn core(bits: &mut BitReader, coding: Coding) -> Result<CanadaConsentString, Sig
         vendor_list_version: decode::number(bits, 12, "VendorListVersion")?,
         tcf_policy_version: decode::number(bits, 6, "TcfPolicyVersion")?,
         use_non_standard_stacks: bits.flag("UseNonStandardStacks")?,
-        special_feature_express_consent: decode::set(bits, SPECIAL_FEATURES, "SpecialFeatureExpressConsent")?,
-        purposes_express_consent: decode::set(bits, PURPOSES, "PurposesExpressConsent")?,
-        purposes_implied_consent: decode::set(bits, PURPOSES, "PurposesImpliedConsent")?,
+        special_feature_express_consent: IdSet::read(bits, SPECIAL_FEATURES, "SpecialFeatureExpressConsent")?,
+        purposes_express_consent: IdSet::read(bits, PURPOSES, "PurposesExpressConsent")?,
+        purposes_implied_consent: IdSet::read(bits, PURPOSES, "PurposesImpliedConsent")?,
         vendor_express_consent: vendors::read(bits, coding, "VendorExpressConsent")?,
         vendor_implied_consent: vendors::read(bits, coding, "VendorImpliedConsent")?,
         // The first strings end here, without restrictions.
@@ -156,15 +154,15 @@ fn core(bits: &mut BitReader, coding: Coding) -> Result<CanadaConsentString, Sig
 
 fn publisher(bits: &mut BitReader) -> Result<CanadaPublisher, SignalError> {
     bits.number(3, "SubsectionType")?;
-    let pub_purposes_express_consent = decode::set(bits, PURPOSES, "PubPurposesExpressConsent")?;
-    let pub_purposes_implied_consent = decode::set(bits, PURPOSES, "PubPurposesImpliedConsent")?;
+    let pub_purposes_express_consent = IdSet::read(bits, PURPOSES, "PubPurposesExpressConsent")?;
+    let pub_purposes_implied_consent = IdSet::read(bits, PURPOSES, "PubPurposesImpliedConsent")?;
     let num_custom_purposes = decode::number(bits, 6, "NumCustomPurposes")?;
     Ok(CanadaPublisher {
         pub_purposes_express_consent,
         pub_purposes_implied_consent,
         num_custom_purposes,
-        custom_purposes_express_consent: decode::set(bits, num_custom_purposes, "CustomPurposesExpressConsent")?,
-        custom_purposes_implied_consent: decode::set(bits, num_custom_purposes, "CustomPurposesImpliedConsent")?,
+        custom_purposes_express_consent: IdSet::read(bits, num_custom_purposes.into(), "CustomPurposesExpressConsent")?,
+        custom_purposes_implied_consent: IdSet::read(bits, num_custom_purposes.into(), "CustomPurposesImpliedConsent")?,
     })
 }
 
@@ -196,7 +194,7 @@ fn core_segment(consent: &CanadaConsentString) -> Result<String, SignalError> {
     Ok(bits.into_text(8))
 }
 
-fn disclosed_segment(disclosed: &BTreeSet<u16>) -> Result<String, SignalError> {
+fn disclosed_segment(disclosed: &IdSet) -> Result<String, SignalError> {
     let mut bits = BitWriter::default();
     bits.number(1, 3);
     vendors::write(&mut bits, disclosed, Coding::Fibonacci, "DisclosedVendors")?;
@@ -209,7 +207,7 @@ fn publisher_segment(publisher: &CanadaPublisher) -> Result<String, SignalError>
     encode::set(&mut bits, &publisher.pub_purposes_express_consent, PURPOSES, "PubPurposesExpressConsent")?;
     encode::set(&mut bits, &publisher.pub_purposes_implied_consent, PURPOSES, "PubPurposesImpliedConsent")?;
     encode::number(&mut bits, publisher.num_custom_purposes, 6, "NumCustomPurposes")?;
-    encode::set(&mut bits, &publisher.custom_purposes_express_consent, publisher.num_custom_purposes, "CustomPurposesExpressConsent")?;
-    encode::set(&mut bits, &publisher.custom_purposes_implied_consent, publisher.num_custom_purposes, "CustomPurposesImpliedConsent")?;
+    encode::set(&mut bits, &publisher.custom_purposes_express_consent, publisher.num_custom_purposes.into(), "CustomPurposesExpressConsent")?;
+    encode::set(&mut bits, &publisher.custom_purposes_implied_consent, publisher.num_custom_purposes.into(), "CustomPurposesImpliedConsent")?;
     Ok(bits.into_text(8))
 }

@@ -1,12 +1,11 @@
 //! Reading.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use crate::SignalError;
 use crate::bits::BitReader;
-use crate::ranges::Span;
+use crate::{IdSet, SignalError};
 
 use super::vendors::Coding;
 use super::{ConsentString, PURPOSES, PublisherRestriction, PublisherTc, RestrictionType, SPECIAL_FEATURES, VERSION, vendors};
@@ -81,9 +80,9 @@ fn core(bits: &mut BitReader) -> Result<ConsentString, SignalError> {
         policy_version: number(bits, 6, "TcfPolicyVersion")?,
         is_service_specific: bits.flag("IsServiceSpecific")?,
         use_non_standard_texts: bits.flag("UseNonStandardTexts")?,
-        special_feature_optins: set(bits, SPECIAL_FEATURES, "SpecialFeatureOptIns")?,
-        purpose_consents: set(bits, PURPOSES, "PurposesConsent")?,
-        purpose_legitimate_interests: set(bits, PURPOSES, "PurposesLITransparency")?,
+        special_feature_optins: IdSet::read(bits, SPECIAL_FEATURES, "SpecialFeatureOptIns")?,
+        purpose_consents: IdSet::read(bits, PURPOSES, "PurposesConsent")?,
+        purpose_legitimate_interests: IdSet::read(bits, PURPOSES, "PurposesLITransparency")?,
         purpose_one_treatment: bits.flag("PurposeOneTreatment")?,
         publisher_country_code: letters(bits, "PublisherCC")?,
         vendor_consents: vendors::read(bits, Coding::Fixed, "Vendor Consent Section")?,
@@ -98,37 +97,37 @@ fn core(bits: &mut BitReader) -> Result<ConsentString, SignalError> {
 }
 
 fn publisher(bits: &mut BitReader) -> Result<PublisherTc, SignalError> {
-    let purpose_consents = set(bits, PURPOSES, "PubPurposesConsent")?;
-    let purpose_legitimate_interests = set(bits, PURPOSES, "PubPurposesLITransparency")?;
+    let purpose_consents = IdSet::read(bits, PURPOSES, "PubPurposesConsent")?;
+    let purpose_legitimate_interests = IdSet::read(bits, PURPOSES, "PubPurposesLITransparency")?;
     let num_custom_purposes = number(bits, 6, "NumCustomPurposes")?;
     Ok(PublisherTc {
         purpose_consents,
         purpose_legitimate_interests,
         num_custom_purposes,
-        custom_consents: set(bits, num_custom_purposes, "CustomPurposesConsent")?,
-        custom_legitimate_interests: set(bits, num_custom_purposes, "CustomPurposesLITransparency")?,
+        custom_consents: IdSet::read(bits, num_custom_purposes.into(), "CustomPurposesConsent")?,
+        custom_legitimate_interests: IdSet::read(bits, num_custom_purposes.into(), "CustomPurposesLITransparency")?,
     })
 }
 
 /// Restrictions of the same purpose and type become one: there are never more than purposes times types.
 pub(super) fn restrictions(bits: &mut BitReader, coding: Coding) -> Result<Vec<PublisherRestriction>, SignalError> {
     let count = bits.number(12, "NumPubRestrictions")?;
-    let mut found: BTreeMap<(u8, RestrictionType), Vec<Span>> = BTreeMap::new();
+    let mut found: BTreeMap<(u8, RestrictionType), IdSet> = BTreeMap::new();
     for _ in 0..count {
         let at = bits.place();
         let purpose: u8 = number(bits, 6, "PurposeId")?;
-        if purpose == 0 || purpose > PURPOSES {
+        if purpose == 0 || u16::from(purpose) > PURPOSES {
             return Err(SignalError::new(703, format!("PurposeId is {purpose}, and purposes are 1 to {PURPOSES}")).at(at));
         }
         let at = bits.place();
         let kind = RestrictionType::of(bits.number(2, "RestrictionType")?).ok_or_else(|| SignalError::new(703, "RestrictionType is 3, which is undefined").at(at))?;
-        let spans = match coding {
+        let vendors = match coding {
             Coding::Fixed => vendors::entries(bits, u16::MAX, "Publisher Restrictions Section")?,
-            Coding::Fibonacci => vendors::read_spans(bits, coding, "Publisher Restrictions Section")?,
+            Coding::Fibonacci => vendors::read(bits, coding, "Publisher Restrictions Section")?,
         };
-        found.entry((purpose, kind)).or_default().extend(spans);
+        found.entry((purpose, kind)).or_default().unite(&vendors);
     }
-    Ok(found.into_iter().map(|((purpose_id, restriction_type), spans)| PublisherRestriction { purpose_id, restriction_type, vendors: vendors::united(spans) }).collect())
+    Ok(found.into_iter().map(|((purpose_id, restriction_type), vendors)| PublisherRestriction { purpose_id, restriction_type, vendors }).collect())
 }
 
 /// A number of `width` bits.
@@ -146,22 +145,14 @@ pub(super) fn time(bits: &mut BitReader, name: &str) -> Result<DateTime<Utc>, Si
 
 /// Two letters.
 pub(super) fn letters(bits: &mut BitReader, name: &str) -> Result<String, SignalError> {
-    (0..2).map(|_| letter(bits, name)).collect()
-}
-
-fn letter(bits: &mut BitReader, name: &str) -> Result<char, SignalError> {
-    let at = bits.place();
-    let number: u8 = number(bits, 6, name)?;
-    if number < 26 { Ok(char::from(b'A' + number)) } else { Err(SignalError::new(703, format!("{name} has letter {number}, and letters are 0 to 25")).at(at)) }
-}
-
-/// A set of the numbers 1 to `width`, a bit for each.
-pub(super) fn set(bits: &mut BitReader, width: u8, name: &str) -> Result<BTreeSet<u8>, SignalError> {
-    let mut set = BTreeSet::new();
-    for number in 1..=width {
-        if bits.flag(name)? {
-            set.insert(number);
+    let mut letters = String::with_capacity(2);
+    for _ in 0..2 {
+        let at = bits.place();
+        let number: u8 = number(bits, 6, name)?;
+        if number >= 26 {
+            return Err(SignalError::new(703, format!("{name} has letter {number}, and letters are 0 to 25")).at(at));
         }
+        letters.push(char::from(b'A' + number));
     }
-    Ok(set)
+    Ok(letters)
 }

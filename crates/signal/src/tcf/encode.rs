@@ -1,12 +1,12 @@
 //! Writing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use crate::SignalError;
 use crate::bits::BitWriter;
 use crate::ranges;
+use crate::{IdSet, SignalError};
 
 use super::vendors::Coding;
 use super::{ConsentString, PURPOSES, PublisherRestriction, PublisherTc, RestrictionType, SPECIAL_FEATURES, VERSION, vendors};
@@ -60,7 +60,7 @@ fn core(consent: &ConsentString) -> Result<String, SignalError> {
     Ok(bits.into_text(MULTIPLE))
 }
 
-fn vendor_segment(kind: u64, vendors: &BTreeSet<u16>, name: &str) -> Result<String, SignalError> {
+fn vendor_segment(kind: u64, vendors: &IdSet, name: &str) -> Result<String, SignalError> {
     let mut bits = BitWriter::default();
     bits.number(kind, 3);
     vendors::write(&mut bits, vendors, Coding::Fixed, name)?;
@@ -73,20 +73,20 @@ fn publisher_segment(publisher: &PublisherTc) -> Result<String, SignalError> {
     set(&mut bits, &publisher.purpose_consents, PURPOSES, "PubPurposesConsent")?;
     set(&mut bits, &publisher.purpose_legitimate_interests, PURPOSES, "PubPurposesLITransparency")?;
     number(&mut bits, publisher.num_custom_purposes, 6, "NumCustomPurposes")?;
-    set(&mut bits, &publisher.custom_consents, publisher.num_custom_purposes, "CustomPurposesConsent")?;
-    set(&mut bits, &publisher.custom_legitimate_interests, publisher.num_custom_purposes, "CustomPurposesLITransparency")?;
+    set(&mut bits, &publisher.custom_consents, publisher.num_custom_purposes.into(), "CustomPurposesConsent")?;
+    set(&mut bits, &publisher.custom_legitimate_interests, publisher.num_custom_purposes.into(), "CustomPurposesLITransparency")?;
     Ok(bits.into_text(MULTIPLE))
 }
 
 /// Restrictions of the same purpose and type as one.
-pub(super) fn united(restrictions: &[PublisherRestriction]) -> Result<BTreeMap<(u8, RestrictionType), BTreeSet<u16>>, SignalError> {
-    let mut united: BTreeMap<(u8, RestrictionType), BTreeSet<u16>> = BTreeMap::new();
+pub(super) fn united(restrictions: &[PublisherRestriction]) -> Result<BTreeMap<(u8, RestrictionType), IdSet>, SignalError> {
+    let mut united: BTreeMap<(u8, RestrictionType), IdSet> = BTreeMap::new();
     for restriction in restrictions {
         vendors::without_zero(&restriction.vendors, "Publisher Restrictions Section")?;
-        if restriction.purpose_id == 0 || restriction.purpose_id > PURPOSES {
+        if restriction.purpose_id == 0 || u16::from(restriction.purpose_id) > PURPOSES {
             return Err(SignalError::new(703, format!("PurposeId is {}, and purposes are 1 to {PURPOSES}", restriction.purpose_id)));
         }
-        united.entry((restriction.purpose_id, restriction.restriction_type)).or_default().extend(&restriction.vendors);
+        united.entry((restriction.purpose_id, restriction.restriction_type)).or_default().unite(&restriction.vendors);
     }
     Ok(united)
 }
@@ -96,7 +96,7 @@ fn restrictions(bits: &mut BitWriter, restrictions: &[PublisherRestriction]) -> 
     let united = united(restrictions)?;
     let mut written = Vec::new();
     for (key, vendors) in &united {
-        let spans = ranges::spans(vendors.iter().copied());
+        let spans = ranges::spans(vendors);
         if spans.is_empty() {
             written.push((key, spans));
         } else {
@@ -140,10 +140,10 @@ pub(super) fn letters(bits: &mut BitWriter, letters: &str, name: &str) -> Result
     }
 }
 
-pub(super) fn set(bits: &mut BitWriter, set: &BTreeSet<u8>, width: u8, name: &str) -> Result<(), SignalError> {
-    if let Some(outside) = set.iter().find(|number| **number == 0 || **number > width) {
+pub(super) fn set(bits: &mut BitWriter, set: &IdSet, width: u16, name: &str) -> Result<(), SignalError> {
+    if let Some(outside) = set.iter().find(|number| *number == 0 || *number > width) {
         return Err(SignalError::new(703, format!("{name} has {outside}, and it has 1 to {width}")));
     }
-    (1..=width).for_each(|number| bits.flag(set.contains(&number)));
+    set.write(bits, width);
     Ok(())
 }

@@ -1,10 +1,8 @@
 //! Sets of vendors: a bit for each, or ranges.
 
-use std::collections::BTreeSet;
-
-use crate::SignalError;
 use crate::bits::{BitReader, BitWriter};
 use crate::ranges::{self, MOST, Span};
+use crate::{IdSet, SignalError};
 
 use super::decode::number;
 
@@ -18,39 +16,26 @@ pub(super) enum Coding {
 }
 
 /// A section with `MaxVendorId`.
-pub(super) fn read(bits: &mut BitReader, coding: Coding, name: &str) -> Result<BTreeSet<u16>, SignalError> {
-    Ok(united(read_spans(bits, coding, name)?))
-}
-
-/// The same, not spelled out: a few bits can name all vendors.
-pub(super) fn read_spans(bits: &mut BitReader, coding: Coding, name: &str) -> Result<Vec<Span>, SignalError> {
+pub(super) fn read(bits: &mut BitReader, coding: Coding, name: &str) -> Result<IdSet, SignalError> {
     let at = bits.place();
     let most: u16 = number(bits, 16, name)?;
     match (bits.flag(name)?, coding) {
+        (false, _) => IdSet::read(bits, most, name),
         (true, Coding::Fixed) => entries(bits, most, name),
         (true, Coding::Fibonacci) => {
-            let spans = ranges::read(bits, name)?;
+            let mut vendors = IdSet::default();
+            ranges::read(bits, name)?.into_iter().for_each(|span| vendors.insert_span(span));
             // Writers agree on this: where it does not hold, the ranges are in the other code.
-            let ends = spans.last().map_or(0, |(_, end)| *end) == most;
-            ends.then_some(spans).ok_or_else(|| SignalError::new(703, format!("{name} does not end with vendor {most}, its MaxVendorId")).at(at))
-        }
-        (false, _) => {
-            let mut vendors = Vec::new();
-            for vendor in 1..=most {
-                if bits.flag(name)? {
-                    vendors.push(vendor);
-                }
-            }
-            Ok(ranges::spans(vendors))
+            let ends = vendors.last().unwrap_or(0) == most;
+            ends.then_some(vendors).ok_or_else(|| SignalError::new(703, format!("{name} does not end with vendor {most}, its MaxVendorId")).at(at))
         }
     }
 }
 
-/// `NumEntries` and the entries, of vendors 1 to `most`. They are not spelled out: a few bits can name all
-/// vendors, again and again.
-pub(super) fn entries(bits: &mut BitReader, most: u16, name: &str) -> Result<Vec<Span>, SignalError> {
+/// `NumEntries` and the entries, of vendors 1 to `most`.
+pub(super) fn entries(bits: &mut BitReader, most: u16, name: &str) -> Result<IdSet, SignalError> {
     let count = bits.number(12, name)?;
-    let mut spans = Vec::new();
+    let mut vendors = IdSet::default();
     for _ in 0..count {
         let is_range = bits.flag(name)?;
         let at = bits.place();
@@ -60,28 +45,16 @@ pub(super) fn entries(bits: &mut BitReader, most: u16, name: &str) -> Result<Vec
             let what = format!("{name} has vendors {start} to {end}, and vendors go up from 1 to {most}");
             return Err(SignalError::new(703, what).at(at));
         }
-        spans.push((start, end));
+        vendors.insert_span((start, end));
     }
-    Ok(spans)
-}
-
-/// The vendors in any of `spans`, each looked at once.
-pub(super) fn united(mut spans: Vec<Span>) -> BTreeSet<u16> {
-    spans.sort_unstable();
-    let mut vendors = Vec::new();
-    let mut last = 0_u16;
-    for (start, end) in spans {
-        vendors.extend(start.max(last.saturating_add(1))..=end);
-        last = last.max(end);
-    }
-    vendors.into_iter().collect()
+    Ok(vendors)
 }
 
 /// Writes a section with `MaxVendorId`, in the shorter of the two forms.
-pub(super) fn write(bits: &mut BitWriter, vendors: &BTreeSet<u16>, coding: Coding, name: &str) -> Result<(), SignalError> {
+pub(super) fn write(bits: &mut BitWriter, vendors: &IdSet, coding: Coding, name: &str) -> Result<(), SignalError> {
     without_zero(vendors, name)?;
-    let most = vendors.last().copied().unwrap_or(0);
-    let spans = ranges::spans(vendors.iter().copied());
+    let most = vendors.last().unwrap_or(0);
+    let spans = ranges::spans(vendors);
     let mut as_ranges = BitWriter::default();
     write_entries(&mut as_ranges, &spans, coding);
     // Ranges if both are as long, as the IAB does. More of them than can be counted take more bits in Fixed,
@@ -92,7 +65,7 @@ pub(super) fn write(bits: &mut BitWriter, vendors: &BTreeSet<u16>, coding: Codin
     if is_ranges {
         bits.append(&as_ranges);
     } else {
-        (1..=most).for_each(|vendor| bits.flag(vendors.contains(&vendor)));
+        vendors.write(bits, most);
     }
     Ok(())
 }
@@ -113,6 +86,6 @@ pub(super) fn write_entries(bits: &mut BitWriter, spans: &[Span], coding: Coding
 }
 
 /// Vendors are numbered from 1.
-pub(super) fn without_zero(vendors: &BTreeSet<u16>, name: &str) -> Result<(), SignalError> {
-    if vendors.contains(&0) { Err(SignalError::new(703, format!("{name} has vendor 0, and vendors go up from 1"))) } else { Ok(()) }
+pub(super) fn without_zero(vendors: &IdSet, name: &str) -> Result<(), SignalError> {
+    if vendors.contains(0) { Err(SignalError::new(703, format!("{name} has vendor 0, and vendors go up from 1"))) } else { Ok(()) }
 }

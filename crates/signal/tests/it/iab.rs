@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 
 use rand::RngExt;
 use serde_json::{Map, Value, json};
+use signal::IdSet;
 use signal::gpp::{GppString, Section, section_name};
 use signal::tcf::{CanadaConsentString, ConsentString, PublisherRestriction, RestrictionType};
 use testkit::{Generator, env_seed, sample};
@@ -130,10 +131,10 @@ fn other_librarys() -> Vec<Value> {
 }
 
 /// Few, runs, every second, or the last one.
-fn vendors(random: &mut Generator) -> BTreeSet<u16> {
+fn vendors(random: &mut Generator) -> IdSet {
     let most = random.0.random_range(1..900);
     match random.0.random_range(0..5) {
-        0 => BTreeSet::new(),
+        0 => IdSet::default(),
         1 => (0..random.0.random_range(1..60)).map(|_| random.0.random_range(1..=most)).collect(),
         2 => (random.0.random_range(1..=most)..=most).collect(),
         3 => (1..=most).step_by(2).chain([random.0.random_range(1..=u16::MAX)]).collect(),
@@ -141,15 +142,14 @@ fn vendors(random: &mut Generator) -> BTreeSet<u16> {
     }
 }
 
-fn purposes(random: &mut Generator) -> BTreeSet<u8> {
+fn purposes(random: &mut Generator) -> IdSet {
     (1..=24).filter(|_| random.0.random_bool(0.5)).collect()
 }
 
 fn restrictions(random: &mut Generator) -> Vec<PublisherRestriction> {
     let kinds = [RestrictionType::NotAllowed, RestrictionType::RequireConsent, RestrictionType::RequireLegitimateInterest];
     let keys: BTreeSet<_> = (0..random.0.random_range(0..4)).map(|_| (random.0.random_range(1..=11), random.0.random_range(0..3_usize))).collect();
-    let restriction =
-        |(purpose_id, kind): (u8, usize)| PublisherRestriction { purpose_id, restriction_type: kinds[kind], vendors: vendors(random).into_iter().chain([7]).collect() };
+    let restriction = |(purpose_id, kind): (u8, usize)| PublisherRestriction { purpose_id, restriction_type: kinds[kind], vendors: vendors(random).iter().chain([7]).collect() };
     keys.into_iter().map(restriction).collect()
 }
 

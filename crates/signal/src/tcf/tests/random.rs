@@ -1,5 +1,7 @@
 //! Random values come back, and random damage is an error or a value.
 
+use std::collections::BTreeSet;
+
 use rand::RngExt;
 use testkit::{Generator, env_seed};
 
@@ -7,16 +9,16 @@ use super::*;
 
 const LETTERS: &[u8; 26] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
-pub(super) fn numbers(random: &mut Generator, most: u8) -> BTreeSet<u8> {
+pub(super) fn numbers(random: &mut Generator, most: u8) -> IdSet {
     let share = random.0.random_range(0..=4);
-    (1..=most).filter(|_| random.0.random_ratio(share, 4)).collect()
+    (1..=u16::from(most)).filter(|_| random.0.random_ratio(share, 4)).collect()
 }
 
 /// None, few, a run, every second, or up to the last vendor.
-pub(super) fn vendors(random: &mut Generator) -> BTreeSet<u16> {
+pub(super) fn vendors(random: &mut Generator) -> IdSet {
     let most = *[45, 46, 300, 1_200].get(random.0.random_range(0..4_usize)).unwrap();
     match random.0.random_range(0..7) {
-        0 => BTreeSet::new(),
+        0 => IdSet::default(),
         1 => (0..random.0.random_range(1..60)).map(|_| random.0.random_range(1..=most)).collect(),
         2 => (random.0.random_range(1..=most)..=most).collect(),
         3 => (1..=most).step_by(2).collect(),

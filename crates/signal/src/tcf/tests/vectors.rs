@@ -1,5 +1,6 @@
 //! Strings from the tests of the IAB's libraries, with what those libraries read in them.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
