@@ -94,13 +94,16 @@ pub(crate) enum Command {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Signal {
-    /// Show what a signal says, field by field. Needs no deployment.
+    /// Show what a signal says, field by field, and which purposes it narrows. Needs no deployment.
     Decode {
         /// The kind of signal.
         #[arg(value_enum)]
         kind: SignalKind,
-        /// The signal: a TC string, a GPP string, or the value of the Sec-GPC header.
+        /// The signal: a TC string, a GPP string, the value of the Sec-GPC header, or for the others JSON or a file with it.
         text: String,
+        /// The vendor of the Global Vendor List that asks (TCF, also within GPP).
+        #[arg(long)]
+        vendor: Option<u16>,
     },
 }
 
@@ -112,6 +115,10 @@ pub(crate) enum SignalKind {
     Gpp,
     /// Global Privacy Control.
     Gpc,
+    /// The flags of an ActivityPub actor (FEP-5feb, FEP-268d).
+    Activitypub,
+    /// A record of user intents on the AT Protocol (Bluesky's draft 0008, and the community's preferences).
+    UserIntents,
 }
 
 #[derive(Debug, Args)]

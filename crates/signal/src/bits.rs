@@ -18,9 +18,13 @@ const fn values() -> [u8; 256] {
     values
 }
 
+/// How many zeros follow the bits: what [`BitReader::number`] looks at.
+const WINDOW: usize = 9;
+
 /// Reads bit fields one after the other.
 #[derive(Debug, Clone)]
 pub(crate) struct BitReader {
+    /// The bits, and after them enough zeros to look at eight bytes and one more wherever a field begins.
     bytes: Vec<u8>,
     /// How many bits there are: six for each letter.
     length: usize,
@@ -31,15 +35,27 @@ impl BitReader {
     /// The bits of a base64url text without padding.
     pub(crate) fn of(text: &str) -> Result<Self, SignalError> {
         let value = |letter: &u8| VALUES.get(usize::from(*letter)).copied().unwrap_or(64);
-        if let Some(wrong) = text.as_bytes().iter().position(|letter| value(letter) == 64) {
-            let (place, letter) = text.char_indices().nth(wrong).unwrap_or_default();
+        let mut bytes = Vec::with_capacity(text.len().div_ceil(4) * 3 + WINDOW);
+        let (fours, rest) = text.as_bytes().as_chunks::<4>();
+        // All values together: a letter of another alphabet leaves its 64 there.
+        let mut seen = 0;
+        let mut four = |letters: &[u8; 4]| {
+            let [a, b, c, d] = letters.each_ref().map(value);
+            seen |= a | b | c | d;
+            bytes.extend([a << 2 | b >> 4, b << 4 | c >> 2, c << 6 | d]);
+        };
+        fours.iter().for_each(&mut four);
+        if !rest.is_empty() {
+            let mut letters = [b'A'; 4];
+            letters.iter_mut().zip(rest).for_each(|(letter, rest)| *letter = *rest);
+            four(&letters);
+        }
+        if seen >= 64 {
+            let is_wrong = |(_, letter): &(usize, char)| u8::try_from(*letter).map_or(64, |letter| value(&letter)) == 64;
+            let (place, letter) = text.char_indices().find(is_wrong).unwrap_or_default();
             return Err(SignalError::new(701, format!("`{}` at character {place} is not of the base64url alphabet", letter.escape_default())));
         }
-        let mut bytes = Vec::with_capacity(text.len().div_ceil(4) * 3);
-        for letters in text.as_bytes().chunks(4) {
-            let bits = letters.iter().chain(&[b'A'; 3]).take(4).fold(0_u32, |bits, letter| bits << 6 | u32::from(value(letter)));
-            bytes.extend(bits.to_be_bytes().iter().skip(1));
-        }
+        bytes.extend([0; WINDOW]);
         Ok(Self { bytes, length: text.len() * 6, next: 0 })
     }
 
@@ -60,21 +76,19 @@ impl BitReader {
 
     /// The next `width` bits, at most 64, as a number.
     pub(crate) fn number(&mut self, width: usize, name: &str) -> Result<u64, SignalError> {
-        let mut wanted = width.min(64);
+        let wanted = width.min(64);
         if wanted > self.left() {
             self.next = self.length;
             return Err(SignalError::new(702, format!("the string ends within {name}")).at(self.next));
         }
-        let mut number = 0;
-        while wanted > 0 {
-            let (byte, skipped) = (self.bytes.get(self.next / 8).copied().unwrap_or(0), self.next % 8);
-            let taken = wanted.min(8 - skipped);
-            let bits = u64::from(byte) >> (8 - skipped - taken) & ((1 << taken) - 1);
-            number = number << taken | bits;
-            self.next += taken;
-            wanted -= taken;
+        if wanted == 0 {
+            return Ok(0);
         }
-        Ok(number)
+        let (byte, skipped) = (self.next / 8, self.next % 8);
+        let eight = self.bytes.get(byte..).and_then(<[u8]>::first_chunk).map_or(0, |eight| u64::from_be_bytes(*eight));
+        let ninth = u64::from(self.bytes.get(byte + 8).copied().unwrap_or(0));
+        self.next += wanted;
+        Ok((eight << skipped | ninth << skipped >> 8) >> (64 - wanted))
     }
 }
 
@@ -92,6 +106,11 @@ impl BitWriter {
     /// The lowest `width` bits, at most 64, of `number`.
     pub(crate) fn number(&mut self, number: u64, width: usize) {
         self.bits.extend((0..width.min(64)).rev().map(|shift| number >> shift & 1 == 1));
+    }
+
+    /// The bits that another writer wrote.
+    pub(crate) fn append(&mut self, other: &Self) {
+        self.bits.extend_from_slice(&other.bits);
     }
 
     /// How many bits were written.

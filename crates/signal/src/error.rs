@@ -5,7 +5,8 @@
 #[error("S{code}: {what}{}", place(*.bit))]
 pub struct SignalError {
     /// Stable number of the kind of mistake: 701 not of the alphabet, 702 ends too early, 703 a value that a
-    /// field cannot have, 704 an unknown version or section, 705 segments or sections that do not fit.
+    /// field cannot have, 704 an unknown version, section or record, 705 segments, sections or fields that do not
+    /// fit together, 706 no JSON object.
     pub code: u16,
     /// What is wrong, in one sentence, with the field's name in the standard.
     pub what: String,

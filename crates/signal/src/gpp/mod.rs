@@ -1,8 +1,8 @@
 //! The Global Privacy Platform of IAB: one string with a section per law.
 //!
 //! A string is `header~section~section`; the header names the sections. Read and written are: the header of
-//! version 1, US Privacy (section 6), and US National and the states (sections 7 to 27). The texts of TCF
-//! (sections 2 and 5, Europe and Canada) and of sections that this crate does not know are kept as they are.
+//! version 1, TCF of Europe and of Canada (sections 2 and 5, see [`crate::tcf`]), US Privacy (section 6), and
+//! US National and the states (sections 7 to 27). The texts of other sections are kept as they are.
 //!
 //! Standards: IAB Tech Lab, Global Privacy Platform, "Consent String Specification" (header, Fibonacci
 //! code, ranges) and "Sections" (US Privacy, US National 1 and 2, and the US states), as of December 2025.
@@ -10,7 +10,8 @@
 //! # Guarantee
 //!
 //! What was read is written so that it reads as the same. The text itself can differ in what lies after the
-//! last field of a section, and for US National where version and length do not fit.
+//! last field of a section, in the forms of vendors' ranges, and for US National where version and length do
+//! not fit.
 
 mod header;
 mod layout;
@@ -24,10 +25,11 @@ use serde::{Serialize, Serializer};
 
 use crate::SignalError;
 use crate::bits::BitReader;
+use crate::tcf::{CanadaConsentString, ConsentString};
 
-/// The section with TCF of Europe, version 2: [`crate::tcf`] reads its text.
+/// The section with TCF of Europe, version 2.
 pub const TCF_EU: u16 = 2;
-/// The section with TCF of Canada, version 1. Its text is kept and not read.
+/// The section with TCF of Canada, version 1.
 pub const TCF_CANADA: u16 = 5;
 /// The section with US Privacy.
 pub const US_PRIVACY: u16 = 6;
@@ -43,11 +45,15 @@ pub struct GppString {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Section {
+    /// TCF of Europe: section 2.
+    TcfEu(Box<ConsentString>),
+    /// TCF of Canada: section 5.
+    TcfCanada(Box<CanadaConsentString>),
     /// US National or a state: sections 7 to 27.
     Us(UsSection),
     /// US Privacy: a digit of the version, then `Y`, `N` or `-` for notice, opt-out of sale, and LSPA.
     UsPrivacy(String),
-    /// The text of a section that is not read here: TCF, and ids that this crate does not know.
+    /// The text of a section with an id that this crate does not know.
     Opaque(String),
 }
 
@@ -58,6 +64,11 @@ pub struct UsSection {
     /// last one, `SensitiveDataProcessing`, is missing where the string does not have it.
     #[serde(serialize_with = "as_map")]
     pub fields: Vec<(&'static str, FieldValue)>,
+    /// Values past the end of the lists of the declared version, by field, where any is not 0. Strings of US
+    /// National are in use that declare version 1 and are as long as version 2: IAB's library drops what is
+    /// too much, but a person's choice is no less one for it.
+    #[serde(serialize_with = "as_map", skip_serializing_if = "Vec::is_empty")]
+    pub undeclared: Vec<(&'static str, FieldValue)>,
     /// Global Privacy Control, where the string says anything about it.
     pub gpc: Option<bool>,
 }
@@ -138,9 +149,11 @@ impl Section {
     /// Fails when the text is not as the standard says.
     pub fn decode(id: u16, text: &str) -> Result<Self, SignalError> {
         match id {
+            TCF_EU => ConsentString::decode(text).map(|consent| Self::TcfEu(Box::new(consent))),
+            TCF_CANADA => CanadaConsentString::decode(text).map(|consent| Self::TcfCanada(Box::new(consent))),
             US_PRIVACY => us_privacy(text).map(|()| Self::UsPrivacy(text.to_owned())),
             _ if layout::is_us(id) => section::decode(id, text).map(Self::Us),
-            _ => opaque(id, text).map(|()| Self::Opaque(text.to_owned())),
+            _ => opaque(text).map(|()| Self::Opaque(text.to_owned())),
         }
     }
 
@@ -152,9 +165,11 @@ impl Section {
     /// cannot have.
     pub fn encode(&self, id: u16) -> Result<String, SignalError> {
         match self {
+            Self::TcfEu(consent) if id == TCF_EU => consent.encode(),
+            Self::TcfCanada(consent) if id == TCF_CANADA => consent.encode(),
             Self::Us(fields) if layout::is_us(id) => section::encode(id, fields),
             Self::UsPrivacy(text) if id == US_PRIVACY => us_privacy(text).map(|()| text.clone()),
-            Self::Opaque(text) if id != US_PRIVACY && !layout::is_us(id) => opaque(id, text).map(|()| text.clone()),
+            Self::Opaque(text) if section_name(id).is_none() => opaque(text).map(|()| text.clone()),
             _ => Err(SignalError::new(705, "the section is of another kind than its id says")),
         }
     }
@@ -181,20 +196,10 @@ fn us_privacy(text: &str) -> Result<(), SignalError> {
     if letters.next().is_some() { Err(SignalError::new(705, "there is more after LspaCovered")) } else { Ok(()) }
 }
 
-/// A kept text is of the alphabet, not empty, and of the version of TCF that the id stands for: another
-/// version under the same id would be read wrongly later.
-fn opaque(id: u16, text: &str) -> Result<(), SignalError> {
+/// A kept text is of the alphabet and not empty.
+fn opaque(text: &str) -> Result<(), SignalError> {
     if text.is_empty() {
         return Err(SignalError::new(702, "the section is empty"));
     }
-    for segment in text.split('.') {
-        BitReader::of(segment)?;
-    }
-    let expected = match id {
-        TCF_EU => 2,
-        TCF_CANADA => 1,
-        _ => return Ok(()),
-    };
-    let found = BitReader::of(text.split('.').next().unwrap_or_default())?.number(6, "Version")?;
-    if found == expected { Ok(()) } else { Err(SignalError::new(704, format!("Version is {found} where this section has {expected}")).at(0)) }
+    text.split('.').try_for_each(|segment| BitReader::of(segment).map(drop))
 }

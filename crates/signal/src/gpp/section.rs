@@ -17,12 +17,8 @@ pub(super) fn decode(id: u16, text: &str) -> Result<UsSection, SignalError> {
     let layout = version(id, bits.clone())?;
     let mut fields = Vec::new();
     read(&mut bits, wire(layout, core.len()).core, &mut fields)?;
-    for ((_, value), field) in fields.iter_mut().zip(layout.core) {
-        if let (FieldValue::List(values), Kind::Values(count)) = (value, field.kind) {
-            values.resize(count, 0);
-        }
-    }
-    let mut section = UsSection { fields, gpc: None };
+    let undeclared = undeclared(layout, &mut fields);
+    let mut section = UsSection { fields, undeclared, gpc: None };
     if let Some(second) = segments.next() {
         let mut bits = BitReader::of(second)?;
         match layout.second {
@@ -46,6 +42,9 @@ pub(super) fn encode(id: u16, section: &UsSection) -> Result<String, SignalError
     let layout = layout::of(id, version).ok_or_else(|| unknown(version))?;
     let (core, rest) = section.fields.split_at_checked(layout.core.len()).unwrap_or((&section.fields, &[]));
     let mut text = write(core, layout.core)?;
+    if !section.undeclared.is_empty() {
+        text = write_longer(id, version, core, &section.undeclared)?;
+    }
     let second = match (layout.second, section.gpc) {
         (Second::Gpc, Some(gpc)) if rest.is_empty() => {
             let mut bits = BitWriter::default();
@@ -65,6 +64,36 @@ pub(super) fn encode(id: u16, section: &UsSection) -> Result<String, SignalError
     Ok(text)
 }
 
+/// Gives the lists the length that the declared version has, and returns what was too much, if it says anything.
+fn undeclared(layout: &Layout, fields: &mut [(&'static str, FieldValue)]) -> Vec<(&'static str, FieldValue)> {
+    let mut undeclared = Vec::new();
+    let mut says_anything = false;
+    for ((name, value), field) in fields.iter_mut().zip(layout.core) {
+        if let (FieldValue::List(values), Kind::Values(count)) = (value, field.kind) {
+            let more = values.split_off(count.min(values.len()));
+            values.resize(count, 0);
+            says_anything |= more.iter().any(|value| *value != 0);
+            if !more.is_empty() {
+                undeclared.push((*name, FieldValue::List(more)));
+            }
+        }
+    }
+    if says_anything { undeclared } else { Vec::new() }
+}
+
+/// Writes the core with values that the version does not declare: in the layout of the next one.
+fn write_longer(id: u16, version: u8, core: &[(&'static str, FieldValue)], undeclared: &[(&'static str, FieldValue)]) -> Result<String, SignalError> {
+    let longer = layout::of(id, version.saturating_add(1)).ok_or_else(|| SignalError::new(705, "no version of this section has longer lists"))?;
+    let mut fields = core.to_vec();
+    for (name, value) in &mut fields {
+        let more = undeclared.iter().find(|(more, _)| more == name).map(|(_, value)| value);
+        if let (FieldValue::List(values), Some(FieldValue::List(more))) = (value, more) {
+            values.extend(more);
+        }
+    }
+    write(&fields, longer.core)
+}
+
 /// The layout of the version with which the section begins.
 fn version(id: u16, mut bits: BitReader) -> Result<&'static Layout, SignalError> {
     let version = bits.number(6, "Version")?;
@@ -77,7 +106,7 @@ fn unknown(version: impl std::fmt::Display) -> SignalError {
 
 /// The layout in which the bits lie. Both versions of the national section were in use with either length of
 /// its lists; like IAB's library, the length of the text tells: 10 or 11 letters are the shorter lists. What
-/// the version has more is then 0, what it has less is dropped.
+/// the version has more is then 0, what it has less is not declared.
 fn wire(layout: &'static Layout, letters: usize) -> &'static Layout {
     let version = if matches!(letters, 10 | 11) { 1 } else { 2 };
     // Only the national section has a version 2; every other section lies as its own version says. A text

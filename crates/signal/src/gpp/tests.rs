@@ -64,9 +64,10 @@ fn refusals_say_what_is_wrong_and_where() {
         ("DBABBg~BVqqqqpY.YA.YA", 705, "here are more"),
         ("DBABTE", 705, "more after the last section id (at bit 33)"),
         ("DBABRg~BAAAABA.YA", 705, "no subsection"),
-        ("DBABMA~", 702, "section 2 (tcfeuv2): the section is empty"),
-        ("DBABMA~BAAA", 704, "Version is 1 where this section has 2"),
+        ("DBABMA~", 702, "section 2 (tcfeuv2): the string ends within Version"),
+        ("DBABMA~BAAA", 704, "Version is 1, which is no consent any more"),
         ("DBABMA~CA A", 701, "` ` at character 2"),
+        ("DBABDA~CPXx", 704, "section 5 (tcfcav1): Version is 2 where Canada has 1"),
     ] {
         let (found, why) = refusal(text);
         assert!(found == code && why.contains(part), "{text}: {why}");
@@ -87,9 +88,30 @@ fn unknown_sections_are_kept_and_known_ones_are_checked_when_written() {
         (section((8, Section::Opaque("BAAA".into()))), 705),
         (section((900, Section::Opaque("B~A".into()))), 701),
         (section((0, Section::Opaque("B".into()))), 704),
-        (section((8, Section::Us(UsSection { fields: Vec::new(), gpc: None }))), 705),
+        (section((8, Section::Us(UsSection { fields: Vec::new(), undeclared: Vec::new(), gpc: None }))), 705),
     ] {
         assert_eq!(bad.encode().map_err(|error| error.code), Err(code), "{bad:?}");
+    }
+}
+
+#[test]
+fn choices_past_the_end_of_a_declared_version_are_kept() {
+    // US National in version 1, as long as version 2, with a 1 for the last kind of data and the last age group.
+    let mut longer = us("DBABLA~BAAAAAAAAQA", 7);
+    longer.undeclared = vec![("SensitiveDataProcessing", FieldValue::List(vec![0, 0, 0, 1])), ("KnownChildSensitiveDataConsents", FieldValue::List(vec![1]))];
+    let string = GppString { sections: BTreeMap::from([(7, Section::Us(longer.clone()))]) };
+    let text = string.encode().unwrap();
+    assert_eq!((text.as_str(), decode(&text)), ("DBABLA~BAAAAAAAAQRA", string));
+    let json = serde_json::to_value(&longer).unwrap();
+    assert_eq!((&json["fields"]["Version"], &json["undeclared"]["KnownChildSensitiveDataConsents"]), (&1.into(), &serde_json::json!([1])));
+    // Where nothing is said there, nothing is kept.
+    assert_eq!(us("DBABLA~BAAAAAAAAAAA", 7).undeclared, []);
+    // A section that has no longer version, and lists that do not fit together.
+    let mut california = us("DBABBg~BVqqqqpY.YA", 8);
+    california.undeclared = longer.undeclared.clone();
+    longer.undeclared.pop();
+    for (id, section) in [(8, california), (7, longer)] {
+        assert_eq!(Section::Us(section).encode(id).map_err(|error| error.code), Err(705));
     }
 }
 
@@ -101,6 +123,8 @@ fn vectors(file: &str) -> Vec<Value> {
 fn assert_recorded(text: &str, section: &Section, recorded: &Map<String, Value>) {
     match section {
         Section::Opaque(kept) => assert_eq!(kept, text),
+        // Compared field by field with the tests of TCF.
+        Section::TcfEu(_) | Section::TcfCanada(_) => {}
         Section::UsPrivacy(kept) => {
             let letters: String = ["Version", "Notice", "OptOutSale", "LspaCovered"].iter().map(|name| recorded[*name].to_string().replace('"', "")).collect();
             assert_eq!((kept, recorded.len()), (&letters, 4), "{text}");
@@ -127,7 +151,7 @@ fn differences(before: &str, after: &str) -> Vec<&'static str> {
         } else if matches!(after.len(), 11 | 12) && matches!(before.len(), 10..=12) {
             "US National in the length of another version"
         } else {
-            "bits after the last field"
+            "bits after the last field, or ranges in an older code"
         }
     };
     pairs.map(why).collect()
@@ -143,6 +167,12 @@ fn strings_of_iab_read_as_recorded_and_most_are_written_back_to_the_letter() {
             refused += 1;
             continue;
         };
+        // A restriction of a purpose that does not exist, in the section of Canada.
+        if text.contains("ACADwAAEAE") {
+            assert!(refusal(text).1.contains("PurposeId is 56"));
+            refused += 1;
+            continue;
+        }
         let string = decode(text);
         let ids: Vec<u64> = vector["section_ids"].as_array().unwrap().iter().filter_map(Value::as_u64).collect();
         assert_eq!(string.sections.keys().map(|id| u64::from(*id)).collect::<Vec<_>>(), ids, "{text}");
@@ -157,12 +187,12 @@ fn strings_of_iab_read_as_recorded_and_most_are_written_back_to_the_letter() {
         read += 1;
     }
     eprintln!("{read} strings read, {refused} refused; written back the same {same}, else {other:?}");
-    assert!(read == 0 || (read, refused, same) == (37, 3, 28));
+    assert!(read == 0 || (read, refused, same) == (36, 4, 22));
 }
 
 #[test]
 fn sections_of_iab_read_as_recorded() {
-    let (mut read, mut refused, mut threes, mut same, mut other, mut elsewhere) = (0, 0, 0, 0, BTreeMap::new(), 0);
+    let (mut read, mut refused, mut threes, mut same, mut other) = (0, 0, 0, 0, BTreeMap::new());
     let all = vectors("sections-upstream.decoded-by-iabgpp-es-3.2.0.json");
     for vector in &all {
         let (name, text) = (vector["section"].as_str().unwrap(), vector["encoded"].as_str().unwrap());
@@ -193,13 +223,11 @@ fn sections_of_iab_read_as_recorded() {
             (None, Err(_)) => refused += 1,
             // IAB's library checks values when they are set, and not when they are read.
             (Some(recorded), Err(error)) if error.code == 703 && Value::from(recorded.clone()).to_string().contains('3') => threes += 1,
-            // What is wrong within TCF of the right version is for those who read it.
-            (None, Ok(Section::Opaque(_))) => elsewhere += 1,
             (recorded, section) => panic!("{name} {text}: {recorded:?} {section:?}"),
         }
     }
-    eprintln!("{read} of {} sections read, {refused} refused and {threes} for a value of 3, {elsewhere} left to TCF; written back the same {same}, else {other:?}", all.len());
-    assert!(all.is_empty() || (read, refused, threes, elsewhere, same) == (64, 26, 2, 0, 57));
+    eprintln!("{read} of {} sections read, {refused} refused and {threes} for a value of 3; written back the same {same}, else {other:?}", all.len());
+    assert!(all.is_empty() || (read, refused, threes, same) == (64, 26, 2, 50));
 }
 
 /// The fields of the other library, by names and words of its own; of its lists only which words they have.
@@ -279,7 +307,12 @@ fn random_section(generator: &mut Generator, layout: &Layout) -> Section {
         fields.push((field.name, value));
     }
     let gpc = (second && matches!(layout.second, Second::Gpc)).then(|| random.random_bool(0.5));
-    Section::Us(UsSection { fields, gpc })
+    let mut undeclared = Vec::new();
+    if (layout.id, layout.version) == (7, 1) && random.random_bool(0.3) {
+        let mut values = |count| FieldValue::List((0..count).map(|_| random.random_range(0..3)).collect());
+        undeclared = vec![("SensitiveDataProcessing", values(4)), ("KnownChildSensitiveDataConsents", FieldValue::List(vec![1]))];
+    }
+    Section::Us(UsSection { fields, undeclared, gpc })
 }
 
 fn random_string(generator: &mut Generator) -> GppString {

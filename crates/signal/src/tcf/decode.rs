@@ -1,12 +1,13 @@
 //! Reading.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use crate::SignalError;
 use crate::bits::BitReader;
+use crate::{IdSet, SignalError};
 
+use super::vendors::Coding;
 use super::{ConsentString, PURPOSES, PublisherRestriction, PublisherTc, RestrictionType, SPECIAL_FEATURES, VERSION, vendors};
 
 impl ConsentString {
@@ -23,8 +24,8 @@ impl ConsentString {
             let mut bits = bits(segment)?;
             match bits.number(3, "SegmentType")? {
                 0 => return Err(SignalError::new(705, "a second core segment").at(0)),
-                1 => once(&mut consent.vendors_disclosed, "DisclosedVendors", |name| vendors::read(&mut bits, name))?,
-                2 => once(&mut consent.vendors_allowed, "AllowedVendors", |name| vendors::read(&mut bits, name))?,
+                1 => once(&mut consent.vendors_disclosed, "DisclosedVendors", |name| vendors::read(&mut bits, Coding::Fixed, name))?,
+                2 => once(&mut consent.vendors_allowed, "AllowedVendors", |name| vendors::read(&mut bits, Coding::Fixed, name))?,
                 3 => once(&mut consent.publisher, "PublisherTC", |_| publisher(&mut bits))?,
                 other => return Err(SignalError::new(704, format!("SegmentType {other} is unknown")).at(0)),
             }
@@ -35,7 +36,7 @@ impl ConsentString {
 }
 
 /// The bits of a segment.
-fn bits(segment: &str) -> Result<BitReader, SignalError> {
+pub(super) fn bits(segment: &str) -> Result<BitReader, SignalError> {
     BitReader::of(segment).map_err(|error| {
         let place = segment.chars().take_while(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_')).count();
         error.at(place * 6)
@@ -43,7 +44,7 @@ fn bits(segment: &str) -> Result<BitReader, SignalError> {
 }
 
 /// Fills a segment that was not there yet.
-fn once<T>(segment: &mut Option<T>, name: &str, read: impl FnOnce(&str) -> Result<T, SignalError>) -> Result<(), SignalError> {
+pub(super) fn once<T>(segment: &mut Option<T>, name: &str, read: impl FnOnce(&str) -> Result<T, SignalError>) -> Result<(), SignalError> {
     if segment.is_some() {
         return Err(SignalError::new(705, format!("a second {name} segment")).at(0));
     }
@@ -52,7 +53,7 @@ fn once<T>(segment: &mut Option<T>, name: &str, read: impl FnOnce(&str) -> Resul
 }
 
 /// After the last field there are only zeros, as many as the writer liked.
-fn end(bits: &mut BitReader) -> Result<(), SignalError> {
+pub(super) fn end(bits: &mut BitReader) -> Result<(), SignalError> {
     while bits.left() > 0 {
         let at = bits.place();
         if bits.flag("the padding")? {
@@ -79,14 +80,14 @@ fn core(bits: &mut BitReader) -> Result<ConsentString, SignalError> {
         policy_version: number(bits, 6, "TcfPolicyVersion")?,
         is_service_specific: bits.flag("IsServiceSpecific")?,
         use_non_standard_texts: bits.flag("UseNonStandardTexts")?,
-        special_feature_optins: set(bits, SPECIAL_FEATURES, "SpecialFeatureOptIns")?,
-        purpose_consents: set(bits, PURPOSES, "PurposesConsent")?,
-        purpose_legitimate_interests: set(bits, PURPOSES, "PurposesLITransparency")?,
+        special_feature_optins: IdSet::read(bits, SPECIAL_FEATURES, "SpecialFeatureOptIns")?,
+        purpose_consents: IdSet::read(bits, PURPOSES, "PurposesConsent")?,
+        purpose_legitimate_interests: IdSet::read(bits, PURPOSES, "PurposesLITransparency")?,
         purpose_one_treatment: bits.flag("PurposeOneTreatment")?,
         publisher_country_code: letters(bits, "PublisherCC")?,
-        vendor_consents: vendors::read(bits, "Vendor Consent Section")?,
-        vendor_legitimate_interests: vendors::read(bits, "Vendor Legitimate Interest Section")?,
-        publisher_restrictions: restrictions(bits)?,
+        vendor_consents: vendors::read(bits, Coding::Fixed, "Vendor Consent Section")?,
+        vendor_legitimate_interests: vendors::read(bits, Coding::Fixed, "Vendor Legitimate Interest Section")?,
+        publisher_restrictions: restrictions(bits, Coding::Fixed)?,
         vendors_disclosed: None,
         vendors_allowed: None,
         publisher: None,
@@ -96,34 +97,37 @@ fn core(bits: &mut BitReader) -> Result<ConsentString, SignalError> {
 }
 
 fn publisher(bits: &mut BitReader) -> Result<PublisherTc, SignalError> {
-    let purpose_consents = set(bits, PURPOSES, "PubPurposesConsent")?;
-    let purpose_legitimate_interests = set(bits, PURPOSES, "PubPurposesLITransparency")?;
+    let purpose_consents = IdSet::read(bits, PURPOSES, "PubPurposesConsent")?;
+    let purpose_legitimate_interests = IdSet::read(bits, PURPOSES, "PubPurposesLITransparency")?;
     let num_custom_purposes = number(bits, 6, "NumCustomPurposes")?;
     Ok(PublisherTc {
         purpose_consents,
         purpose_legitimate_interests,
         num_custom_purposes,
-        custom_consents: set(bits, num_custom_purposes, "CustomPurposesConsent")?,
-        custom_legitimate_interests: set(bits, num_custom_purposes, "CustomPurposesLITransparency")?,
+        custom_consents: IdSet::read(bits, num_custom_purposes.into(), "CustomPurposesConsent")?,
+        custom_legitimate_interests: IdSet::read(bits, num_custom_purposes.into(), "CustomPurposesLITransparency")?,
     })
 }
 
 /// Restrictions of the same purpose and type become one: there are never more than purposes times types.
-fn restrictions(bits: &mut BitReader) -> Result<Vec<PublisherRestriction>, SignalError> {
+pub(super) fn restrictions(bits: &mut BitReader, coding: Coding) -> Result<Vec<PublisherRestriction>, SignalError> {
     let count = bits.number(12, "NumPubRestrictions")?;
-    let mut found: BTreeMap<(u8, RestrictionType), Vec<vendors::Span>> = BTreeMap::new();
+    let mut found: BTreeMap<(u8, RestrictionType), IdSet> = BTreeMap::new();
     for _ in 0..count {
         let at = bits.place();
         let purpose: u8 = number(bits, 6, "PurposeId")?;
-        if purpose == 0 || purpose > PURPOSES {
+        if purpose == 0 || u16::from(purpose) > PURPOSES {
             return Err(SignalError::new(703, format!("PurposeId is {purpose}, and purposes are 1 to {PURPOSES}")).at(at));
         }
         let at = bits.place();
         let kind = RestrictionType::of(bits.number(2, "RestrictionType")?).ok_or_else(|| SignalError::new(703, "RestrictionType is 3, which is undefined").at(at))?;
-        let spans = vendors::entries(bits, u16::MAX, "Publisher Restrictions Section")?;
-        found.entry((purpose, kind)).or_default().extend(spans);
+        let vendors = match coding {
+            Coding::Fixed => vendors::entries(bits, u16::MAX, "Publisher Restrictions Section")?,
+            Coding::Fibonacci => vendors::read(bits, coding, "Publisher Restrictions Section")?,
+        };
+        found.entry((purpose, kind)).or_default().unite(&vendors);
     }
-    Ok(found.into_iter().map(|((purpose_id, restriction_type), spans)| PublisherRestriction { purpose_id, restriction_type, vendors: vendors::united(spans) }).collect())
+    Ok(found.into_iter().map(|((purpose_id, restriction_type), vendors)| PublisherRestriction { purpose_id, restriction_type, vendors }).collect())
 }
 
 /// A number of `width` bits.
@@ -133,30 +137,22 @@ pub(super) fn number<T: TryFrom<u64>>(bits: &mut BitReader, width: usize, name: 
 }
 
 /// Tenths of seconds since 1970.
-fn time(bits: &mut BitReader, name: &str) -> Result<DateTime<Utc>, SignalError> {
+pub(super) fn time(bits: &mut BitReader, name: &str) -> Result<DateTime<Utc>, SignalError> {
     let at = bits.place();
     let tenths: i64 = number(bits, 36, name)?;
     DateTime::from_timestamp_millis(tenths.saturating_mul(100)).ok_or_else(|| SignalError::new(703, format!("{name} is no time")).at(at))
 }
 
 /// Two letters.
-fn letters(bits: &mut BitReader, name: &str) -> Result<String, SignalError> {
-    (0..2).map(|_| letter(bits, name)).collect()
-}
-
-fn letter(bits: &mut BitReader, name: &str) -> Result<char, SignalError> {
-    let at = bits.place();
-    let number: u8 = number(bits, 6, name)?;
-    if number < 26 { Ok(char::from(b'A' + number)) } else { Err(SignalError::new(703, format!("{name} has letter {number}, and letters are 0 to 25")).at(at)) }
-}
-
-/// A set of the numbers 1 to `width`, a bit for each.
-fn set(bits: &mut BitReader, width: u8, name: &str) -> Result<BTreeSet<u8>, SignalError> {
-    let mut set = BTreeSet::new();
-    for number in 1..=width {
-        if bits.flag(name)? {
-            set.insert(number);
+pub(super) fn letters(bits: &mut BitReader, name: &str) -> Result<String, SignalError> {
+    let mut letters = String::with_capacity(2);
+    for _ in 0..2 {
+        let at = bits.place();
+        let number: u8 = number(bits, 6, name)?;
+        if number >= 26 {
+            return Err(SignalError::new(703, format!("{name} has letter {number}, and letters are 0 to 25")).at(at));
         }
+        letters.push(char::from(b'A' + number));
     }
-    Ok(set)
+    Ok(letters)
 }

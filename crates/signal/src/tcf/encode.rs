@@ -1,12 +1,14 @@
 //! Writing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use crate::SignalError;
 use crate::bits::BitWriter;
+use crate::ranges;
+use crate::{IdSet, SignalError};
 
+use super::vendors::Coding;
 use super::{ConsentString, PURPOSES, PublisherRestriction, PublisherTc, RestrictionType, SPECIAL_FEATURES, VERSION, vendors};
 
 /// The IAB's library fills segments up to whole letters and whole bytes: 24 bits are four and three of them.
@@ -52,16 +54,16 @@ fn core(consent: &ConsentString) -> Result<String, SignalError> {
     set(&mut bits, &consent.purpose_legitimate_interests, PURPOSES, "PurposesLITransparency")?;
     bits.flag(consent.purpose_one_treatment);
     letters(&mut bits, &consent.publisher_country_code, "PublisherCC")?;
-    vendors::write(&mut bits, &consent.vendor_consents, "Vendor Consent Section")?;
-    vendors::write(&mut bits, &consent.vendor_legitimate_interests, "Vendor Legitimate Interest Section")?;
+    vendors::write(&mut bits, &consent.vendor_consents, Coding::Fixed, "Vendor Consent Section")?;
+    vendors::write(&mut bits, &consent.vendor_legitimate_interests, Coding::Fixed, "Vendor Legitimate Interest Section")?;
     restrictions(&mut bits, &consent.publisher_restrictions)?;
     Ok(bits.into_text(MULTIPLE))
 }
 
-fn vendor_segment(kind: u64, vendors: &BTreeSet<u16>, name: &str) -> Result<String, SignalError> {
+fn vendor_segment(kind: u64, vendors: &IdSet, name: &str) -> Result<String, SignalError> {
     let mut bits = BitWriter::default();
     bits.number(kind, 3);
-    vendors::write(&mut bits, vendors, name)?;
+    vendors::write(&mut bits, vendors, Coding::Fixed, name)?;
     Ok(bits.into_text(MULTIPLE))
 }
 
@@ -71,41 +73,46 @@ fn publisher_segment(publisher: &PublisherTc) -> Result<String, SignalError> {
     set(&mut bits, &publisher.purpose_consents, PURPOSES, "PubPurposesConsent")?;
     set(&mut bits, &publisher.purpose_legitimate_interests, PURPOSES, "PubPurposesLITransparency")?;
     number(&mut bits, publisher.num_custom_purposes, 6, "NumCustomPurposes")?;
-    set(&mut bits, &publisher.custom_consents, publisher.num_custom_purposes, "CustomPurposesConsent")?;
-    set(&mut bits, &publisher.custom_legitimate_interests, publisher.num_custom_purposes, "CustomPurposesLITransparency")?;
+    set(&mut bits, &publisher.custom_consents, publisher.num_custom_purposes.into(), "CustomPurposesConsent")?;
+    set(&mut bits, &publisher.custom_legitimate_interests, publisher.num_custom_purposes.into(), "CustomPurposesLITransparency")?;
     Ok(bits.into_text(MULTIPLE))
 }
 
-/// Restrictions of the same purpose and type are written as one, or as several where their entries cannot be
-/// counted in 12 bits.
-fn restrictions(bits: &mut BitWriter, restrictions: &[PublisherRestriction]) -> Result<(), SignalError> {
-    let mut united: BTreeMap<(u8, RestrictionType), BTreeSet<u16>> = BTreeMap::new();
+/// Restrictions of the same purpose and type as one.
+pub(super) fn united(restrictions: &[PublisherRestriction]) -> Result<BTreeMap<(u8, RestrictionType), IdSet>, SignalError> {
+    let mut united: BTreeMap<(u8, RestrictionType), IdSet> = BTreeMap::new();
     for restriction in restrictions {
         vendors::without_zero(&restriction.vendors, "Publisher Restrictions Section")?;
-        if restriction.purpose_id == 0 || restriction.purpose_id > PURPOSES {
+        if restriction.purpose_id == 0 || u16::from(restriction.purpose_id) > PURPOSES {
             return Err(SignalError::new(703, format!("PurposeId is {}, and purposes are 1 to {PURPOSES}", restriction.purpose_id)));
         }
-        united.entry((restriction.purpose_id, restriction.restriction_type)).or_default().extend(&restriction.vendors);
+        united.entry((restriction.purpose_id, restriction.restriction_type)).or_default().unite(&restriction.vendors);
     }
+    Ok(united)
+}
+
+/// One restriction for each purpose and type, or several where their entries cannot be counted in 12 bits.
+fn restrictions(bits: &mut BitWriter, restrictions: &[PublisherRestriction]) -> Result<(), SignalError> {
+    let united = united(restrictions)?;
     let mut written = Vec::new();
     for (key, vendors) in &united {
-        let spans = vendors::spans(vendors);
+        let spans = ranges::spans(vendors);
         if spans.is_empty() {
             written.push((key, spans));
         } else {
-            written.extend(spans.chunks(vendors::MOST_ENTRIES).map(|spans| (key, spans.to_vec())));
+            written.extend(spans.chunks(ranges::MOST).map(|spans| (key, spans.to_vec())));
         }
     }
     number(bits, written.len() as u64, 12, "NumPubRestrictions")?;
     for ((purpose, kind), spans) in written {
         number(bits, *purpose, 6, "PurposeId")?;
         bits.number(kind.number(), 2);
-        vendors::write_entries(bits, &spans);
+        vendors::write_entries(bits, &spans, Coding::Fixed);
     }
     Ok(())
 }
 
-fn number(bits: &mut BitWriter, value: impl Into<u64>, width: usize, name: &str) -> Result<(), SignalError> {
+pub(super) fn number(bits: &mut BitWriter, value: impl Into<u64>, width: usize, name: &str) -> Result<(), SignalError> {
     let value = value.into();
     if value >> width > 0 {
         return Err(SignalError::new(703, format!("{name} is {value}, and it has {width} bits")));
@@ -115,14 +122,14 @@ fn number(bits: &mut BitWriter, value: impl Into<u64>, width: usize, name: &str)
 }
 
 /// A time is written exactly or not at all.
-fn time(bits: &mut BitWriter, time: DateTime<Utc>, name: &str) -> Result<(), SignalError> {
+pub(super) fn time(bits: &mut BitWriter, time: DateTime<Utc>, name: &str) -> Result<(), SignalError> {
     let tenths = time.timestamp_millis().div_euclid(100);
     let exact = DateTime::from_timestamp_millis(tenths.saturating_mul(100)) == Some(time);
     let tenths = u64::try_from(tenths).ok().filter(|_| exact).ok_or_else(|| SignalError::new(703, format!("{name} is not in whole tenths of a second since 1970")))?;
     number(bits, tenths, 36, name)
 }
 
-fn letters(bits: &mut BitWriter, letters: &str, name: &str) -> Result<(), SignalError> {
+pub(super) fn letters(bits: &mut BitWriter, letters: &str, name: &str) -> Result<(), SignalError> {
     match letters.as_bytes() {
         [first @ b'A'..=b'Z', second @ b'A'..=b'Z'] => {
             bits.number(u64::from(first - b'A'), 6);
@@ -133,10 +140,10 @@ fn letters(bits: &mut BitWriter, letters: &str, name: &str) -> Result<(), Signal
     }
 }
 
-fn set(bits: &mut BitWriter, set: &BTreeSet<u8>, width: u8, name: &str) -> Result<(), SignalError> {
-    if let Some(outside) = set.iter().find(|number| **number == 0 || **number > width) {
+pub(super) fn set(bits: &mut BitWriter, set: &IdSet, width: u16, name: &str) -> Result<(), SignalError> {
+    if let Some(outside) = set.iter().find(|number| *number == 0 || *number > width) {
         return Err(SignalError::new(703, format!("{name} has {outside}, and it has 1 to {width}")));
     }
-    (1..=width).for_each(|number| bits.flag(set.contains(&number)));
+    set.write(bits, width);
     Ok(())
 }

@@ -10,23 +10,27 @@
 //!
 //! Strings of version 1 are no consent since 2020 and are refused. Nothing is repaired: what the standard
 //! gives no meaning to is an error, with the place of the bit.
+//!
+//! [`CanadaConsentString`] is the sibling of IAB Canada, version 1, which is found within GPP strings only.
 
+mod canada;
 mod decode;
 mod encode;
 #[cfg(test)]
 mod tests;
 mod vendors;
 
-use std::collections::BTreeSet;
-
+pub use canada::{CanadaConsentString, CanadaPublisher};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+
+use crate::IdSet;
 
 /// The value of `Version` that is read and written.
 const VERSION: u8 = 2;
 /// How many purposes, and how many special features, the fields of the standard have room for.
-const PURPOSES: u8 = 24;
-const SPECIAL_FEATURES: u8 = 12;
+const PURPOSES: u16 = 24;
+const SPECIAL_FEATURES: u16 = 12;
 
 /// What a consent string of version 2 says. Sets hold the numbers of the bits that are 1, from 1.
 ///
@@ -56,26 +60,26 @@ pub struct ConsentString {
     /// `UseNonStandardTexts`, before version 2.2 `UseNonStandardStacks`.
     pub use_non_standard_texts: bool,
     /// `SpecialFeatureOptIns`: special features, 1 to 12, that the person opted in to.
-    pub special_feature_optins: BTreeSet<u8>,
+    pub special_feature_optins: IdSet,
     /// `PurposesConsent`: purposes, 1 to 24, with consent.
-    pub purpose_consents: BTreeSet<u8>,
+    pub purpose_consents: IdSet,
     /// `PurposesLITransparency`: purposes, 1 to 24, with a legitimate interest and without an objection.
-    pub purpose_legitimate_interests: BTreeSet<u8>,
+    pub purpose_legitimate_interests: IdSet,
     /// `PurposeOneTreatment`: purpose 1 was not disclosed at all.
     pub purpose_one_treatment: bool,
     /// `PublisherCC`: two letters A to Z, the country whose law the publisher goes by (`AA` is unknown).
     pub publisher_country_code: String,
     /// `Vendor Consent Section`: vendors with consent.
-    pub vendor_consents: BTreeSet<u16>,
+    pub vendor_consents: IdSet,
     /// `Vendor Legitimate Interest Section`: vendors with a legitimate interest and without an objection.
-    pub vendor_legitimate_interests: BTreeSet<u16>,
+    pub vendor_legitimate_interests: IdSet,
     /// `Publisher Restrictions Section`: by purpose, then type, without doubles.
     pub publisher_restrictions: Vec<PublisherRestriction>,
     /// `Disclosed Vendors` (segment 1): vendors that the person was shown; `None` without the segment, which
     /// version 2.3 makes mandatory. Whether it must be there is for the reader of the value to say.
-    pub vendors_disclosed: Option<BTreeSet<u16>>,
+    pub vendors_disclosed: Option<IdSet>,
     /// `Allowed Vendors` (segment 2): vendors that may be signalled out of band; `None` without the segment.
-    pub vendors_allowed: Option<BTreeSet<u16>>,
+    pub vendors_allowed: Option<IdSet>,
     /// `Publisher TC` (segment 3): what the publisher does for itself; `None` without the segment.
     pub publisher: Option<PublisherTc>,
 }
@@ -89,10 +93,11 @@ pub struct PublisherRestriction {
     /// `RestrictionType`.
     pub restriction_type: RestrictionType,
     /// The vendors for which it holds.
-    pub vendors: BTreeSet<u16>,
+    pub vendors: IdSet,
 }
 
-/// `RestrictionType`. The fourth value, 3, is undefined in the standard and refused.
+/// `RestrictionType`. The fourth value, 3, is undefined in the standard and refused. In Canada consent is
+/// express consent, and a legitimate interest is implied consent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum RestrictionType {
@@ -128,13 +133,13 @@ impl RestrictionType {
 #[serde(rename_all = "camelCase")]
 pub struct PublisherTc {
     /// `PubPurposesConsent`: purposes, 1 to 24, with consent.
-    pub purpose_consents: BTreeSet<u8>,
+    pub purpose_consents: IdSet,
     /// `PubPurposesLITransparency`: purposes, 1 to 24, with a legitimate interest and without an objection.
-    pub purpose_legitimate_interests: BTreeSet<u8>,
+    pub purpose_legitimate_interests: IdSet,
     /// `NumCustomPurposes`: how many purposes of its own the publisher has, at most 63.
     pub num_custom_purposes: u8,
     /// `CustomPurposesConsent`: of those, numbered from 1, the ones with consent.
-    pub custom_consents: BTreeSet<u8>,
+    pub custom_consents: IdSet,
     /// `CustomPurposesLITransparency`: of those, the ones with a legitimate interest and without an objection.
-    pub custom_legitimate_interests: BTreeSet<u8>,
+    pub custom_legitimate_interests: IdSet,
 }

@@ -1,5 +1,6 @@
 //! A few strings that are always here; the IAB's own strings, random values and damage in the modules.
 
+mod canada;
 mod random;
 mod vectors;
 

@@ -1,38 +1,41 @@
 //! Sets of vendors: a bit for each, or ranges.
 
-use std::collections::BTreeSet;
-
-use crate::SignalError;
 use crate::bits::{BitReader, BitWriter};
+use crate::ranges::{self, MOST, Span};
+use crate::{IdSet, SignalError};
 
 use super::decode::number;
 
-/// First and last vendor, both included.
-pub(super) type Span = (u16, u16);
-
-/// `NumEntries` has 12 bits.
-pub(super) const MOST_ENTRIES: usize = 4_095;
-
-/// A section with `MaxVendorId`.
-pub(super) fn read(bits: &mut BitReader, name: &str) -> Result<BTreeSet<u16>, SignalError> {
-    let most: u16 = number(bits, 16, name)?;
-    if bits.flag(name)? {
-        return Ok(united(entries(bits, most, name)?));
-    }
-    let mut vendors = Vec::new();
-    for vendor in 1..=most {
-        if bits.flag(name)? {
-            vendors.push(vendor);
-        }
-    }
-    Ok(vendors.into_iter().collect())
+/// How the ranges of a set are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Coding {
+    /// Ids of 16 bits: TCF of Europe, and of Canada in older strings.
+    Fixed,
+    /// Distances in Fibonacci code: TCF of Canada.
+    Fibonacci,
 }
 
-/// `NumEntries` and the entries, of vendors 1 to `most`. They are not spelled out here: a few bits can name
-/// all vendors, again and again.
-pub(super) fn entries(bits: &mut BitReader, most: u16, name: &str) -> Result<Vec<Span>, SignalError> {
+/// A section with `MaxVendorId`.
+pub(super) fn read(bits: &mut BitReader, coding: Coding, name: &str) -> Result<IdSet, SignalError> {
+    let at = bits.place();
+    let most: u16 = number(bits, 16, name)?;
+    match (bits.flag(name)?, coding) {
+        (false, _) => IdSet::read(bits, most, name),
+        (true, Coding::Fixed) => entries(bits, most, name),
+        (true, Coding::Fibonacci) => {
+            let mut vendors = IdSet::default();
+            ranges::read(bits, name)?.into_iter().for_each(|span| vendors.insert_span(span));
+            // Writers agree on this: where it does not hold, the ranges are in the other code.
+            let ends = vendors.last().unwrap_or(0) == most;
+            ends.then_some(vendors).ok_or_else(|| SignalError::new(703, format!("{name} does not end with vendor {most}, its MaxVendorId")).at(at))
+        }
+    }
+}
+
+/// `NumEntries` and the entries, of vendors 1 to `most`.
+pub(super) fn entries(bits: &mut BitReader, most: u16, name: &str) -> Result<IdSet, SignalError> {
     let count = bits.number(12, name)?;
-    let mut spans = Vec::new();
+    let mut vendors = IdSet::default();
     for _ in 0..count {
         let is_range = bits.flag(name)?;
         let at = bits.place();
@@ -42,55 +45,36 @@ pub(super) fn entries(bits: &mut BitReader, most: u16, name: &str) -> Result<Vec
             let what = format!("{name} has vendors {start} to {end}, and vendors go up from 1 to {most}");
             return Err(SignalError::new(703, what).at(at));
         }
-        spans.push((start, end));
+        vendors.insert_span((start, end));
     }
-    Ok(spans)
-}
-
-/// The vendors in any of `spans`, each looked at once.
-pub(super) fn united(mut spans: Vec<Span>) -> BTreeSet<u16> {
-    spans.sort_unstable();
-    let mut vendors = Vec::new();
-    let mut last = 0_u16;
-    for (start, end) in spans {
-        vendors.extend(start.max(last.saturating_add(1))..=end);
-        last = last.max(end);
-    }
-    vendors.into_iter().collect()
-}
-
-/// The fewest spans with exactly these vendors.
-pub(super) fn spans(vendors: &BTreeSet<u16>) -> Vec<Span> {
-    let mut spans: Vec<Span> = Vec::new();
-    for vendor in vendors {
-        match spans.last_mut() {
-            Some((_, end)) if end.checked_add(1) == Some(*vendor) => *end = *vendor,
-            _ => spans.push((*vendor, *vendor)),
-        }
-    }
-    spans
+    Ok(vendors)
 }
 
 /// Writes a section with `MaxVendorId`, in the shorter of the two forms.
-pub(super) fn write(bits: &mut BitWriter, vendors: &BTreeSet<u16>, name: &str) -> Result<(), SignalError> {
+pub(super) fn write(bits: &mut BitWriter, vendors: &IdSet, coding: Coding, name: &str) -> Result<(), SignalError> {
     without_zero(vendors, name)?;
-    let most = vendors.last().copied().unwrap_or(0);
-    let spans = spans(vendors);
-    let as_entries: usize = 12 + spans.iter().map(|(start, end)| if start == end { 17 } else { 33 }).sum::<usize>();
-    // Ranges if both are as long, as the IAB does. More entries than can be counted are always longer.
-    let as_ranges = as_entries <= usize::from(most);
+    let most = vendors.last().unwrap_or(0);
+    let spans = ranges::spans(vendors);
+    let mut as_ranges = BitWriter::default();
+    write_entries(&mut as_ranges, &spans, coding);
+    // Ranges if both are as long, as the IAB does. More of them than can be counted take more bits in Fixed,
+    // and can take fewer in Fibonacci.
+    let is_ranges = as_ranges.len() <= usize::from(most) && spans.len() <= MOST;
     bits.number(u64::from(most), 16);
-    bits.flag(as_ranges);
-    if as_ranges {
-        write_entries(bits, &spans);
+    bits.flag(is_ranges);
+    if is_ranges {
+        bits.append(&as_ranges);
     } else {
-        (1..=most).for_each(|vendor| bits.flag(vendors.contains(&vendor)));
+        vendors.write(bits, most);
     }
     Ok(())
 }
 
-/// Writes `NumEntries` and the entries, at most [`MOST_ENTRIES`].
-pub(super) fn write_entries(bits: &mut BitWriter, spans: &[Span]) {
+/// Writes how many entries there are, at most [`MOST`], and the entries.
+pub(super) fn write_entries(bits: &mut BitWriter, spans: &[Span], coding: Coding) {
+    if coding == Coding::Fibonacci {
+        return ranges::write(bits, spans);
+    }
     bits.number(spans.len() as u64, 12);
     for (start, end) in spans {
         bits.flag(start != end);
@@ -102,6 +86,6 @@ pub(super) fn write_entries(bits: &mut BitWriter, spans: &[Span]) {
 }
 
 /// Vendors are numbered from 1.
-pub(super) fn without_zero(vendors: &BTreeSet<u16>, name: &str) -> Result<(), SignalError> {
-    if vendors.contains(&0) { Err(SignalError::new(703, format!("{name} has vendor 0, and vendors go up from 1"))) } else { Ok(()) }
+pub(super) fn without_zero(vendors: &IdSet, name: &str) -> Result<(), SignalError> {
+    if vendors.contains(0) { Err(SignalError::new(703, format!("{name} has vendor 0, and vendors go up from 1"))) } else { Ok(()) }
 }

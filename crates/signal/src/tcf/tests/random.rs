@@ -1,5 +1,7 @@
 //! Random values come back, and random damage is an error or a value.
 
+use std::collections::BTreeSet;
+
 use rand::RngExt;
 use testkit::{Generator, env_seed};
 
@@ -7,16 +9,16 @@ use super::*;
 
 const LETTERS: &[u8; 26] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
-fn numbers(random: &mut Generator, most: u8) -> BTreeSet<u8> {
+pub(super) fn numbers(random: &mut Generator, most: u8) -> IdSet {
     let share = random.0.random_range(0..=4);
-    (1..=most).filter(|_| random.0.random_ratio(share, 4)).collect()
+    (1..=u16::from(most)).filter(|_| random.0.random_ratio(share, 4)).collect()
 }
 
 /// None, few, a run, every second, or up to the last vendor.
-fn vendors(random: &mut Generator) -> BTreeSet<u16> {
+pub(super) fn vendors(random: &mut Generator) -> IdSet {
     let most = *[45, 46, 300, 1_200].get(random.0.random_range(0..4_usize)).unwrap();
     match random.0.random_range(0..7) {
-        0 => BTreeSet::new(),
+        0 => IdSet::default(),
         1 => (0..random.0.random_range(1..60)).map(|_| random.0.random_range(1..=most)).collect(),
         2 => (random.0.random_range(1..=most)..=most).collect(),
         3 => (1..=most).step_by(2).collect(),
@@ -26,15 +28,15 @@ fn vendors(random: &mut Generator) -> BTreeSet<u16> {
     }
 }
 
-fn letters(random: &mut Generator) -> String {
+pub(super) fn letters(random: &mut Generator) -> String {
     (0..2).map(|_| char::from(LETTERS[random.0.random_range(0..26_usize)])).collect()
 }
 
-fn time(random: &mut Generator) -> DateTime<Utc> {
+pub(super) fn time(random: &mut Generator) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(random.0.random_range(0..1_i64 << 36) * 100).unwrap()
 }
 
-fn restrictions(random: &mut Generator) -> Vec<PublisherRestriction> {
+pub(super) fn restrictions(random: &mut Generator) -> Vec<PublisherRestriction> {
     let kinds = [RestrictionType::NotAllowed, RestrictionType::RequireConsent, RestrictionType::RequireLegitimateInterest];
     let keys: BTreeSet<_> = (0..random.0.random_range(0..4)).map(|_| (random.0.random_range(1..=24), kinds[random.0.random_range(0..3_usize)])).collect();
     keys.into_iter().map(|(purpose_id, restriction_type)| PublisherRestriction { purpose_id, restriction_type, vendors: vendors(random) }).collect()

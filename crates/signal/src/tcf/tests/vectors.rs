@@ -1,13 +1,14 @@
 //! Strings from the tests of the IAB's libraries, with what those libraries read in them.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
-use testkit::sample;
+pub(super) use testkit::sample;
 
 use super::*;
 
-fn json(path: PathBuf) -> Value {
+pub(super) fn json(path: PathBuf) -> Value {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
@@ -15,9 +16,9 @@ fn json(path: PathBuf) -> Value {
 type Vector = (String, Option<Value>);
 
 const TCF: &str = "iab-tcf-vectors/tc-strings-upstream.decoded-by-iabtcf-core-1.5.21.json";
-const SECTIONS: &str = "iab-gpp-vectors/sections-upstream.decoded-by-iabgpp-es-3.2.0.json";
-const STRINGS: &str = "iab-gpp-vectors/gpp-strings-upstream.decoded-by-iabgpp-es-3.2.0.json";
-const RUST: &str = "iab-gpp-vectors/iabgpp-rs";
+pub(super) const SECTIONS: &str = "iab-gpp-vectors/sections-upstream.decoded-by-iabgpp-es-3.2.0.json";
+pub(super) const STRINGS: &str = "iab-gpp-vectors/gpp-strings-upstream.decoded-by-iabgpp-es-3.2.0.json";
+pub(super) const RUST: &str = "iab-gpp-vectors/iabgpp-rs";
 
 /// The TCF library's words are the ones compared, without what it does not tell.
 fn of_tcf(found: &Value) -> Option<Value> {
