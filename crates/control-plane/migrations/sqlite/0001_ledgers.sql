@@ -200,6 +200,7 @@ CREATE TABLE consent_state (          -- P: where the consent of each key stands
     at             TEXT NOT NULL,
     sequence       INTEGER NOT NULL,
     action         TEXT NOT NULL,
+    decided        TEXT,                  -- JSON: the order of the last event that settled something
     strength       INTEGER NOT NULL,
     given_at       TEXT,
     valid_until    TEXT,

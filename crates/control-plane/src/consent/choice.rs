@@ -114,9 +114,9 @@ impl Known<'_> {
             let asked = self.notices.get(&choice.notice).ok_or_else(|| crate::notice::not_found(&choice.notice.name, Some(choice.notice.version)))?;
             let before = draft.standings.get(&key).map(|known| &known.standing).or_else(|| self.standings.get(&key).map(|known| &known.standing));
             let order = self.order(choice, before);
-            let arrival = before.map_or(Arrival::Next, |standing| standing.meets(order, choice.strength));
-            self.check(choice, &key, &person, asked, order, before, arrival)?;
             let event = self.event(choice, key.clone(), &person, asked, order, self.seq + 1 + receipts.len() as u64);
+            let arrival = before.map_or(Arrival::Next, |standing| standing.meets(&event));
+            self.check(&event, &person, asked, before, arrival)?;
             let standing = match (before, arrival) {
                 (None, _) => Standing::first(&event),
                 (Some(standing), Arrival::Next) => standing.clone().after(&event),
@@ -174,55 +174,54 @@ impl Known<'_> {
     }
 
     /// A yes counts only for what the person was asked; a no and a withdrawal always count.
-    #[expect(clippy::too_many_arguments, reason = "everything that a choice can be wrong about")]
-    fn check(&self, choice: &Choice, key: &ConsentKey, person: &Person, asked: &Asked, order: EventOrder, before: Option<&Standing>, arrival: Arrival) -> Result<(), Error> {
+    fn check(&self, event: &ConsentEvent, person: &Person, asked: &Asked, before: Option<&Standing>, arrival: Arrival) -> Result<(), Error> {
         use ConsentAction::{Defer, Expire, Give, Invalidate, Refuse, Renew, Request, Revoke, Withdraw};
         let refuse = |code, message: String, hint: &str| Err(Refusal::new(code, message).hint(hint).into());
-        let (action, now) = (choice.action, self.rules.now);
+        let ConsentEvent { key, order, actor, method, notice, strength, .. } = event;
+        let (action, now) = (order.action, self.rules.now);
         if person.status == SubjectStatus::Erased {
             return refuse(RefusalCode::ConsentErased, format!("subject {} was erased", person.subject), "nothing about them can be recorded");
         }
         if self.standings.partners.of(&key.recipient).next().is_none() && !matches!(&key.recipient, Recipient::Class(class) if asked.open_classes.contains(class)) {
             return Err(Error::NotFound { what: "recipient", name: key.recipient.to_string() });
         }
-        if !choice.actor.may(action) {
+        if !actor.may(action) {
             return refuse(
                 RefusalCode::ConsentActor,
-                format!("a consent cannot be {} by the {}", participle(action), choice.actor),
+                format!("a consent cannot be {} by the {}", participle(action), actor),
                 "only the person or their parent agrees; an agent may say no for them",
             );
         }
         let is_yes = matches!(action, Give | Renew);
         if is_yes && !asked.asks(key) {
-            let NoticeRef { name, version } = &choice.notice;
-            let message = format!("the notice {name} v{version} does not ask consent for {} by {} over {} data", key.purpose, key.recipient, key.scope);
+            let message = format!("the notice {notice} does not ask consent for {} by {} over {} data", key.purpose, key.recipient, key.scope);
             return refuse(RefusalCode::Consent, message, "publish a notice that names this purpose, recipient and data, and ask again");
         }
         if order.at > now + SKEW || order.at.timestamp() < OLDEST {
             return refuse(RefusalCode::ConsentTime, format!("nothing can have happened at {}", order.at), "check the time and its zone");
         }
         if is_yes && order.at < asked.shown_from {
-            let message = format!("the notice {} v{} was shown from {} on, after this yes of {}", choice.notice.name, choice.notice.version, asked.shown_from, order.at);
+            let message = format!("the notice {notice} was shown from {} on, after this yes of {}", asked.shown_from, order.at);
             return refuse(RefusalCode::ConsentTime, message, "nobody agrees to a text that is not there yet: name the version that was, or publish it with --shown-from");
         }
         match arrival {
             Arrival::Duplicate => {
                 return refuse(RefusalCode::ConsentDuplicate, format!("this choice of {} is known already", order.at), "nothing was recorded, and nothing is lost");
             }
-            Arrival::Late if is_yes && choice.method != ConsentMethod::Import => {
+            Arrival::Late if is_yes && *method != ConsentMethod::Import => {
                 return refuse(
                     RefusalCode::ConsentLate,
                     format!("a later choice than this yes of {} is known", order.at),
                     "the past of a consent is completed with: fairshare consent import",
                 );
             }
-            Arrival::Late if self.histories.get(key).is_some_and(|events| events.iter().any(|e| e.order == order && e.strength <= choice.strength)) => {
+            Arrival::Late if self.histories.get(key).is_some_and(|events| events.iter().any(|e| e.order == *order && e.strength == *strength && e.notice == *notice)) => {
                 return refuse(RefusalCode::ConsentDuplicate, format!("this choice of {} is known already", order.at), "nothing was recorded, and nothing is lost");
             }
             Arrival::Late | Arrival::Next => {}
         }
         // The past is taken over as it was; what does not fit has no effect.
-        if choice.method == ConsentMethod::Import {
+        if *method == ConsentMethod::Import {
             return Ok(());
         }
         let state = before.map_or(ConsentState::Unknown, |standing| standing.state_at(now));

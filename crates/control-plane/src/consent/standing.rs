@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use domain::consent::{Consent, ConsentKey, Covering, DataScope, Facts, LimitKey, LimitKind, Limits, Recipient, Standing, Strength, permitted};
+use domain::consent::{Consent, ConsentAction, ConsentKey, Covering, DataScope, EventOrder, Facts, LimitKey, LimitKind, Limits, Recipient, Standing, Strength, permitted};
 use domain::law::{Residence, Use};
 use domain::subject::{AgeBand, SubjectStatus};
 use domain::{Fault, NoticeName, PartnerClass, PartnerName, Purpose, SubjectId, Timestamp};
@@ -31,7 +31,7 @@ impl Rules {
 }
 
 /// Columns of `consent_state c` as [`StandingRow`] reads them.
-pub(crate) const STANDING: &str = "json_array(c.subject_id, c.purpose, c.recipient, c.scope, c.state, c.at, c.sequence, c.action, c.strength, c.given_at, c.valid_until, c.refused_at, c.notice, c.notice_version, \
+pub(crate) const STANDING: &str = "json_array(c.subject_id, c.purpose, c.recipient, c.scope, c.state, c.at, c.sequence, c.action, json(c.decided), c.strength, c.given_at, c.valid_until, c.refused_at, c.notice, c.notice_version, \
      EXISTS (SELECT 1 FROM notice_floor f WHERE f.notice = c.notice AND f.purpose = c.purpose AND f.recipient = c.recipient AND f.version > c.notice_version), \
      c.recipient LIKE 'class:%' AND EXISTS (SELECT 1 FROM notice n, json_each(n.open_classes) o WHERE n.name = c.notice AND n.version = c.notice_version AND 'class:' || o.value = c.recipient))";
 
@@ -45,7 +45,8 @@ pub(super) struct StandingRow<'r>(
     domain::consent::ConsentState,
     &'r str,
     u32,
-    domain::consent::ConsentAction,
+    ConsentAction,
+    Option<(&'r str, u32, ConsentAction)>,
     u8,
     Option<&'r str>,
     Option<&'r str>,
@@ -58,11 +59,13 @@ pub(super) struct StandingRow<'r>(
 
 impl StandingRow<'_> {
     pub(super) fn read(self) -> Result<(ConsentKey, Known), Fault> {
-        let Self(subject, purpose, recipient, scope, state, at, sequence, action, strength, given_at, valid_until, refused_at, name, version, superseded, open_class) = self;
+        let Self(subject, purpose, recipient, scope, state, at, sequence, action, decided, strength, given_at, valid_until, refused_at, name, version, superseded, open_class) =
+            self;
         let time = |text: Option<&str>| text.map(parse_time).transpose();
         let standing = Standing {
             state,
-            last: domain::consent::EventOrder { at: parse_time(at)?, sequence, action },
+            last: EventOrder { at: parse_time(at)?, sequence, action },
+            decided: decided.map(|(at, sequence, action)| Ok::<_, Fault>(EventOrder { at: parse_time(at)?, sequence, action })).transpose()?,
             strength: Strength::from_bits(strength),
             given_at: time(given_at)?,
             valid_until: time(valid_until)?,

@@ -18,9 +18,10 @@ async fn the_text_of_a_choice_is_that_of_its_row() {
     sqlx::query(notice).bind(purposes).execute(&mut *tx).await.unwrap();
     tx.commit().await.unwrap();
     let mut choices = Vec::new();
-    for &purpose in Purpose::ALL {
-        for recipient in ["0-x_", "class:c-1"] {
-            for &scope in DataScope::ALL {
+    let words = Purpose::ALL.iter().zip(["0-x_", "class:c-1"].iter().cycle()).zip(DataScope::ALL.iter().cycle());
+    for ((&purpose, recipient), &scope) in words {
+        {
+            {
                 let key = ConsentKey { subject: SubjectId(u32::MAX), recipient: recipient.parse::<Recipient>().unwrap(), purpose, scope };
                 let notice = NoticeRef { name: "9_a-b".parse().unwrap(), version: u32::MAX };
                 for &action in ConsentAction::ALL {

@@ -17,7 +17,7 @@ use dp::Cost;
 use rand::RngExt;
 use testkit::{Generator, env_seed};
 
-use crate::world::{PEOPLE, ScriptedRoom, World, ask, cost, key};
+use crate::world::{PEOPLE, ScriptedRoom, World, ask, choice, cost, key};
 
 const PURPOSES: [Purpose; 2] = [Purpose::AggregateStatistics, Purpose::AdMeasurement];
 
@@ -128,7 +128,7 @@ async fn random_act(world: &World, room: &Arc<ScriptedRoom>, rng: &mut impl RngE
     match rng.random_range(0..12) {
         0..=4 => {
             let action = if rng.random_bool(0.7) { ConsentAction::Give } else { ConsentAction::Withdraw };
-            world.choose(subject.0, PURPOSES[rng.random_range(0..2)], action).await;
+            let _ = control.consent_record(&[choice(subject.0, PURPOSES[rng.random_range(0..2)], action)]).await;
         }
         5 => control.subject_cap(subject, cost(&format!("0.{}", rng.random_range(1..9))), ConsentMethod::Page).await.unwrap(),
         6 | 7 => {
