@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use dpv::vocabulary::{
-    ConsentControlKind, ConsentStatus, ConsentType, DELAYS, DataSubjectRight, JUSTIFICATIONS, LegalBasis, NON_FULFILMENTS, NoticeStatus, PURPOSES, Profile, PurposeTerm,
-    RequestStatus, justification_iri,
+    ConsentControlKind, ConsentStatus, ConsentType, DELAYS, DataSubjectRight, JUSTIFICATIONS, LegalBasis, NON_FULFILMENTS, NoticeStatus, PURPOSES, Profile, PurposeMapping,
+    PurposeTerm, RequestStatus, justification_iri,
 };
 
 /// Terms of one published table: IRI and wider terms, without properties.
@@ -88,12 +88,25 @@ fn justifications_are_all_of_the_vocabulary() {
     assert_eq!(justification_iri("BecauseWeSaySo"), None);
 }
 
-/// The words of our purposes are the product's, which this crate does not know: the library of tests does.
+/// The draft of the rule packs names a term for these; the crate and the packs must not drift apart.
 #[test]
-fn purposes_of_ours_are_mapped() {
-    let words: BTreeSet<_> = PURPOSES.iter().map(|mapping| mapping.word).collect();
-    assert_eq!(words.len(), PURPOSES.len());
-    for needed in ["aggregate_statistics", "academic_research", "sale_or_sharing", "political_advertising", "search_indexing"] {
-        assert!(words.contains(needed));
+fn purposes_of_ours_are_mapped_as_the_rule_packs_say() {
+    let packs = [
+        ("aggregate_statistics", "ProvideOfficialStatistics"),
+        ("academic_research", "AcademicResearch"),
+        ("commercial_research", "CommercialResearch"),
+        ("direct_marketing", "DirectMarketing"),
+        ("targeted_advertising", "TargetedAdvertising"),
+        ("sale_or_sharing", "SellDataToThirdParties"),
+        ("personalisation", "ServicePersonalisation"),
+        ("political_advertising", "TargetedAdvertising"),
+        ("ai_training", "ResearchAndDevelopment"),
+    ];
+    for (word, term) in packs {
+        let (ours, _) = PurposeMapping::of(word).unwrap().term.unwrap();
+        assert_eq!(ours.iri(), format!("https://w3id.org/dpv#{term}"), "{word}");
     }
+    let words: BTreeSet<_> = PURPOSES.iter().map(|mapping| mapping.word).collect();
+    assert_eq!((PURPOSES.len(), words.len()), (13, 13));
+    assert!(PurposeMapping::of("search_indexing").unwrap().term.is_none() && PurposeMapping::of("something").is_none());
 }
