@@ -63,12 +63,23 @@ pub struct ConsentEvent {
     pub notice: NoticeVersion,
 }
 
+/// The rights that a person must be told of when processing rests on consent (GDPR Art. 13(2)(b) to (d)).
+const RIGHTS: &[DataSubjectRight] = &[
+    DataSubjectRight::Withdraw,
+    DataSubjectRight::Access,
+    DataSubjectRight::Rectification,
+    DataSubjectRight::Erasure,
+    DataSubjectRight::Restriction,
+    DataSubjectRight::Portability,
+    DataSubjectRight::Complaint,
+];
+
 /// Everything that a complete record is made of.
 ///
 /// # Guarantee
-/// When no field is empty, each party is the controller, the recipient or among `others`, and a person acted or
-/// one of them did, [`ConsentHistory::record`] and [`ConsentHistory::receipt`] pass all checks of the profile
-/// for the GDPR.
+/// [`ConsentHistory::record`] and [`ConsentHistory::receipt`] pass all checks of the profile for the GDPR, when:
+/// no list and no text is empty, data have a category (and consent is explicit where it is special), no event's
+/// state is a group of states, and whoever acted is the person or one of the parties.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConsentHistory {
     /// The record's IRI.
@@ -202,7 +213,10 @@ impl ConsentHistory {
 
     /// What holds for the whole record, and its one process.
     fn scope(&self) -> Scope {
-        let basis = if self.explicit { vec![LegalBasis::A6ExplicitConsent, LegalBasis::A9ExplicitConsent] } else { vec![LegalBasis::A6Consent] };
+        let mut basis = vec![if self.explicit { LegalBasis::A6ExplicitConsent } else { LegalBasis::A6Consent }];
+        if self.explicit && self.personal_data.iter().any(Concept::is_special_category) {
+            basis.push(LegalBasis::A9ExplicitConsent);
+        }
         let locations = StorageCondition { types: vec![iri!(dpv "StorageLocation").into()], locations: terms(&self.storage_locations), ..StorageCondition::default() };
         let retention = StorageCondition { types: vec![iri!(dpv "StorageDuration").into()], durations: vec![self.retention.duration()], ..StorageCondition::default() };
         let process = Process {
@@ -224,9 +238,10 @@ impl ConsentHistory {
             controllers: vec![named(&self.controller.id)],
             jurisdictions: terms(&self.jurisdictions),
             controls: vec![ConsentControl { types: vec![ConsentControlKind::Withdraw.into()], exercised_at: vec![self.withdrawal_url.clone()], ..ConsentControl::default() }],
-            rights: [DataSubjectRight::Withdraw, DataSubjectRight::Access, DataSubjectRight::Erasure, DataSubjectRight::Portability, DataSubjectRight::Complaint]
-                .map(|right| Right { types: vec![iri!(dpv "DataSubjectRight").into(), right.into()], exercised_at: vec![self.rights_url.clone()], ..Right::default() })
-                .into(),
+            rights: RIGHTS
+                .iter()
+                .map(|right| Right { types: vec![iri!(dpv "DataSubjectRight").into(), (*right).into()], exercised_at: vec![self.rights_url.clone()], ..Right::default() })
+                .collect(),
             processes: vec![process],
             ..Scope::default()
         }

@@ -37,8 +37,8 @@ pub enum WriteError {
     /// A field has a value, and so does its property among the others.
     #[error("V897: `{0}` has a field of its own and stands among the others too: put all values into the field")]
     Twice(String),
-    /// An identifier that would be read back as another.
-    #[error("V898: the identifier `{0}` would be read as something else: write it in full, without prefix")]
+    /// An identifier that would be read back as another; named is the property that it stands under.
+    #[error("V898: an identifier under `{0}` would be read as something else: write it in full, without prefix")]
     Identifier(String),
     /// A number that JSON readers do not agree on.
     #[error("V899: a number that is not whole, or is beyond 2^53: write it as a text")]

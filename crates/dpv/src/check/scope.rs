@@ -1,6 +1,9 @@
 //! What the consent is about, with what people were shown.
 
+use std::collections::BTreeSet;
+
 use super::{Check, Findings};
+use crate::Iri;
 use crate::iri::iri;
 use crate::model::{Concept, ConsentControl, ConsentRecord, HAS_RECIPIENT, Notice, Process, Scope, step};
 use crate::vocabulary::{ConsentControlKind, ConsentType, DataSubjectRight};
@@ -38,15 +41,16 @@ fn collect<'a>(scope: &'a Scope, path: &str, all: &mut Vec<(String, &'a Notice)>
 }
 
 fn subjects(record: &ConsentRecord, path: &str, to: &mut Findings) {
-    let mut names = Vec::new();
+    let mut names = BTreeSet::new();
     let mut scopes = vec![&record.scope];
     while let Some(scope) = scopes.pop() {
         // The kind of a person (`dpv:DataSubject`) is nobody.
-        names.extend(scope.data_subjects.iter().filter(|subject| !subject.is_a_kind()).map(|subject| (&subject.id, &subject.alternate_identifiers, &subject.identifiers)));
+        let people = scope.data_subjects.iter().filter(|subject| !subject.is_a_kind());
+        names.extend(
+            people.map(|subject| subject.id.as_ref().map(Iri::as_str).or_else(|| subject.alternate_identifiers.first().or(subject.identifiers.first()).map(String::as_str))),
+        );
         scopes.extend(scope.processes.iter().map(|process| &process.scope));
     }
-    names.sort_unstable();
-    names.dedup();
     to.need(!names.is_empty(), Check::NoDataSubject, path);
     to.need(names.len() < 2, Check::ManyDataSubjects, path);
 }

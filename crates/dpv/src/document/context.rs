@@ -11,6 +11,9 @@ use crate::model::REFERENCES;
 /// Prefixes may be built on prefixes, this deep.
 const DEPTH_MAX: usize = 8;
 
+/// Longest meaning of a word, in bytes: a few letters of a document stand for as many.
+const MEANING_MAX: usize = 512;
+
 /// A word of a context.
 #[derive(Debug, Clone)]
 struct Term {
@@ -61,7 +64,7 @@ impl Context {
         for (word, meaning) in words {
             match (word.as_str(), meaning) {
                 ("@version" | "@protected", _) => {}
-                ("@vocab", Value::String(iri)) => self.vocab = Some(iri.clone()),
+                ("@vocab", Value::String(iri)) if iri.len() <= MEANING_MAX => self.vocab = Some(iri.clone()),
                 (keyword, _) if keyword.starts_with('@') => return refuse("of the keywords in a context only `@vocab` and `@version` are read"),
                 (_, Value::String(iri)) => drop(self.terms.insert(word.clone(), Term { iri: iri.clone(), refers: false })),
                 (_, Value::Object(definition)) => drop(self.terms.insert(word.clone(), Self::definition(word, definition)?)),
@@ -92,6 +95,9 @@ impl Context {
             let mut changed = false;
             for (word, term) in &mut self.terms {
                 let absolute = before.term_of(&term.iri, word);
+                if absolute.len() > MEANING_MAX {
+                    return Err(ReadError::Context("a word stands for more than 512 bytes"));
+                }
                 changed |= absolute != term.iri;
                 term.iri = absolute;
             }

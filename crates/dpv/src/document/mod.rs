@@ -38,6 +38,9 @@ pub struct Document {
 /// # Guarantee
 /// Nothing is lost: what the model has no field for is kept, with full IRIs for its names.
 ///
+/// Prefixes spelled out can make a document of a stranger some hundred times larger in memory: the caller limits
+/// how long a text may be.
+///
 /// # Errors
 /// When the text is not JSON-LD of the shape described above; the message says what to do.
 pub fn read(text: &str) -> Result<Document, ReadError> {

@@ -58,7 +58,7 @@ pub(super) fn compact_node(fields: &BTreeMap<String, Value>) -> Result<Map<Strin
 }
 
 fn compact_entry(property: &str, value: &Value, ours: &Context) -> Result<(String, Value), WriteError> {
-    let key = spelled(property, ours, Context::word)?;
+    let key = spelled(property, property, ours, Context::word)?;
     if key == "@context" {
         return Err(WriteError::Identifier(key));
     }
@@ -70,13 +70,13 @@ fn compact_value(value: &Value, property: &str, ours: &Context) -> Result<Value,
     Ok(match value {
         Value::Array(values) => Value::Array(values.iter().map(|value| compact_value(value, property, ours)).collect::<Result<_, _>>()?),
         Value::Object(map) => Value::Object(map.iter().map(|(property, value)| compact_entry(property, value, ours)).collect::<Result<_, _>>()?),
-        Value::String(text) if property == "@type" => Value::String(spelled(text, ours, Context::word)?),
-        Value::String(text) if property == "@id" || REFERENCES.contains(&property) => Value::String(spelled(text, ours, Context::identifier)?),
+        Value::String(text) if property == "@type" => Value::String(spelled(text, property, ours, Context::word)?),
+        Value::String(text) if property == "@id" || REFERENCES.contains(&property) => Value::String(spelled(text, property, ours, Context::identifier)?),
         other => other.clone(),
     })
 }
 
-fn spelled(iri: &str, ours: &Context, read: impl Fn(&Context, &str) -> String) -> Result<String, WriteError> {
+fn spelled(iri: &str, property: &str, ours: &Context, read: impl Fn(&Context, &str) -> String) -> Result<String, WriteError> {
     let short = compact(iri);
-    if read(ours, &short) == iri { Ok(short) } else { Err(WriteError::Identifier(iri.to_owned())) }
+    if read(ours, &short) == iri { Ok(short) } else { Err(WriteError::Identifier(property.to_owned())) }
 }

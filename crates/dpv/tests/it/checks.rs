@@ -149,6 +149,15 @@ fn what_the_gdpr_demands_is_asked_for_under_its_profiles_only() {
 }
 
 #[test]
+fn one_person_may_be_named_twice() {
+    let mut document = whole();
+    let subject = record(&mut document)["dpv:hasDataSubject"]["@id"].clone();
+    record(&mut document)["dpv:hasDataSubject"]["dct:identifier"] = "member 5".into();
+    process(&mut document)["dpv:hasDataSubject"] = subject;
+    assert_eq!(findings(&document), []);
+}
+
+#[test]
 fn each_innermost_process_has_everything_itself_or_around_it() {
     let mut document = whole();
     let process = process(&mut document);

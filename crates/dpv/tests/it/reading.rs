@@ -96,6 +96,10 @@ fn what_cannot_be_read_for_sure_is_refused() {
         let error = refused(&format!(r#"{{"@context": {context}, "@type": "dpv:ConsentRecord"}}"#));
         assert!(matches!(error, ReadError::Context(_)), "{context}: {error}");
     }
+    let long = "x".repeat(600);
+    for context in [format!(r#"{{"a": "a:{long}"}}"#), format!(r#"{{"a": "b:{long}", "b": "a:{long}"}}"#), format!(r#"{{"@vocab": "https://{long}"}}"#)] {
+        assert!(matches!(refused(&format!(r#"{{"@context": {context}}}"#)), ReadError::Context(_)));
+    }
     assert!(matches!(refused(r#"{"a:b": {"@context": {}, "c": 1}}"#), ReadError::Context(_)));
     assert_eq!(refused(r#"{"dct:title": "a", "http://purl.org/dc/terms/title": "b"}"#), ReadError::Twice("http://purl.org/dc/terms/title".into()));
     assert_eq!(refused(r#"[{"@id": "a:b"}, {"@id": "a:b"}]"#), ReadError::SameId);

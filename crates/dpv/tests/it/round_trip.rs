@@ -136,7 +136,7 @@ fn whatever_is_written_is_read_as_it_was() {
     let seed = env_seed(27_560);
     let mut random = Generator::new(seed);
     let (mut written, mut refused) = (0, 0);
-    for case in 0..4_000 {
+    for case in 0..1_500 {
         let record = record(&mut random);
         // Identifiers that would be read as something else are refused; nothing is written wrongly.
         match record.to_json() {
@@ -150,13 +150,20 @@ fn whatever_is_written_is_read_as_it_was() {
         let _ = record.check();
     }
     println!("{written} records written, {refused} refused, seed {seed}");
-    assert!(written > 1_000 && refused > 50);
+    assert!(written > 1_000 && refused > 10);
 }
 
 fn history(random: &mut Generator) -> ConsentHistory {
     let mut history = made::history();
     history.purpose = pick(random, PURPOSES);
     history.explicit = random.0.random();
+    if history.explicit && random.0.random() {
+        history.personal_data.push(Concept {
+            types: vec!["https://w3id.org/dpv#SpecialCategoryPersonalData".into()],
+            broader: vec!["https://w3id.org/dpv/pd#Religion".into()],
+            ..Concept::default()
+        });
+    }
     history.identifier = format!("r-{}", word(random));
     let start = made::at("2026-01-01T00:00:00Z");
     let statuses: Vec<_> = ConsentStatus::ALL.iter().copied().filter(|status| !status.is_group()).collect();
@@ -179,7 +186,7 @@ fn history(random: &mut Generator) -> ConsentHistory {
 fn whatever_is_made_of_a_history_is_complete_and_comes_back() {
     let seed = env_seed(27_561);
     let mut random = Generator::new(seed);
-    for case in 0..1_000 {
+    for case in 0..400 {
         let receipt = history(&mut random).receipt("https://town.example/receipts/1".into(), "1".into(), made::at("2026-06-07T08:09:10Z"));
         assert_eq!(receipt.check(), [], "seed {seed}, case {case}");
         let text = receipt.to_json().unwrap();
@@ -194,7 +201,7 @@ fn damage_is_an_error_or_a_document() {
     let mut random = Generator::new(seed);
     let bases = [include_str!("../samples/record.jsonld").to_owned(), made::receipt().to_json().unwrap()];
     let (mut documents, mut errors) = (0, 0);
-    for case in 0..3_000 {
+    for case in 0..2_000 {
         let mut bytes = pick(&mut random, &bases).clone().into_bytes();
         for _ in 0..random.0.random_range(1..4) {
             let at = random.0.random_range(0..bytes.len());
