@@ -141,6 +141,10 @@ fn what_the_gdpr_demands_is_asked_for_under_its_profiles_only() {
     for (check, break_it) in BREAKS.iter().filter(|(check, _)| gdpr.contains(check)) {
         let mut document = whole();
         break_it(&mut document);
+        let record_profile = record(&mut document)["dct:conformsTo"].take();
+        record(&mut document)["dct:conformsTo"] = "https://w3id.org/dpv/schema/dpv-27560#record".into();
+        assert_ne!(findings(&document), [], "the receipt's profile asks for {check:?} in its records");
+        record(&mut document)["dct:conformsTo"] = record_profile;
         document["dct:conformsTo"] = "https://w3id.org/dpv/schema/dpv-27560#receipt".into();
         assert_ne!(findings(&document), [], "the record's own profile still asks for {check:?}");
         record(&mut document)["dct:conformsTo"] = "https://w3id.org/dpv/schema/dpv-27560#record".into();
@@ -155,6 +159,18 @@ fn one_person_may_be_named_twice() {
     record(&mut document)["dpv:hasDataSubject"]["dct:identifier"] = "member 5".into();
     process(&mut document)["dpv:hasDataSubject"] = subject;
     assert_eq!(findings(&document), []);
+}
+
+#[test]
+fn of_people_a_record_needs_no_address() {
+    let mut document = whole();
+    let subject = record(&mut document)["dpv:hasDataSubject"]["@id"].clone();
+    let entities = record(&mut document)["dpv:hasEntity"].as_array_mut().unwrap();
+    entities.push(json!({ "@id": subject, "dct:identifier": "member 5" }));
+    entities.push(json!({ "@id": "urn:a:child", "@type": "dpv:DataSubject" }));
+    assert_eq!(findings(&document), []);
+    record(&mut document)["dpv:hasEntity"].as_array_mut().unwrap().push(json!({ "@id": "urn:an:office" }));
+    assert_eq!(findings(&document).len(), 4);
 }
 
 #[test]

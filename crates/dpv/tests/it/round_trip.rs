@@ -3,7 +3,8 @@
 use chrono::{DateTime, TimeDelta};
 use dpv::vocabulary::{ConsentStatus, PURPOSES};
 use dpv::{
-    Concept, ConsentControl, ConsentEvent, ConsentHistory, ConsentReceipt, ConsentRecord, Document, Duration, Entity, Event, Iri, Notice, Process, Right, Text, Validity, read,
+    Concept, ConsentControl, ConsentEvent, ConsentHistory, ConsentReceipt, ConsentRecord, Document, Duration, Entity, Event, Iri, Notice, Process, Right, Text, Validity,
+    WriteError, read,
 };
 use rand::RngExt;
 use rand::seq::IndexedRandom;
@@ -151,6 +152,41 @@ fn whatever_is_written_is_read_as_it_was() {
     }
     println!("{written} records written, {refused} refused, seed {seed}");
     assert!(written > 1_000 && refused > 10);
+}
+
+#[test]
+fn what_could_be_read_otherwise_is_spelled_out_or_refused() {
+    let named = |id: &str| ConsentRecord { id: Some(id.into()), types: vec!["https://w3id.org/dpv#ConsentRecord".into()], ..ConsentRecord::default() };
+    for (id, written) in
+        [("https://w3id.org/dpv#a", "dpv:a"), ("https://w3id.org/dpv#//x", "https://w3id.org/dpv#//x"), ("https://w3id.org/dpv#", "https://w3id.org/dpv#"), ("a", "a")]
+    {
+        let text = named(id).to_json().unwrap();
+        assert!(text.contains(&format!("\"@id\":\"{written}\"")), "{text}");
+        assert_eq!(read(&text).unwrap().records, [named(id)]);
+    }
+    assert_eq!(named("dpv:a").to_json(), Err(WriteError::Identifier("@id".into())));
+
+    let mut twice = named("urn:a");
+    twice.identifiers.push("1".into());
+    twice.other.set("http://purl.org/dc/terms/identifier", "2".into());
+    assert_eq!(twice.to_json(), Err(WriteError::Twice("http://purl.org/dc/terms/identifier".into())));
+    let mut number = named("urn:a");
+    number.other.set("urn:height", 1.5.into());
+    assert_eq!(number.to_json(), Err(WriteError::Number));
+}
+
+#[test]
+fn an_identifier_under_both_properties_is_one() {
+    let text = r#"{"@type": "dpv:ConsentRecord", "dct:identifier": ["1", "2"], "dpv:hasIdentifier": ["2", "3"]}"#;
+    assert_eq!(read(text).unwrap().records[0].identifiers, ["1", "2", "3"]);
+}
+
+#[test]
+fn a_controller_that_receives_is_described_once() {
+    let mut history = made::history();
+    history.recipient = history.controller.clone();
+    assert_eq!(history.record().entities.len(), 1);
+    assert_eq!(history.record().check(), []);
 }
 
 fn history(random: &mut Generator) -> ConsentHistory {
