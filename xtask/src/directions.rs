@@ -10,10 +10,11 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
     ("domain", &["dp"]),
     ("ingest", &["domain"]),
     ("signal", &[]),
+    ("dpv", &[]),
     ("data-plane", &["domain", "dp"]),
     ("control-plane", &["domain", "dp", "audit-log"]),
     ("server", &["control-plane", "domain"]),
-    ("fairshare", &["audit-log", "control-plane", "data-plane", "domain", "dp", "ingest", "server", "signal"]),
+    ("fairshare", &["audit-log", "control-plane", "data-plane", "domain", "dp", "dpv", "ingest", "server", "signal"]),
     ("testkit", &["domain", "dp"]),
     ("xtask", &[]),
 ];

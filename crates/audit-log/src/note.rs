@@ -25,15 +25,18 @@ pub enum NoteError {
     /// It is another log's checkpoint.
     #[error("the checkpoint is of another log")]
     Origin,
+    /// A text that no note can have.
+    #[error("a note's text is lines without control characters, none of them empty, each ended by a newline")]
+    Text,
 }
 
-/// Signs checkpoints of one log.
+/// Signs checkpoints of one log, or texts of one kind under a key of their own.
 pub struct Signer {
     name: String,
     key: SigningKey,
 }
 
-/// Checks checkpoints of one log.
+/// Checks what one [`Signer`] signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verifier {
     name: String,
@@ -42,6 +45,11 @@ pub struct Verifier {
 
 fn check_name(name: &str) -> Result<(), NoteError> {
     if name.is_empty() || name.chars().any(|c| c.is_whitespace() || c == '+') { Err(NoteError::Malformed("key name")) } else { Ok(()) }
+}
+
+/// Whether a note can have this text, and nobody splits it elsewhere.
+fn is_note_text(text: &str) -> bool {
+    text.strip_suffix('\n').is_some_and(|lines| lines.split('\n').all(|line| !line.is_empty() && !line.chars().any(|c| c < ' ')))
 }
 
 impl Signer {
@@ -63,7 +71,19 @@ impl Signer {
     /// The whole note: the checkpoint's text, an empty line and the signature.
     #[must_use]
     pub fn sign(&self, checkpoint: &Checkpoint) -> String {
-        let text = checkpoint.to_text();
+        self.seal(&checkpoint.to_text())
+    }
+
+    /// The whole note of any other text. Its first line says what the signature is for, so that no text is
+    /// ever taken for one of another kind; a checkpoint's is the log's name.
+    ///
+    /// # Errors
+    /// When the text is empty, does not end in a newline, or has an empty line or another control character.
+    pub fn sign_text(&self, text: &str) -> Result<String, NoteError> {
+        if is_note_text(text) { Ok(self.seal(text)) } else { Err(NoteError::Text) }
+    }
+
+    fn seal(&self, text: &str) -> String {
         let signature = self.key.sign(text.as_bytes());
         let id = self.verifier().id();
         format!("{text}\n\u{2014} {} {}\n", self.name, STANDARD.encode([id.as_slice(), &signature.to_bytes()].concat()))
@@ -109,10 +129,23 @@ impl Verifier {
     /// # Errors
     /// When the note is malformed, unsigned or forged, or of another log.
     pub fn open(&self, note: &str) -> Result<Checkpoint, NoteError> {
+        let checkpoint = Checkpoint::parse(&self.open_text(note)?).map_err(|_| NoteError::Malformed("checkpoint"))?;
+        if checkpoint.origin == self.name { Ok(checkpoint) } else { Err(NoteError::Origin) }
+    }
+
+    /// Opens a note that [`Signer::sign_text`] made. The caller looks at the text's first line: it says what the
+    /// signature is for.
+    ///
+    /// # Guarantee
+    /// `Ok` means that the holder of the key signed exactly this text.
+    ///
+    /// # Errors
+    /// When the note is malformed, unsigned or forged.
+    pub fn open_text(&self, note: &str) -> Result<String, NoteError> {
         let malformed = || NoteError::Malformed("signed note");
         let (text, signatures) = note.split_once("\n\n").ok_or_else(malformed)?;
         let text = format!("{text}\n");
-        let signatures = signatures.strip_suffix('\n').ok_or_else(malformed)?;
+        let signatures = signatures.strip_suffix('\n').filter(|_| is_note_text(&text)).ok_or_else(malformed)?;
         for line in signatures.split('\n') {
             let (name, signature) = line.strip_prefix("\u{2014} ").and_then(|l| l.split_once(' ')).ok_or_else(malformed)?;
             let signature = STANDARD.decode(signature).map_err(|_| malformed())?;
@@ -121,9 +154,7 @@ impl Verifier {
                 continue;
             }
             let signature = Signature::from_slice(signature).map_err(|_| malformed())?;
-            self.key.verify_strict(text.as_bytes(), &signature).map_err(|_| NoteError::Forged)?;
-            let checkpoint = Checkpoint::parse(&text).map_err(|_| NoteError::Malformed("checkpoint"))?;
-            return if checkpoint.origin == self.name { Ok(checkpoint) } else { Err(NoteError::Origin) };
+            return self.key.verify_strict(text.as_bytes(), &signature).map(|()| text).map_err(|_| NoteError::Forged);
         }
         Err(NoteError::Unsigned)
     }

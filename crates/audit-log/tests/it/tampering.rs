@@ -87,6 +87,27 @@ fn forged_notes_are_refused() {
     }
 }
 
+#[test]
+fn texts_of_other_kinds_are_signed_and_never_taken_for_checkpoints() {
+    let signer = Signer::from_seed("town.example/receipts", &[3; 32]).unwrap();
+    let verifier = signer.verifier();
+    let text = "consent-receipt/1\n{\"name\":\"Żółw 日本\"}\n";
+    let note = signer.sign_text(text).unwrap();
+    assert_eq!(verifier.open_text(&note).unwrap(), text);
+    assert_eq!(verifier.open(&note), Err(NoteError::Malformed("checkpoint")));
+    for at in (0..text.len()).filter(|at| note.is_char_boundary(*at) && note.is_char_boundary(at + 1)) {
+        let mut forged = note.clone();
+        let other = if &forged[at..=at] == "x" { "y" } else { "x" };
+        forged.replace_range(at..=at, other);
+        assert!(verifier.open_text(&forged).is_err(), "{forged}");
+    }
+    let checkpoint = Checkpoint { origin: "town.example/receipts".into(), size: 4, root: leaf_hash(b"root") };
+    assert_eq!(verifier.open_text(&signer.sign(&checkpoint)).unwrap(), checkpoint.to_text());
+    for garbage in ["", "\n", "a", "a\n\nb\n", "\na\n", "a\n\n", "a\r\n", "a\tb\n", "a\u{0}\n"] {
+        assert_eq!(signer.sign_text(garbage), Err(NoteError::Text), "{garbage:?}");
+    }
+}
+
 /// The example key and signature of the C2SP signed-note specification's lineage: Go's sumdb key.
 #[test]
 fn the_key_of_the_go_checksum_database_is_read() {

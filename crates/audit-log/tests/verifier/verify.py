@@ -1,7 +1,8 @@
-"""Checks checkpoints and proofs with nothing but Python's standard library.
+"""Checks checkpoints, proofs and consent receipts with nothing but Python's standard library.
 
 Written from RFC 6962, RFC 8032 and C2SP signed-note / tlog-checkpoint. Reads one JSON object per line:
 {vkey, note, leaf, inclusion, consistency, old_root, honest}; says whether it agrees with `honest`.
+With a file of the verifier key and a receipt, `verify.py receipt KEY RECEIPT` prints what was signed.
 An auditor can use the functions as they are.
 """
 import base64
@@ -64,8 +65,8 @@ def ed25519_verify(key, message, signature):
     return (left[0] * right[2] - right[0] * left[2]) % P == 0 and (left[1] * right[2] - right[1] * left[2]) % P == 0
 
 
-def open_note(vkey, note):
-    """The (origin, size, root) that the key's holder signed, or None."""
+def signed_text(vkey, note):
+    """The text that the key's holder signed, or None."""
     name, key_id, key = vkey.split("+", 2)
     key = base64.b64decode(key)
     if hashlib.sha256(name.encode() + b"\n" + key).digest()[:4].hex() != key_id or key[0] != 1:
@@ -75,11 +76,24 @@ def open_note(vkey, note):
         dash, signer, blob = line.split(" ")
         blob = base64.b64decode(blob)
         if dash == "\u2014" and signer == name and blob[:4].hex() == key_id:
-            if not ed25519_verify(key[1:], text.encode() + b"\n", blob[4:]):
-                return None
-            origin, size, root = text.split("\n")
-            return origin, int(size), base64.b64decode(root)
+            return text + "\n" if ed25519_verify(key[1:], text.encode() + b"\n", blob[4:]) else None
     return None
+
+
+def open_note(vkey, note):
+    """The (origin, size, root) of the checkpoint that the key's holder signed, or None."""
+    text = signed_text(vkey, note)
+    if text is None:
+        return None
+    origin, size, root = text.removesuffix("\n").split("\n")
+    return origin, int(size), base64.b64decode(root)
+
+
+def open_receipt(vkey, note):
+    """The consent receipt that the key's holder signed, or None."""
+    text = signed_text(vkey, note)
+    header, _, receipt = (text or "").partition("\n")
+    return json.loads(receipt) if header == "consent-receipt/1" else None
 
 
 def node(left, right):
@@ -136,6 +150,13 @@ def verifies(case):
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["receipt"]:
+        vkey, note = (open(path, encoding="utf-8", newline="").read() for path in sys.argv[2:4])
+        receipt = open_receipt(vkey.strip(), note)
+        if receipt is None:
+            sys.exit("not a receipt that this key signed")
+        print(json.dumps(receipt, indent=2, ensure_ascii=False))
+        sys.exit()
     cases = [json.loads(line) for line in sys.stdin]
     for number, case in enumerate(cases):
         if verifies(case) != case["honest"]:
