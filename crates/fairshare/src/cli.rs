@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use chrono::NaiveDate;
 use clap::{Args, Parser, Subcommand};
 use data_plane::S3Location;
-use domain::consent::ConsentAction;
+use domain::consent::{Actor, ConsentAction, DataScope, LimitKind, LimitSource, Recipient};
 use domain::lake::SnapshotClock;
-use domain::{AgreementName, NoticeName, PartnerName, Platform, Purpose};
+use domain::{AgreementName, NoticeName, PartnerClass, PartnerName, Platform, Purpose, Timestamp};
 use dp::{Delta, Rho};
 use ingest::Deletions;
 
@@ -64,6 +64,12 @@ pub(crate) enum Command {
     /// What people chose.
     #[command(subcommand)]
     Consent(Consent),
+    /// What limits every choice: opt-outs, objections, restrictions.
+    #[command(subcommand)]
+    Limit(Limits),
+    /// The law as data: what each place asks before data are used.
+    #[command(subcommand)]
+    RulePack(RulePacks),
     /// May this partner use this person's data for this purpose, now? Says why.
     Decide(Decide),
     /// Ask a question as a partner.
@@ -104,6 +110,23 @@ pub(crate) enum Signal {
         /// The vendor of the Global Vendor List that asks (TCF, also within GPP).
         #[arg(long)]
         vendor: Option<u16>,
+    },
+    /// Record what a signal says for a person: every purpose that it narrows is closed at once.
+    Record {
+        /// The kind of signal.
+        #[arg(value_enum)]
+        kind: SignalKind,
+        /// The signal, as for `decode`.
+        text: String,
+        /// For whom.
+        #[arg(long)]
+        subject: String,
+        /// The vendor of the Global Vendor List that asks (TCF, also within GPP).
+        #[arg(long)]
+        vendor: Option<u16>,
+        /// When it was sent, with its zone; now when not given.
+        #[arg(long)]
+        at: Option<Timestamp>,
     },
 }
 
@@ -295,8 +318,20 @@ pub(crate) enum Notice {
         #[arg(long, required = true)]
         purpose: Vec<Purpose>,
         /// Whom it names; repeat for several.
-        #[arg(long, required = true)]
+        #[arg(long)]
         partner: Vec<PartnerName>,
+        /// A class of partners that it names as open to whoever joins it; repeat for several.
+        #[arg(long)]
+        open_class: Vec<PartnerClass>,
+        /// Which data it is about: everything, activity, profile or topics; repeat for several.
+        #[arg(long = "scope", default_value = "everything")]
+        scope: Vec<DataScope>,
+        /// It differs so much from the version before that whoever agreed must be asked again.
+        #[arg(long)]
+        material: bool,
+        /// Since when people have been shown it, if it was in use before; with its zone.
+        #[arg(long)]
+        shown_from: Option<Timestamp>,
         /// BCP 47 tag of the text's language.
         #[arg(long, default_value = "en")]
         language: String,
@@ -333,6 +368,9 @@ pub(crate) enum Partner {
         /// The legal person behind it.
         #[arg(long)]
         legal_name: String,
+        /// The kind of recipients that it belongs to, such as university.
+        #[arg(long)]
+        class: Option<PartnerClass>,
         /// Privacy loss ρ that all its releases may cost, ever.
         #[arg(long, default_value = "10")]
         lifetime_rho: Rho,
@@ -408,25 +446,10 @@ pub(crate) enum Agreement {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Consent {
-    /// Record a choice that a person made.
-    Record {
-        /// The person: an id, an account or a name.
-        #[arg(long)]
-        subject: String,
-        /// The recipient.
-        #[arg(long)]
-        partner: PartnerName,
-        /// What for.
-        #[arg(long)]
-        purpose: Purpose,
-        /// give, refuse or withdraw.
-        #[arg(long)]
-        action: ConsentAction,
-        /// The text that the person saw: NAME or NAME@VERSION.
-        #[arg(long)]
-        notice: String,
-    },
-    /// Take over choices from a CSV file with the columns subject, partner, purpose, action, notice.
+    /// Record a choice that a person made, or another event of a consent.
+    Record(RecordConsent),
+    /// Take over choices from a CSV or NDJSON file: subject, recipient, purpose, action, notice, and if known at, actor,
+    /// explicit, two_step, scope, language, evidence, sequence.
     Import {
         /// The file.
         file: PathBuf,
@@ -444,6 +467,139 @@ pub(crate) enum Consent {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct RecordConsent {
+    /// The person: an id, an account or a name.
+    #[arg(long)]
+    pub(crate) subject: String,
+    /// The recipient: a partner, or class:NAME.
+    #[arg(long, alias = "partner")]
+    pub(crate) recipient: Recipient,
+    /// What for.
+    #[arg(long)]
+    pub(crate) purpose: Purpose,
+    /// Which data: everything, activity, profile or topics.
+    #[arg(long = "scope", default_value_t = DataScope::Everything)]
+    pub(crate) scope: DataScope,
+    /// What happened: give, refuse, withdraw, defer, renew; request, revoke, invalidate; expire.
+    #[arg(long)]
+    pub(crate) action: ConsentAction,
+    /// The text that the person saw: NAME or NAME@VERSION.
+    #[arg(long)]
+    pub(crate) notice: String,
+    /// In which language, if not the notice's own.
+    #[arg(long)]
+    pub(crate) language: Option<String>,
+    /// Who acted: subject, parent, agent, controller, authority or system.
+    #[arg(long)]
+    pub(crate) by: Option<Actor>,
+    /// The yes was said in so many words, as sensitive data ask (GDPR Art. 9(2)(a)).
+    #[arg(long)]
+    pub(crate) explicit: bool,
+    /// The person was asked twice, as after an opt-out.
+    #[arg(long)]
+    pub(crate) two_step: bool,
+    /// When it happened, with its zone; now when not given.
+    #[arg(long)]
+    pub(crate) at: Option<Timestamp>,
+    /// A file that proves it; its digest is kept.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) evidence: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Limits {
+    /// Limit what may be done with a person's data, at once.
+    Set(ChangeLimit),
+    /// End a limit, as the person said.
+    Lift(ChangeLimit),
+    /// Show the limits that hold.
+    Show {
+        /// The person.
+        subject: String,
+    },
+    /// Show everything that ever limited.
+    History {
+        /// The person.
+        subject: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ChangeLimit {
+    /// The person: an id, an account or a name.
+    #[arg(long)]
+    pub(crate) subject: String,
+    /// opt_out, objection or restriction.
+    #[arg(long)]
+    pub(crate) kind: LimitKind,
+    /// For this purpose only.
+    #[arg(long)]
+    pub(crate) purpose: Option<Purpose>,
+    /// For this partner only.
+    #[arg(long)]
+    pub(crate) partner: Option<PartnerName>,
+    /// Who acted: subject, parent, agent, controller, authority or system.
+    #[arg(long, default_value_t = Actor::Subject)]
+    pub(crate) by: Actor,
+    /// What said so: person, gpc, gpp, tcf, activitypub, user_intents, platform or controller.
+    #[arg(long, default_value_t = LimitSource::Person)]
+    pub(crate) source: LimitSource,
+    /// The person was asked twice, as lifting an opt-out needs.
+    #[arg(long)]
+    pub(crate) two_step: bool,
+    /// When it happened, with its zone; now when not given.
+    #[arg(long)]
+    pub(crate) at: Option<Timestamp>,
+    /// A file that proves it; its digest is kept.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) evidence: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RulePacks {
+    /// List every version of every pack.
+    List,
+    /// Print a pack: the version in force when none is named.
+    Show {
+        /// The pack.
+        pack: String,
+        /// The version.
+        #[arg(long)]
+        version: Option<u32>,
+    },
+    /// Say whether a file is a rule pack, and what is wrong with it.
+    Check {
+        /// The file; - for standard input.
+        file: PathBuf,
+    },
+    /// Bring a version in. It changes nothing until somebody else approves it.
+    Propose {
+        /// The file; - for standard input.
+        file: PathBuf,
+        /// Who brings it in.
+        #[arg(long)]
+        by: String,
+    },
+    /// Say how many people's permissions a version would change.
+    Preview {
+        /// The pack.
+        pack: String,
+        /// The version.
+        version: u32,
+    },
+    /// Put a version into force that somebody else brought in.
+    Approve {
+        /// The pack.
+        pack: String,
+        /// The version.
+        version: u32,
+        /// Who approves it.
+        #[arg(long)]
+        by: String,
+    },
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Decide {
     /// The person: an id, an account or a name.
     #[arg(long)]
@@ -454,6 +610,9 @@ pub(crate) struct Decide {
     /// What for.
     #[arg(long)]
     pub(crate) purpose: Purpose,
+    /// Which data: everything, activity, profile or topics.
+    #[arg(long = "scope", default_value_t = DataScope::Everything)]
+    pub(crate) scope: DataScope,
 }
 
 #[derive(Debug, Args)]

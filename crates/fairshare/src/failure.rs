@@ -85,6 +85,20 @@ fn refused(refusal: &Refusal) -> ExitCode {
         | RefusalCode::Expired
         | RefusalCode::NoSnapshot
         | RefusalCode::Consent
+        | RefusalCode::ConsentTime
+        | RefusalCode::ConsentDuplicate
+        | RefusalCode::ConsentLate
+        | RefusalCode::ConsentQuiet
+        | RefusalCode::ConsentActor
+        | RefusalCode::ConsentErased
+        | RefusalCode::ConsentState
+        | RefusalCode::CannotLift
+        | RefusalCode::PackText
+        | RefusalCode::PackGrounds
+        | RefusalCode::PackRule
+        | RefusalCode::PackRegion
+        | RefusalCode::PackInheritance
+        | RefusalCode::PackApproval
         | RefusalCode::State => code::REFUSED,
     })
 }

@@ -4,6 +4,7 @@
 //! reader keeps everything it understands and puts the rest, with place and reason, among the
 //! rejected records. It knows no store, no consent rules and no clock.
 
+mod choices;
 mod error;
 mod features;
 mod limits;
@@ -12,6 +13,7 @@ mod parallel;
 mod platform;
 mod source;
 
+pub use choices::{BadChoice, ChoiceRow, choices};
 pub use error::IngestError;
 pub use features::TextFeatures;
 pub use source::{Deletions, Options, Sink, Source, read, sources};

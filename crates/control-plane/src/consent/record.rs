@@ -32,6 +32,22 @@ impl ControlPlane {
     }
 }
 
+impl ControlPlane {
+    /// Records each of many choices that can be, in one transaction, and tells of the others why not.
+    ///
+    /// # Guarantee
+    /// As of [`ControlPlane::consent_record`], for those that are recorded.
+    ///
+    /// # Errors
+    /// When nothing was written.
+    pub async fn consent_record_each(&self, choices: &[Choice]) -> Result<Vec<Result<Receipt, Error>>, Error> {
+        let requests: Vec<&[Choice]> = choices.iter().map(std::slice::from_ref).collect();
+        let written = self.write_choices(&requests).await?;
+        let one = |mut receipts: Vec<Receipt>| receipts.pop().ok_or_else(|| Fault::broken("a choice without a receipt").into());
+        Ok(written.into_iter().map(|each| each.and_then(one)).collect())
+    }
+}
+
 /// Records choices within a transaction: all of them or none.
 pub(crate) async fn record(tx: &mut SqliteConnection, inner: &Inner, at: Timestamp, choices: &[Choice]) -> Result<Vec<Receipt>, Error> {
     record_each(tx, inner, at, &[choices]).await?.pop().unwrap_or(Ok(Vec::new()))

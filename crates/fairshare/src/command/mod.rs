@@ -5,14 +5,17 @@ mod audit;
 mod backup;
 mod budget;
 mod consent;
+mod consent_import;
 mod decide;
 pub(crate) mod import;
 mod lake;
+mod limit;
 mod notice;
 mod partner;
 mod past_import;
 pub(crate) mod query;
 mod release;
+mod rule_pack;
 mod serve;
 mod signal;
 mod subject;
@@ -25,7 +28,7 @@ use clap::CommandFactory;
 use control_plane::Settings;
 use dp::Cost;
 
-use crate::cli::{Cli, Command, Init};
+use crate::cli::{Cli, Command, Init, Signal};
 use crate::demo;
 use crate::deployment::Deployment;
 use crate::output::{Format, note, object};
@@ -49,7 +52,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Table(args) => table::table(args, format),
-        Command::Signal(args) => signal::signal(args, format),
+        Command::Signal(args @ Signal::Decode { .. }) => signal::decode(args, format),
         command => {
             let deployment = Deployment::open(&data).await?;
             let code = on_deployment(command, &deployment, format).await;
@@ -72,6 +75,7 @@ pub(crate) async fn init(data: &std::path::Path, args: Init) -> anyhow::Result<D
         lifetime: Cost { rho: args.lifetime_rho, delta: args.lifetime_delta },
         subject_cap: Cost { rho: args.subject_rho, delta: args.subject_delta },
         snapshot_clock: args.snapshot_clock,
+        rule_packs: domain::law::SHIPPED.iter().map(|(_, text)| (*text).to_owned()).collect(),
     };
     Deployment::create(data, settings, args.lake).await
 }
@@ -86,6 +90,9 @@ async fn on_deployment(command: Command, deployment: &Deployment, format: Format
         Command::Partner(args) => partner::partner(args, deployment, format).await?,
         Command::Agreement(args) => agreement::agreement(args, deployment, format).await?,
         Command::Consent(args) => consent::consent(args, deployment, format).await?,
+        Command::Limit(args) => limit::limit(args, deployment, format).await?,
+        Command::RulePack(args) => rule_pack::rule_pack(args, deployment, format).await?,
+        Command::Signal(args) => signal::record(args, deployment, format).await?,
         Command::Query(args) => query::query(args, deployment, format).await?,
         Command::Subject(args) => subject::subject(args, deployment, format).await?,
         other => {
@@ -107,6 +114,8 @@ async fn on_deployment(command: Command, deployment: &Deployment, format: Format
                 | Command::Partner(_)
                 | Command::Agreement(_)
                 | Command::Consent(_)
+                | Command::Limit(_)
+                | Command::RulePack(_)
                 | Command::Lake(_)
                 | Command::Subject(_)
                 | Command::Query(_) => ExitCode::SUCCESS,

@@ -13,8 +13,8 @@ use crate::output::{Format, list, number, object};
 pub(crate) async fn partner(args: Partner, deployment: &Deployment, format: Format) -> anyhow::Result<ExitCode> {
     let control = &deployment.control;
     let (name, state) = match args {
-        Partner::Add { name, legal_name, lifetime_rho, lifetime_delta } => {
-            control.partner_add(&name, &legal_name, Cost { rho: lifetime_rho, delta: lifetime_delta }).await?;
+        Partner::Add { name, legal_name, class, lifetime_rho, lifetime_delta } => {
+            control.partner_add(&name, &legal_name, class.as_ref(), Cost { rho: lifetime_rho, delta: lifetime_delta }).await?;
             (name, domain::agreement::PartnerState::Proposed)
         }
         Partner::Approve { name } => {
@@ -27,9 +27,9 @@ pub(crate) async fn partner(args: Partner, deployment: &Deployment, format: Form
         }
         Partner::List => {
             let partners = control.partner_list().await?;
-            let headers = ["partner", "legal_name", "state", "rho_spent", "rho_left"];
+            let headers = ["partner", "legal_name", "class", "state", "rho_spent", "rho_left"];
             let table: Vec<Vec<Value>> =
-                partners.iter().map(|p| vec![json!(p.name), json!(p.legal_name), json!(p.state), number(p.budget.spent.rho), number(p.budget.left.rho)]).collect();
+                partners.iter().map(|p| vec![json!(p.name), json!(p.legal_name), json!(p.class), json!(p.state), number(p.budget.spent.rho), number(p.budget.left.rho)]).collect();
             list(format, "partners", &headers, &table)?;
             return Ok(ExitCode::SUCCESS);
         }

@@ -1,5 +1,6 @@
-//! `fairshare signal`: what a signal says, and what we make of it. Needs no deployment.
+//! `fairshare signal`: what a signal says, and what we make of it.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use ::signal::activitypub::SearchFlags;
@@ -8,14 +9,56 @@ use ::signal::tcf::ConsentString;
 use ::signal::user_intents::UserIntents;
 use ::signal::{gpc, meaning};
 use anyhow::Context as _;
+use control_plane::Limit;
+use domain::consent::{Actor, LimitAct, LimitKey, LimitKind, LimitSource};
 use serde_json::{Value, json, to_value};
+use sha2::{Digest, Sha256};
 
 use crate::cli::{Signal, SignalKind};
+use crate::deployment::Deployment;
 use crate::output::{Format, object};
 
-pub(crate) fn signal(args: Signal, format: Format) -> anyhow::Result<ExitCode> {
-    let Signal::Decode { kind, text, vendor } = args;
-    let (name, says, narrows) = match kind {
+pub(crate) fn decode(args: Signal, format: Format) -> anyhow::Result<ExitCode> {
+    let Signal::Decode { kind, text, vendor } = args else { return Ok(ExitCode::SUCCESS) };
+    let (name, says, narrows) = decoded(kind, text, vendor)?;
+    let mut document = json!({ "schema": 1, "kind": name });
+    if let (Some(document), Value::Object(says)) = (document.as_object_mut(), says) {
+        document.extend(says);
+        document.insert("narrows".to_owned(), to_value(narrows)?);
+    }
+    object(format, &document)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Closes every purpose that a signal narrows. What it says of a part of a purpose closes the whole: the parts are not
+/// told apart here.
+pub(crate) async fn record(args: Signal, deployment: &Deployment, format: Format) -> anyhow::Result<ExitCode> {
+    let Signal::Record { kind, text, subject, vendor, at } = args else { return Ok(ExitCode::SUCCESS) };
+    let subject = deployment.control.subject_find(&subject).await?.id;
+    let evidence = hex::encode(Sha256::digest(&text));
+    let (name, _, narrows) = decoded(kind, text, vendor)?;
+    let source = match kind {
+        SignalKind::Tcf => LimitSource::Tcf,
+        SignalKind::Gpp => LimitSource::Gpp,
+        SignalKind::Gpc => LimitSource::Gpc,
+        SignalKind::Activitypub => LimitSource::ActivityPub,
+        SignalKind::UserIntents => LimitSource::UserIntents,
+    };
+    let words: BTreeSet<&str> = narrows.iter().flat_map(|narrowing| narrowing.purposes.iter().map(|purpose| purpose.word())).collect();
+    let mut limits = Vec::with_capacity(words.len());
+    for word in words {
+        let key = LimitKey { subject, kind: LimitKind::OptOut, purpose: Some(word.parse()?), partner: None };
+        limits.push(Limit { key, act: LimitAct::Set, actor: Actor::Subject, source, two_step: false, at, evidence: Some(evidence.clone()) });
+    }
+    let recorded = deployment.control.limit_record(&limits).await?;
+    let closed: Vec<_> = recorded.iter().filter_map(|limit| limit.event.key.purpose).collect();
+    object(format, &json!({ "schema": 1, "subject": subject.0, "kind": name, "closed": closed, "narrows": narrows, "evidence": evidence }))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The kind, what it says, and what we make of it.
+fn decoded(kind: SignalKind, text: String, vendor: Option<u16>) -> anyhow::Result<(&'static str, Value, Vec<meaning::Narrowing>)> {
+    Ok(match kind {
         SignalKind::Tcf => {
             let consent = ConsentString::decode(&text)?;
             ("tcf", to_value(&consent)?, meaning::of_tcf(&consent, vendor))
@@ -36,14 +79,7 @@ pub(crate) fn signal(args: Signal, format: Format) -> anyhow::Result<ExitCode> {
             let intents = UserIntents::decode(&json_of(text)?)?;
             ("user-intents", to_value(&intents)?, meaning::of_user_intents(&intents, None))
         }
-    };
-    let mut document = json!({ "schema": 1, "kind": name });
-    if let (Some(document), Value::Object(says)) = (document.as_object_mut(), says) {
-        document.extend(says);
-        document.insert("narrows".to_owned(), to_value(narrows)?);
-    }
-    object(format, &document)?;
-    Ok(ExitCode::SUCCESS)
+    })
 }
 
 /// JSON as it was given, or the text of the file that was named instead.

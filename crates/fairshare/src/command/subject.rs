@@ -116,7 +116,7 @@ fn accounts(person: &SubjectInfo) -> Vec<String> {
 fn document(person: &SubjectInfo) -> Value {
     let merged: Vec<u32> = person.merged.iter().map(|s| s.0).collect();
     json!({
-        "schema": 1, "subject": person.id.0, "status": person.status, "age": person.age, "country": person.country, "enrolled": person.enrolled,
+        "schema": 1, "subject": person.id.0, "status": person.status, "age": person.age, "country": person.country, "residence": person.residence, "enrolled": person.enrolled,
         "accounts": accounts(person), "merged": merged, "merged_into": person.merged_into.map(|s| s.0)
     })
 }

@@ -12,9 +12,9 @@ use std::process::ExitCode;
 use anyhow::Context;
 use control_plane::{Choice, NewNotice};
 use domain::agreement::{AgreementAct, AgreementTerms, PartnerAct};
-use domain::consent::{ConsentKey, ConsentMethod};
+use domain::consent::{ConsentKey, ConsentMethod, DataScope};
 use domain::lake::SnapshotClock;
-use domain::notice::NoticeRef;
+use domain::notice::{NoticeRef, NoticeTerms};
 use domain::port::Clock;
 use domain::record::Counts;
 use domain::{PartnerName, Purpose, SubjectId};
@@ -126,7 +126,7 @@ async fn set_up_partners(deployment: &Deployment) -> anyhow::Result<()> {
     let expires = starts.checked_add_months(chrono::Months::new(12)).unwrap_or(starts);
     for partner in TownPartner::ALL {
         let name = partner.partner()?;
-        control.partner_add(&name, partner.legal_name(), Cost { rho: "10".parse()?, delta: Delta::LIFETIME }).await?;
+        control.partner_add(&name, partner.legal_name(), None, Cost { rho: "10".parse()?, delta: Delta::LIFETIME }).await?;
         control.partner_act(&name, PartnerAct::Approve).await?;
         let agreement: domain::AgreementName = format!("{name}-2026").parse()?;
         let lifetime = Cost { rho: "2".parse()?, delta: "1e-7".parse()? };
@@ -148,7 +148,9 @@ async fn set_up_partners(deployment: &Deployment) -> anyhow::Result<()> {
             partner.legal_name(),
             partner.purposes().iter().map(|p| p.as_str().replace('_', " ")).collect::<Vec<_>>().join(", ")
         );
-        control.notice_publish(NewNotice { name: name.as_str().parse()?, language: "en".to_owned(), purposes: partner.purposes().to_vec(), partners: vec![name], text }).await?;
+        let notice = name.as_str().parse()?;
+        let terms = NoticeTerms { purposes: partner.purposes().to_vec(), partners: vec![name], open_classes: Vec::new(), scopes: vec![DataScope::Everything] };
+        control.notice_publish(NewNotice { name: notice, language: "en".to_owned(), terms, text, shown_from: None, material: false }).await?;
     }
     Ok(())
 }
@@ -160,7 +162,8 @@ async fn record_choices(deployment: &Deployment, town: &Town) -> anyhow::Result<
         for choice in &citizen.choices {
             let partner = choice.partner.partner()?;
             let notice = NoticeRef { name: partner.as_str().parse()?, version: 1 };
-            batch.push(Choice { key: ConsentKey { subject, partner, purpose: choice.purpose }, action: choice.action, notice, method: ConsentMethod::Import });
+            // The page asks about hashtags and interests in a sentence of its own.
+            batch.push(Choice::now(ConsentKey::new(subject, partner, choice.purpose), choice.action, notice, ConsentMethod::Page).explicit());
         }
         if batch.len() >= BATCH {
             deployment.control.consent_record(&std::mem::take(&mut batch)).await?;

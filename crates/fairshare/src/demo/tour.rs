@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use control_plane::{Ask, Choice, Error};
+use control_plane::{Ask, Case, Choice, Error};
 use domain::Purpose;
 use domain::consent::{ConsentAction, ConsentKey, ConsentMethod};
 use domain::notice::NoticeRef;
@@ -135,18 +135,19 @@ async fn withdrawal(demo: &Demonstration, room: &Arc<dyn CleanRoom>) -> anyhow::
     let agreed = demo.town.citizens.iter().find(|c| c.choices.iter().rfind(|c| c.partner == partner && c.purpose == purpose).is_some_and(|c| c.action == ConsentAction::Give));
     let Some(citizen) = agreed else { anyhow::bail!("nobody in this town agreed to anything; try another seed") };
     let subject = find(&demo.deployment, citizen).await?;
-    let key = ConsentKey { subject, partner: partner.partner()?, purpose };
-    let before = control.decide(&key).await?;
-    note(&format!("  Subject {subject}, {} for {purpose}: {}", key.partner, if before.decision.permit { "permit" } else { "deny" }));
-    let notice = NoticeRef { name: key.partner.as_str().parse()?, version: 1 };
-    let receipts = control.consent_record(&[Choice { key: key.clone(), action: ConsentAction::Withdraw, notice, method: ConsentMethod::Operator }]).await?;
+    let case = Case::new(subject, partner.partner()?, purpose);
+    let before = control.decide(&case).await?;
+    note(&format!("  Subject {subject}, {} for {purpose}: {}", case.partner, if before.permit() { "permit" } else { "deny" }));
+    let notice = NoticeRef { name: case.partner.as_str().parse()?, version: 1 };
+    let receipts =
+        control.consent_record(&[Choice::now(ConsentKey::new(subject, case.partner.clone(), purpose), ConsentAction::Withdraw, notice, ConsentMethod::Operator)]).await?;
     for receipt in &receipts {
         note(&format!("  They withdraw. On disk as choice {}, in the log as entry {}.", receipt.event.seq, receipt.entry));
     }
-    let after = control.decide(&key).await?;
-    let why = after.decision.reasons.first().map_or_else(String::new, |r| format!(": {}", r.text));
-    note(&format!("  Subject {subject}, {} for {purpose}: {}{why}", key.partner, if after.decision.permit { "permit" } else { "deny" }));
-    anyhow::ensure!(before.decision.permit && !after.decision.permit, "a withdrawal that does not hold");
+    let after = control.decide(&case).await?;
+    let why = after.reasons().first().map_or_else(String::new, |r| format!(": {}", r.text));
+    note(&format!("  Subject {subject}, {} for {purpose}: {}{why}", case.partner, if after.permit() { "permit" } else { "deny" }));
+    anyhow::ensure!(before.permit() && !after.permit(), "a withdrawal that does not hold");
     note("  The next new answer is computed without them. Nobody can tell from the numbers that they left:");
     let fresh = control.release_run(Arc::clone(room), &ask(partner, purpose, "SELECT count(distinct subject_id) AS people FROM activity", "0.05", true)?).await?;
     show_total(&fresh);
