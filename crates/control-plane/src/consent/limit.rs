@@ -1,5 +1,6 @@
 //! Recording opt-outs, objections and restrictions.
 
+use chrono::TimeDelta;
 use domain::audit::EntryKind;
 use domain::consent::{Actor, LimitAct, LimitEvent, LimitKey, LimitSource};
 use domain::subject::SubjectStatus;
@@ -65,7 +66,12 @@ impl ControlPlane {
                 crate::partner::state(&mut tx, partner).await?;
             }
             let Limit { key, act, actor, source, two_step, at, evidence } = limit.clone();
-            let event = LimitEvent { key: LimitKey { subject, ..key }, at: at.map_or(now, |at| at.min(now)), act, actor, source, two_step };
+            let key = LimitKey { subject, ..key };
+            let at = match at {
+                Some(at) => at.min(now),
+                None => after_all(&mut tx, &key, now).await?,
+            };
+            let event = LimitEvent { key, at, act, actor, source, two_step };
             event.check().map_err(|why| Refusal::new(RefusalCode::CannotLift, why.to_string()).hint("the person can lift it: --by subject, and --two-step for an opt-out"))?;
             let id = insert(&mut tx, &event, evidence.as_deref(), now).await?;
             follow_limit(&mut tx, id).await?;
@@ -101,6 +107,15 @@ impl ControlPlane {
 }
 
 const SELECT: &str = "SELECT id, subject_id, kind, purpose, partner, at, act, actor, source, two_step, recorded_at FROM limit_event";
+
+/// Now, or just after everything that is known of the limit: what happens now is the newest.
+async fn after_all(tx: &mut SqliteConnection, key: &LimitKey, now: Timestamp) -> Result<Timestamp, Error> {
+    let newest = "SELECT max(at) FROM limit_event WHERE subject_id = ? AND kind = ? AND purpose IS ? AND partner IS ?";
+    let newest =
+        sqlx::query(newest).bind(key.subject.0).bind(key.kind.as_str()).bind(key.purpose.map(domain::Purpose::as_str)).bind(key.partner.as_ref().map(domain::PartnerName::as_str));
+    let newest = newest.fetch_one(tx).await?.try_get::<Option<&str>, _>(0)?.map(parse_time).transpose()?;
+    Ok(newest.filter(|newest| *newest >= now).map_or(now, |newest| newest + TimeDelta::microseconds(1)))
+}
 
 async fn insert(tx: &mut SqliteConnection, event: &LimitEvent, evidence: Option<&str>, now: Timestamp) -> Result<i64, Error> {
     let inserted = sqlx::query(

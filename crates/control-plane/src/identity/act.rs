@@ -1,7 +1,7 @@
 //! Merging and splitting.
 
 use domain::audit::EntryKind;
-use domain::consent::{ConsentAction, ConsentMethod, DataScope, Recipient};
+use domain::consent::{ConsentAction, ConsentMethod, Recipient};
 use domain::lake::{Manifest, Snapshot, SnapshotCause};
 use domain::subject::{IdentityAct, SubjectStatus};
 use domain::{Purpose, Refusal, RefusalCode, SubjectId};
@@ -14,7 +14,7 @@ use crate::audit::AuditWriter;
 use crate::consent::{Choice, Rules, Whom, copy_limits, recompute, record, standings};
 use crate::import::learn;
 use crate::snapshot::LakeLock;
-use crate::subject::{ids_of, person, resolve};
+use crate::subject::{Person, ids_of, person, resolve};
 use crate::{ControlPlane, Error, snapshot};
 
 /// A merge or split that is under way. Dropping it leaves everything as it was.
@@ -213,19 +213,19 @@ async fn check(connection: &mut SqliteConnection, act: IdentityAct, keep: Subjec
     Ok(())
 }
 
-/// Withdrawals of everything that `subject` agreed to and that is not permitted for `measure`.
+/// Withdrawals of everything that `subject` agreed to and by which more would be permitted than for `measure`.
 async fn not_permitted(connection: &mut SqliteConnection, rules: &Rules, subject: SubjectId, measure: SubjectId) -> Result<Vec<Choice>, Error> {
     let both = standings(connection, Whom::These(&[subject, measure])).await?;
     let other = person(connection, measure).await?;
+    // What they agreed to counts as soon as they are a person of their own.
+    let own = Person { status: SubjectStatus::Active, ..person(connection, subject).await? };
     let mut choices = Vec::new();
     for (key, known) in both.of(subject).filter(|(_, known)| known.standing.state.is_valid()) {
-        // While it is merged an id permits nothing, and it is not asked then.
-        let permits = |part: DataScope| {
-            let place = DataScope::PARTS.iter().position(|p| *p == part);
-            let mut partners = both.partners(&key.recipient);
-            partners.all(|partner| place.and_then(|i| both.permissions(rules, &other, partner, key.purpose).get(i).copied()).unwrap_or(false))
-        };
-        if !DataScope::PARTS.into_iter().filter(|part| key.scope.covers(*part)).all(permits) {
+        let more = both.partners(&key.recipient).any(|partner| {
+            let of = |person| both.permissions(rules, person, partner, key.purpose);
+            of(&own).into_iter().zip(of(&other)).any(|(own, other)| own && !other)
+        });
+        if more {
             choices.push(Choice::now(key, ConsentAction::Withdraw, known.standing.notice.clone(), ConsentMethod::Merge));
         }
     }

@@ -5,6 +5,7 @@ mod accounting;
 mod choices;
 mod identity;
 mod imports;
+mod law;
 mod reconcile;
 mod releases;
 mod snapshots;

@@ -75,9 +75,9 @@ impl Deployment {
 
     /// Everybody says yes to `purpose`.
     pub(crate) fn everybody_gives(&self, people: u32, purpose: &str) {
-        let mut csv = "subject,partner,purpose,action,notice\n".to_owned();
+        let mut csv = "subject,partner,purpose,action,notice,explicit\n".to_owned();
         for subject in 0..people {
-            csv.push_str(&format!("{subject},acme,{purpose},give,acme\n"));
+            csv.push_str(&format!("{subject},acme,{purpose},give,acme,yes\n"));
         }
         let file = self.folder.path().join("choices.csv");
         std::fs::write(&file, csv).unwrap();

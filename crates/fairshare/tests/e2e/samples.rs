@@ -161,7 +161,7 @@ fn a_jetstream_file_imports_with_its_deletions_applied() {
     assert_eq!(d.ok(&["subject", "show", &account])["enrolled"], false);
     d.query(&["--rho", "0.5"], "SELECT kind, count(*) FROM activity GROUP BY kind");
     assert!(d.ok(&["subject", "meter", &account])["loss"]["rho"] == 0.0, "a third party was counted");
-    d.ok(&["consent", "record", "--subject", &account, "--partner", "acme", "--purpose", "aggregate_statistics", "--action", "give", "--notice", "acme"]);
+    d.ok(&["consent", "record", "--subject", &account, "--partner", "acme", "--purpose", "aggregate_statistics", "--action", "give", "--notice", "acme", "--explicit"]);
     assert_eq!(d.ok(&["decide", "--subject", &account, "--partner", "acme", "--purpose", "aggregate_statistics"])["decision"], "permit");
     assert_eq!(d.ok(&["audit", "verify"])["verified"], true);
 }
