@@ -82,13 +82,13 @@ pub struct Standing {
     pub state: ConsentState,
     /// The last event, by the order that counts.
     pub last: EventOrder,
-    /// The last event that settled something: a yes that had effect, a no, or an end. Asking settles nothing, nor
-    /// does putting an answer off, so neither makes an old yes newer than a no that lies between.
-    pub decided: Option<EventOrder>,
+    /// The newest yes that had effect. Asking again does not make it newer.
+    pub given: Option<EventOrder>,
+    /// The newest no, revocation or invalidation, whether or not anything was there to end: a yes to more, or to the
+    /// class, that is older does not count any more. That a yes expired says nothing of others.
+    pub ended: Option<EventOrder>,
     /// How firm the newest yes was.
     pub strength: Strength,
-    /// When the newest yes was said.
-    pub given_at: Option<Timestamp>,
     /// Until when it counts.
     pub valid_until: Option<Timestamp>,
     /// When the person last said no; it stays known when they are asked again.
@@ -115,9 +115,9 @@ impl Standing {
         let nothing = Self {
             state: ConsentState::Unknown,
             last: event.order,
-            decided: None,
+            given: None,
+            ended: None,
             strength: Strength::default(),
-            given_at: None,
             valid_until: None,
             refused_at: None,
             notice: event.notice.clone(),
@@ -131,7 +131,7 @@ impl Standing {
     pub fn meets(&self, event: &ConsentEvent) -> Arrival {
         let is_known = match event.order.action {
             // Of a yes that had effect all of it is known.
-            ConsentAction::Give | ConsentAction::Renew if self.decided == Some(self.last) => {
+            ConsentAction::Give | ConsentAction::Renew if self.given == Some(self.last) => {
                 (event.strength, end(event.valid_until), &event.notice) >= (self.strength, end(self.valid_until), &self.notice)
             }
             // Of one that had none nothing is: a replay finds out.
@@ -148,23 +148,21 @@ impl Standing {
     /// The standing after one more event, which comes after all that it knows.
     #[must_use]
     pub fn after(mut self, event: &ConsentEvent) -> Self {
-        use ConsentAction::{Expire, Give, Invalidate, Refuse, Renew, Revoke, Withdraw};
+        use ConsentAction::{Give, Invalidate, Refuse, Renew, Revoke, Withdraw};
         let (order, action) = (event.order, event.order.action);
         let before = self.state_at(order.at);
         // A renewal is of the same text or a newer one.
         let outdated = action == Renew && (event.notice.name != self.notice.name || event.notice.version < self.notice.version);
         self.state = if outdated { before } else { before.after(action) };
         let is_yes = matches!(action, Give | Renew) && !outdated && self.state.is_valid();
-        let is_no = matches!(action, Refuse | Withdraw);
         if is_yes {
-            (self.strength, self.given_at, self.valid_until) = (event.strength, Some(order.at), event.valid_until);
+            (self.strength, self.given, self.valid_until) = (event.strength, Some(order), event.valid_until);
         }
-        if is_no {
+        if matches!(action, Refuse | Withdraw) {
             self.refused_at = Some(order.at);
         }
-        // An end settles something even where nothing was to end: it is newer than a yes to more than this.
-        if is_yes || is_no || matches!(action, Expire | Revoke | Invalidate) {
-            self.decided = Some(order);
+        if matches!(action, Refuse | Withdraw | Revoke | Invalidate) {
+            self.ended = Some(order);
         }
         if is_yes || self.state != before {
             self.notice = event.notice.clone();
@@ -231,31 +229,48 @@ impl Consent {
     /// What `covering` say together of `part` of the data, at `now`.
     ///
     /// # Guarantee
-    /// The newest choice that covers the use counts; of two of one instant the stricter. A yes to a class that the
-    /// notice did not name as open speaks of nobody in particular and is passed over; so is a yes to an open class
-    /// where the partner has one that names it. A no to a class covers everybody in it.
+    /// The newest choice that covers the use counts: a yes only if no choice that covers the use has ended or refused it
+    /// since. Of two yeses of one instant the weaker counts. A yes to a class that the notice did not name as open
+    /// speaks of nobody in particular and is passed over; so is a yes to an open class where the partner has a yes
+    /// that names it. A no to a class covers everybody in it.
     #[must_use]
     pub fn of(covering: &[Covering], part: DataScope, now: Timestamp) -> Self {
-        let is_class_yes = |c: &Covering| matches!(c.recipient, Recipient::Class(_)) && c.standing.state.is_valid();
-        let newest = |counts: &dyn Fn(&Covering) -> bool| {
-            let speaking = covering.iter().filter(|c| c.scope.covers(part) && counts(c)).map(|c| (c, Self::seen(c, now)));
-            speaking.max_by_key(|(c, consent)| (c.standing.decided, !consent.state.is_valid(), consent.by_class, Reverse(consent.strength), c.standing.last))
+        let covering = || covering.iter().filter(|c| c.scope.covers(part));
+        let ended = covering().filter_map(|c| c.standing.ended).max();
+        let yes = |named_alone: bool| {
+            let counts = move |c: &&Covering| c.standing.given > ended && if c.is_named() { true } else { c.open_class && !named_alone };
+            let seen = covering().filter(counts).map(|c| (c.standing.given, Self::seen(c, now)));
+            // Of two of one instant the stricter.
+            seen.max_by_key(|(given, consent)| (*given, !consent.state.is_valid(), consent.by_class, Reverse(consent.strength))).map(|(_, consent)| consent)
         };
-        match newest(&|c| c.open_class || !is_class_yes(c)) {
-            None => Self::default(),
-            Some((c, consent)) if is_class_yes(c) => {
-                let named = newest(&|c| !is_class_yes(c)).map(|(_, named)| named).filter(|named| named.state.is_valid());
-                named.unwrap_or(consent)
+        match yes(false) {
+            Some(newest) if newest.by_class => yes(true).filter(|named| named.state.is_valid()).unwrap_or(newest),
+            Some(newest) => newest,
+            None => {
+                // Nobody said yes to this partner since: how it ended, or how far asking has got.
+                let last = covering().filter(|c| c.standing.ended == ended && (ended.is_some() || c.standing.given.is_none())).max_by_key(|c| c.standing.last);
+                let state = last.map_or(ConsentState::Unknown, |c| match ended {
+                    // A yes to the class that came after it is passed over.
+                    Some(ended) if c.standing.given > Some(ended) => ConsentState::Given.after(ended.action),
+                    _ => c.standing.state_at(now),
+                });
+                Self { state, ..Self::default() }
             }
-            Some((_, consent)) => consent,
         }
     }
 
-    fn seen(Covering { recipient, standing, superseded, .. }: &Covering, now: Timestamp) -> Self {
-        let state = standing.state_at(now);
-        let superseded = *superseded && state.is_valid();
-        let by_class = matches!(recipient, Recipient::Class(_));
-        Self { state: if superseded { ConsentState::Requested } else { state }, strength: standing.strength, by_class, superseded }
+    fn seen(covering: &Covering, now: Timestamp) -> Self {
+        let state = covering.standing.state_at(now);
+        let superseded = covering.superseded && state.is_valid();
+        let state = if superseded { ConsentState::Requested } else { state };
+        Self { state, strength: covering.standing.strength, by_class: !covering.is_named(), superseded }
+    }
+}
+
+impl Covering {
+    /// Whether the choice names the partner, rather than the class.
+    const fn is_named(&self) -> bool {
+        matches!(self.recipient, Recipient::Partner(_))
     }
 }
 
