@@ -93,7 +93,7 @@ pub struct Standing {
     pub valid_until: Option<Timestamp>,
     /// When the person last said no; it stays known when they are asked again.
     pub refused_at: Option<Timestamp>,
-    /// The text of the event that made the state.
+    /// The text of the newest yes; of the last event while there was none.
     pub notice: NoticeRef,
 }
 
@@ -136,7 +136,8 @@ impl Standing {
             }
             // Of one that had none nothing is: a replay finds out.
             ConsentAction::Give | ConsentAction::Renew => false,
-            _ => event.notice >= self.notice,
+            // Of anything else only the text could differ, and it counts until there is a yes.
+            _ => self.given.is_some() || event.notice >= self.notice,
         };
         match event.order.cmp(&self.last) {
             Ordering::Greater => Arrival::Next,
@@ -164,7 +165,7 @@ impl Standing {
         if matches!(action, Refuse | Withdraw | Revoke | Invalidate) {
             self.ended = Some(order);
         }
-        if is_yes || self.state != before {
+        if is_yes || self.given.is_none() {
             self.notice = event.notice.clone();
         }
         self.last = order;
