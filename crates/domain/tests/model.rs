@@ -4,6 +4,8 @@
 //! until something that covers it ends it. What is tested is what a store does: it keeps one standing for each
 //! key, meets every event with it, and replays the key when an event comes late.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests stop when something is wrong, and say what they saw")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -93,8 +95,7 @@ struct Told {
     day: i64,
     sequence: u32,
     action: ConsentAction,
-    /// Explicit, parental, confirmed.
-    firm: (bool, bool, bool),
+    firm: Firm,
     /// Name and version. From version 3 on the notice names the class as open.
     notice: (usize, u32),
     until: Option<i64>,
@@ -115,6 +116,9 @@ const STRICTNESS: [ConsentAction; 9] = [
 
 type Order = (i64, u32, usize);
 
+/// Explicit, parental, confirmed.
+type Firm = (bool, bool, bool);
+
 impl Told {
     fn order(&self) -> Order {
         (self.day, self.sequence, STRICTNESS.iter().position(|a| *a == self.action).unwrap())
@@ -134,7 +138,7 @@ impl Told {
     }
 
     /// Of two events of one order the smaller counts.
-    fn among_equals(&self) -> (Option<((bool, bool, bool), i64)>, (usize, u32)) {
+    fn among_equals(&self) -> (Option<(Firm, i64)>, (usize, u32)) {
         (self.is_yes().then(|| (self.firm, self.until.unwrap_or(i64::MAX))), self.notice)
     }
 }
@@ -242,7 +246,7 @@ impl Model {
     }
 
     /// The yes that counts for a use, if one does: its firmness, and whether it speaks to the class.
-    fn yes(&self, partner: usize, purpose: usize, part: DataScope) -> Option<((bool, bool, bool), bool)> {
+    fn yes(&self, partner: usize, purpose: usize, part: DataScope) -> Option<(Firm, bool)> {
         let all: Vec<(Key, Worked)> = Self::covering(partner, purpose, part).into_iter().filter_map(|key| Some((key, self.work_out(key)?))).collect();
         let end = all.iter().filter_map(|(_, w)| w.end).max();
         let mut yeses = Vec::new();
@@ -255,7 +259,7 @@ impl Model {
             let stands = worked.at(self.now).is_valid() && worked.text.1 >= self.floor;
             yeses.push((yes.order(), !stands, by_class, std::cmp::Reverse(yes.firm)));
         }
-        let stands = |yes: Option<&(Order, bool, bool, std::cmp::Reverse<(bool, bool, bool)>)>| yes.filter(|(_, fell, ..)| !fell).map(|(_, _, by_class, firm)| (firm.0, *by_class));
+        let stands = |yes: Option<&(Order, bool, bool, std::cmp::Reverse<Firm>)>| yes.filter(|(_, fell, ..)| !fell).map(|(_, _, by_class, firm)| (firm.0, *by_class));
         let newest = yeses.iter().max();
         let named = yeses.iter().filter(|(_, _, by_class, _)| !by_class).max();
         match newest {

@@ -103,7 +103,9 @@ impl Law {
                 return Err(Refusal::new(RefusalCode::PackRule, format!("rule pack {id} is there twice")));
             }
         }
-        let whole: Vec<RulePack> = by_id.values().filter(|pack| !pack.is_abstract).map(|pack| inherited(pack, &by_id)).collect::<Result<_, _>>()?;
+        // Also of those that only stand to be inherited from: a circle among them is one.
+        let mut whole: Vec<RulePack> = by_id.values().map(|pack| inherited(pack, &by_id)).collect::<Result<_, _>>()?;
+        whole.retain(|pack| !pack.is_abstract);
         let until = whole.iter().flat_map(days).filter(|&change| change > day).min();
         Ok(Self { packs: whole, day, until })
     }
@@ -284,15 +286,17 @@ const fn in_words(outcome: Outcome) -> &'static str {
 /// A pack with everything that it inherits.
 fn inherited(pack: &RulePack, all: &BTreeMap<String, RulePack>) -> Result<RulePack, Refusal> {
     let (mut whole, mut seen) = (pack.clone(), BTreeSet::from([pack.id.as_str()]));
-    let mut parent = pack.inherits.as_deref();
+    let (mut by_way_of, mut parent) = (None, pack.inherits.as_deref());
     while let Some(id) = parent {
         let no = |text: String| Refusal::new(RefusalCode::PackInheritance, text);
         let next = all.get(id).ok_or_else(|| no(format!("rule pack {} inherits from {id}, which is not there", pack.id)))?;
         if !seen.insert(id) {
-            return Err(no(format!("rule pack {} inherits from itself by way of {id}", pack.id)));
+            let by_way_of = by_way_of.unwrap_or(id);
+            let what = if id == pack.id { format!("from itself by way of {by_way_of}") } else { format!("in a circle by way of {id}") };
+            return Err(no(format!("rule pack {} inherits {what}", pack.id)));
         }
         whole = whole.inheriting(next);
-        parent = next.inherits.as_deref();
+        (by_way_of, parent) = (Some(id), next.inherits.as_deref());
     }
     Ok(whole)
 }
