@@ -281,3 +281,101 @@ impl Default for Consent {
         Self { state: ConsentState::Unknown, strength: Strength::default(), by_class: false, superseded: false }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::consent::{Actor, ConsentKey, ConsentMethod};
+    use crate::{Purpose, SubjectId};
+
+    const ACME: &str = "acme";
+    const CLASS: &str = "class:university";
+
+    fn at(day: u32) -> Timestamp {
+        format!("2026-11-{day:02}T09:00:00Z").parse().unwrap()
+    }
+
+    fn event(day: u32, action: ConsentAction) -> ConsentEvent {
+        ConsentEvent {
+            seq: 0,
+            key: ConsentKey::new(SubjectId(1), ACME.parse().unwrap(), Purpose::AggregateStatistics),
+            order: EventOrder { at: at(day), sequence: 0, action },
+            actor: Actor::Subject,
+            method: ConsentMethod::Page,
+            strength: Strength::default(),
+            notice: NoticeRef { name: "main".parse().unwrap(), version: 1 },
+            language: "en".into(),
+            evidence: None,
+            valid_until: None,
+            recorded_at: at(day),
+        }
+    }
+
+    fn key(recipient: &str, scope: DataScope, events: &[(u32, ConsentAction)]) -> Covering {
+        let events: Vec<ConsentEvent> = events.iter().map(|&(day, action)| event(day, action)).collect();
+        Covering { recipient: recipient.parse().unwrap(), scope, standing: Standing::replay(&events).unwrap(), superseded: false, open_class: false }
+    }
+
+    fn topics(covering: &[Covering]) -> (ConsentState, bool) {
+        let consent = Consent::of(covering, DataScope::Topics, at(30));
+        (consent.state, consent.by_class)
+    }
+
+    #[test]
+    fn asking_again_makes_no_old_yes_newer_than_a_no() {
+        use ConsentAction::{Defer, Give, Request, Withdraw};
+        let all = key(ACME, DataScope::Everything, &[(1, Give), (3, Request), (4, Defer)]);
+        let part = key(ACME, DataScope::Topics, &[(2, Withdraw)]);
+        assert_eq!(topics(&[all.clone(), part]), (ConsentState::Withdrawn, false));
+        // Nor does asking about a part end a yes to all.
+        assert_eq!(topics(&[all, key(ACME, DataScope::Topics, &[(5, Request)])]), (ConsentState::Given, false));
+    }
+
+    #[test]
+    fn a_second_no_counts_as_much_as_the_first() {
+        use ConsentAction::{Give, Withdraw};
+        let part = key(ACME, DataScope::Topics, &[(1, Withdraw), (3, Withdraw)]);
+        assert_eq!(part.standing.refused_at, Some(at(3)));
+        assert_eq!(topics(&[key(ACME, DataScope::Everything, &[(2, Give)]), part]), (ConsentState::Withdrawn, false));
+    }
+
+    #[test]
+    fn a_yes_to_a_class_that_covers_nobody_undoes_no_withdrawal() {
+        use ConsentAction::{Give, Withdraw};
+        let named = key(ACME, DataScope::Everything, &[(1, Give)]);
+        let class = key(CLASS, DataScope::Everything, &[(2, Withdraw), (3, Give)]);
+        assert_eq!(topics(&[named.clone(), class.clone()]), (ConsentState::Withdrawn, false));
+        let open = Covering { open_class: true, ..class };
+        assert_eq!(topics(&[named, open]), (ConsentState::Given, true));
+    }
+
+    #[test]
+    fn a_named_yes_stands_beside_a_newer_one_to_its_class() {
+        use ConsentAction::Give;
+        let named = key(ACME, DataScope::Everything, &[(1, Give)]);
+        let open = Covering { open_class: true, ..key(CLASS, DataScope::Everything, &[(2, Give)]) };
+        assert_eq!(topics(&[named, open]), (ConsentState::Given, false));
+    }
+
+    #[test]
+    fn a_part_that_expired_or_was_superseded_is_not_covered_by_an_older_yes_to_all() {
+        use ConsentAction::{Expire, Give, Request};
+        let all = key(ACME, DataScope::Everything, &[(1, Give)]);
+        assert_eq!(topics(&[all.clone(), key(ACME, DataScope::Topics, &[(2, Give), (3, Expire)])]), (ConsentState::Expired, false));
+        assert_eq!(topics(&[all.clone(), key(ACME, DataScope::Topics, &[(2, Give), (3, Expire), (4, Request)])]), (ConsentState::Requested, false));
+        let superseded = Covering { superseded: true, ..key(ACME, DataScope::Topics, &[(2, Give)]) };
+        assert_eq!(Consent::of(&[all, superseded], DataScope::Topics, at(30)), Consent { state: ConsentState::Requested, superseded: true, ..Consent::default() });
+    }
+
+    #[test]
+    fn events_of_one_order_count_alike_whichever_came_first() {
+        use ConsentAction::Give;
+        let weak = event(1, Give);
+        let firm = ConsentEvent { strength: Strength { explicit: true, ..Strength::default() }, ..weak.clone() };
+        let short = ConsentEvent { valid_until: Some(at(9)), ..weak.clone() };
+        for (first, second, arrival) in [(&weak, &firm, Arrival::Duplicate), (&firm, &weak, Arrival::Late), (&short, &weak, Arrival::Duplicate), (&weak, &short, Arrival::Late)] {
+            assert_eq!(Standing::first(first).meets(second), arrival);
+        }
+        assert_eq!(Standing::replay(&[firm.clone(), weak.clone()]), Standing::replay(&[weak, firm]));
+    }
+}
