@@ -1,6 +1,8 @@
 //! Random laws, people and choices: the bits, the plain rule and the explained decision say the same of everybody,
 //! and whatever is added can only narrow.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests stop when something is wrong, and say what they saw")]
+
 use chrono::{DateTime, NaiveDate, TimeDelta};
 use domain::consent::{
     Actor, AgreementStanding, Consent, ConsentAction, ConsentEvent, ConsentKey, ConsentMethod, Covering, DataScope, EventOrder, Facts, LimitKey, LimitKind, Limits, PackedFacts,

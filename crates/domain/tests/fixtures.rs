@@ -1,12 +1,14 @@
 //! The cases beside the shipped rule packs (`rulepacks/fixtures`), and a check that they would notice the loss of
 //! any rule that something is computed from.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests stop when something is wrong, and say what they saw")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use chrono::NaiveDate;
 use domain::consent::{AgreementStanding, Consent, ConsentState, DataScope, Decision, Effect, Facts, LimitKind, Limits, PackedFacts, Strength, compile, decide, permitted};
-use domain::law::{Law, Requirement, Residence, RulePack, Use, shipped};
+use domain::law::{Law, Requirement, Residence, RulePack, Use, parse, shipped};
 use domain::subject::{AgeBand, SubjectStatus};
 use domain::{Purpose, Timestamp};
 use serde::Deserialize;
@@ -113,6 +115,13 @@ fn all() -> BTreeMap<String, Fixtures> {
         (name.clone(), toml::from_str(&text).unwrap_or_else(|e| panic!("{name}: {e}")))
     };
     std::fs::read_dir(folder).unwrap().map(|entry| read(entry.unwrap().path())).collect()
+}
+
+/// The examples of a page: what stands between fences of TOML.
+fn examples(page: &str) -> Vec<String> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(page);
+    let text = std::fs::read_to_string(path).unwrap();
+    text.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
 }
 
 fn day(at: &Datetime) -> NaiveDate {
@@ -237,6 +246,23 @@ fn every_case_comes_out_as_it_is_written() {
     let mut laws = Laws::new(shipped().unwrap());
     for (name, fixtures) in all() {
         laws.run(&fixtures).unwrap_or_else(|e| panic!("{name}: {e}"));
+    }
+}
+
+#[test]
+fn the_examples_of_the_documents_are_true() {
+    let mut laws = Laws::new(shipped().unwrap());
+    let mut cases = 0;
+    for text in examples("consent.md") {
+        let fixtures: Fixtures = toml::from_str(&text).unwrap_or_else(|e| panic!("{text}: {e}"));
+        cases += fixtures.case.len();
+        laws.run(&fixtures).unwrap_or_else(|e| panic!("docs/consent.md: {e}"));
+    }
+    assert!(cases >= 15, "{cases}");
+    for text in examples("rule-packs.md") {
+        let mut packs = shipped().unwrap();
+        packs.push(parse(&text).unwrap());
+        Law::new(packs, "2027-07-01".parse().unwrap()).unwrap();
     }
 }
 

@@ -249,3 +249,112 @@ fn consent<'law>(facts: &Facts, asked: &'law Asked, reasons: &mut Vec<Reason<'la
 const fn deny<'law>(rule: &'static str, source: &'static str, text: &'static str, remedy: &'static str) -> Reason<'law> {
     Reason { rule: Cow::Borrowed(rule), source: Cow::Borrowed(source), text: Cow::Borrowed(text), effect: Effect::Deny, remedy: Some(Cow::Borrowed(remedy)) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::consent::Strength;
+    use crate::law::RuleInForce;
+
+    fn facts(state: ConsentState) -> Facts {
+        let consent = Consent { state, strength: Strength::default(), by_class: false, superseded: false };
+        Facts { status: SubjectStatus::Active, age: AgeBand::From25To34, residence: Residence::UNKNOWN, consent, limits: Limits::NONE }
+    }
+
+    fn asked(outcomes: &[Outcome]) -> Asked {
+        let rule = |&outcome: &Outcome| RuleInForce { rule: format!("p/r.{outcome}"), source: "Act".into(), text: "so".into(), outcome };
+        Asked { rules: outcomes.iter().map(rule).collect(), opens_classes: false }
+    }
+
+    /// The rules and what they do, in order.
+    fn told(decision: &Decision<'_>) -> Vec<(String, Effect)> {
+        decision.reasons.iter().map(|reason| (reason.rule.to_string(), reason.effect)).collect()
+    }
+
+    fn expect(facts: &Facts, asked: &Asked, agreement: &AgreementStanding, reasons: &[(&str, Effect)]) {
+        let decision = decide(facts, asked, agreement);
+        assert_eq!(told(&decision), reasons.iter().map(|(rule, effect)| ((*rule).to_owned(), *effect)).collect::<Vec<_>>());
+        let permit = !reasons.iter().any(|(_, effect)| *effect == Effect::Deny);
+        assert_eq!(decision.permit, permit);
+        assert_eq!(permit, *agreement == AgreementStanding::Covers && permitted(facts, asked.demands(), asked.opens_classes));
+    }
+
+    #[test]
+    fn reasons_come_in_the_order_in_which_they_count() {
+        let mut worst = facts(ConsentState::Withdrawn);
+        worst.status = SubjectStatus::Erased;
+        worst.limits = LimitKind::ALL.iter().fold(Limits::NONE, |limits, &kind| limits.with(kind));
+        let all = asked(&[Outcome::Prohibit, Outcome::ParentalOptIn, Outcome::OptOut]);
+        let reasons = [
+            ("subject.active", Effect::Deny),
+            ("p/r.prohibit", Effect::Deny),
+            ("limit.opt_out", Effect::Deny),
+            ("limit.objection", Effect::Deny),
+            ("limit.restriction", Effect::Deny),
+            ("agreement.active", Effect::Deny),
+            ("consent.given", Effect::Deny),
+            ("p/r.parental_opt_in", Effect::Deny),
+            ("p/r.opt_out", Effect::Met),
+        ];
+        expect(&worst, &all, &AgreementStanding::Lacks("it ended".into()), &reasons);
+        let decision = decide(&worst, &all, &AgreementStanding::Covers);
+        assert_eq!(decision.reasons[1].remedy.as_deref(), Some("nothing: no consent cures it"));
+    }
+
+    #[test]
+    fn a_permission_says_first_that_it_is_one() {
+        let mut firm = facts(ConsentState::Given);
+        firm.consent.strength = Strength { explicit: true, parental: true, two_step: true };
+        let all = asked(&[Outcome::ParentalOptIn, Outcome::ExplicitOptIn, Outcome::TwoStepOptIn, Outcome::OptIn]);
+        let reasons = [
+            ("consent.given", Effect::Permit),
+            ("p/r.parental_opt_in", Effect::Met),
+            ("p/r.explicit_opt_in", Effect::Met),
+            ("p/r.two_step_opt_in", Effect::Met),
+            ("p/r.opt_in", Effect::Met),
+        ];
+        expect(&firm, &all, &AgreementStanding::Covers, &reasons);
+    }
+
+    #[test]
+    fn what_a_yes_lacks_is_what_would_help() {
+        for (outcome, remedy) in [(Outcome::ParentalOptIn, "a parent's yes"), (Outcome::ExplicitOptIn, "an explicit yes"), (Outcome::TwoStepOptIn, "a yes that was confirmed")] {
+            let (plain, asked) = (facts(ConsentState::Renewed), asked(&[outcome, Outcome::OptIn]));
+            expect(&plain, &asked, &AgreementStanding::Covers, &[(&format!("p/r.{outcome}"), Effect::Deny), ("p/r.opt_in", Effect::Met)]);
+            assert_eq!(decide(&plain, &asked, &AgreementStanding::Covers).reasons[0].remedy.as_deref(), Some(remedy));
+        }
+    }
+
+    #[test]
+    fn a_yes_to_a_class_covers_nobody_whom_the_packs_do_not_let_in() {
+        let mut class = facts(ConsentState::Given);
+        class.consent.by_class = true;
+        expect(&class, &asked(&[]), &AgreementStanding::Covers, &[("consent.recipient", Effect::Deny)]);
+        expect(&class, &Asked { opens_classes: true, ..asked(&[]) }, &AgreementStanding::Covers, &[("consent.given", Effect::Permit)]);
+    }
+
+    #[test]
+    fn every_state_but_a_yes_denies_in_its_own_words() {
+        let mut words = std::collections::BTreeSet::new();
+        for &state in ConsentState::ALL {
+            let (facts, asked) = (facts(state), asked(&[]));
+            let effect = if state.is_valid() { Effect::Permit } else { Effect::Deny };
+            expect(&facts, &asked, &AgreementStanding::Covers, &[("consent.given", effect)]);
+            words.insert(decide(&facts, &asked, &AgreementStanding::Covers).reasons[0].text.to_string());
+        }
+        let mut superseded = facts(ConsentState::Requested);
+        superseded.consent.superseded = true;
+        words.insert(decide(&superseded, &asked(&[]), &AgreementStanding::Covers).reasons[0].text.to_string());
+        // Both yeses say the same.
+        assert_eq!(words.len(), ConsentState::ALL.len());
+    }
+
+    #[test]
+    fn what_is_forbidden_is_forbidden_whatever_was_chosen() {
+        let mut firm = facts(ConsentState::Given);
+        firm.consent.strength = Strength { explicit: true, parental: true, two_step: true };
+        expect(&firm, &asked(&[Outcome::Prohibit]), &AgreementStanding::Covers, &[("p/r.prohibit", Effect::Deny)]);
+        firm.status = SubjectStatus::Merged;
+        expect(&firm, &asked(&[]), &AgreementStanding::Covers, &[("subject.merged", Effect::Deny)]);
+    }
+}

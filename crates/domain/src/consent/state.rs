@@ -82,18 +82,18 @@ pub struct Standing {
     pub state: ConsentState,
     /// The last event, by the order that counts.
     pub last: EventOrder,
-    /// The last event that settled something: a yes that had effect, a no, or an end. Asking settles nothing, nor
-    /// does putting an answer off, so neither makes an old yes newer than a no that lies between.
-    pub decided: Option<EventOrder>,
+    /// The newest yes that had effect. Asking again does not make it newer.
+    pub given: Option<EventOrder>,
+    /// The newest no, revocation or invalidation, whether or not anything was there to end: a yes to more, or to the
+    /// class, that is older does not count any more. That a yes expired says nothing of others.
+    pub ended: Option<EventOrder>,
     /// How firm the newest yes was.
     pub strength: Strength,
-    /// When the newest yes was said.
-    pub given_at: Option<Timestamp>,
     /// Until when it counts.
     pub valid_until: Option<Timestamp>,
     /// When the person last said no; it stays known when they are asked again.
     pub refused_at: Option<Timestamp>,
-    /// The text of the event that made the state.
+    /// The text of the newest yes; of the last event while there was none.
     pub notice: NoticeRef,
 }
 
@@ -115,9 +115,9 @@ impl Standing {
         let nothing = Self {
             state: ConsentState::Unknown,
             last: event.order,
-            decided: None,
+            given: None,
+            ended: None,
             strength: Strength::default(),
-            given_at: None,
             valid_until: None,
             refused_at: None,
             notice: event.notice.clone(),
@@ -131,12 +131,13 @@ impl Standing {
     pub fn meets(&self, event: &ConsentEvent) -> Arrival {
         let is_known = match event.order.action {
             // Of a yes that had effect all of it is known.
-            ConsentAction::Give | ConsentAction::Renew if self.decided == Some(self.last) => {
+            ConsentAction::Give | ConsentAction::Renew if self.given == Some(self.last) => {
                 (event.strength, end(event.valid_until), &event.notice) >= (self.strength, end(self.valid_until), &self.notice)
             }
             // Of one that had none nothing is: a replay finds out.
             ConsentAction::Give | ConsentAction::Renew => false,
-            _ => event.notice >= self.notice,
+            // Of anything else only the text could differ, and it counts until there is a yes.
+            _ => self.given.is_some() || event.notice >= self.notice,
         };
         match event.order.cmp(&self.last) {
             Ordering::Greater => Arrival::Next,
@@ -148,25 +149,23 @@ impl Standing {
     /// The standing after one more event, which comes after all that it knows.
     #[must_use]
     pub fn after(mut self, event: &ConsentEvent) -> Self {
-        use ConsentAction::{Expire, Give, Invalidate, Refuse, Renew, Revoke, Withdraw};
+        use ConsentAction::{Give, Invalidate, Refuse, Renew, Revoke, Withdraw};
         let (order, action) = (event.order, event.order.action);
         let before = self.state_at(order.at);
         // A renewal is of the same text or a newer one.
         let outdated = action == Renew && (event.notice.name != self.notice.name || event.notice.version < self.notice.version);
         self.state = if outdated { before } else { before.after(action) };
         let is_yes = matches!(action, Give | Renew) && !outdated && self.state.is_valid();
-        let is_no = matches!(action, Refuse | Withdraw);
         if is_yes {
-            (self.strength, self.given_at, self.valid_until) = (event.strength, Some(order.at), event.valid_until);
+            (self.strength, self.given, self.valid_until) = (event.strength, Some(order), event.valid_until);
         }
-        if is_no {
+        if matches!(action, Refuse | Withdraw) {
             self.refused_at = Some(order.at);
         }
-        // An end settles something even where nothing was to end: it is newer than a yes to more than this.
-        if is_yes || is_no || matches!(action, Expire | Revoke | Invalidate) {
-            self.decided = Some(order);
+        if matches!(action, Refuse | Withdraw | Revoke | Invalidate) {
+            self.ended = Some(order);
         }
-        if is_yes || self.state != before {
+        if is_yes || self.given.is_none() {
             self.notice = event.notice.clone();
         }
         self.last = order;
@@ -231,31 +230,48 @@ impl Consent {
     /// What `covering` say together of `part` of the data, at `now`.
     ///
     /// # Guarantee
-    /// The newest choice that covers the use counts; of two of one instant the stricter. A yes to a class that the
-    /// notice did not name as open speaks of nobody in particular and is passed over; so is a yes to an open class
-    /// where the partner has one that names it. A no to a class covers everybody in it.
+    /// The newest choice that covers the use counts: a yes only if no choice that covers the use has ended or refused it
+    /// since. Of two yeses of one instant the weaker counts. A yes to a class that the notice did not name as open
+    /// speaks of nobody in particular and is passed over; so is a yes to an open class where the partner has a yes
+    /// that names it. A no to a class covers everybody in it.
     #[must_use]
     pub fn of(covering: &[Covering], part: DataScope, now: Timestamp) -> Self {
-        let is_class_yes = |c: &Covering| matches!(c.recipient, Recipient::Class(_)) && c.standing.state.is_valid();
-        let newest = |counts: &dyn Fn(&Covering) -> bool| {
-            let speaking = covering.iter().filter(|c| c.scope.covers(part) && counts(c)).map(|c| (c, Self::seen(c, now)));
-            speaking.max_by_key(|(c, consent)| (c.standing.decided, !consent.state.is_valid(), consent.by_class, Reverse(consent.strength), c.standing.last))
+        let covering = || covering.iter().filter(|c| c.scope.covers(part));
+        let ended = covering().filter_map(|c| c.standing.ended).max();
+        let yes = |named_alone: bool| {
+            let counts = move |c: &&Covering| c.standing.given > ended && if c.is_named() { true } else { c.open_class && !named_alone };
+            let seen = covering().filter(counts).map(|c| (c.standing.given, Self::seen(c, now)));
+            // Of two of one instant the stricter.
+            seen.max_by_key(|(given, consent)| (*given, !consent.state.is_valid(), consent.by_class, Reverse(consent.strength))).map(|(_, consent)| consent)
         };
-        match newest(&|c| c.open_class || !is_class_yes(c)) {
-            None => Self::default(),
-            Some((c, consent)) if is_class_yes(c) => {
-                let named = newest(&|c| !is_class_yes(c)).map(|(_, named)| named).filter(|named| named.state.is_valid());
-                named.unwrap_or(consent)
+        match yes(false) {
+            Some(newest) if newest.by_class => yes(true).filter(|named| named.state.is_valid()).unwrap_or(newest),
+            Some(newest) => newest,
+            None => {
+                // Nobody said yes to this partner since: how it ended, or how far asking has got.
+                let last = covering().filter(|c| c.standing.ended == ended && (ended.is_some() || c.standing.given.is_none())).max_by_key(|c| c.standing.last);
+                let state = last.map_or(ConsentState::Unknown, |c| match ended {
+                    // A yes to the class that came after it is passed over.
+                    Some(ended) if c.standing.given > Some(ended) => ConsentState::Given.after(ended.action),
+                    _ => c.standing.state_at(now),
+                });
+                Self { state, ..Self::default() }
             }
-            Some((_, consent)) => consent,
         }
     }
 
-    fn seen(Covering { recipient, standing, superseded, .. }: &Covering, now: Timestamp) -> Self {
-        let state = standing.state_at(now);
-        let superseded = *superseded && state.is_valid();
-        let by_class = matches!(recipient, Recipient::Class(_));
-        Self { state: if superseded { ConsentState::Requested } else { state }, strength: standing.strength, by_class, superseded }
+    fn seen(covering: &Covering, now: Timestamp) -> Self {
+        let state = covering.standing.state_at(now);
+        let superseded = covering.superseded && state.is_valid();
+        let state = if superseded { ConsentState::Requested } else { state };
+        Self { state, strength: covering.standing.strength, by_class: !covering.is_named(), superseded }
+    }
+}
+
+impl Covering {
+    /// Whether the choice names the partner, rather than the class.
+    const fn is_named(&self) -> bool {
+        matches!(self.recipient, Recipient::Partner(_))
     }
 }
 
@@ -263,5 +279,103 @@ impl Default for Consent {
     /// Of somebody who never chose.
     fn default() -> Self {
         Self { state: ConsentState::Unknown, strength: Strength::default(), by_class: false, superseded: false }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::consent::{Actor, ConsentKey, ConsentMethod};
+    use crate::{Purpose, SubjectId};
+
+    const ACME: &str = "acme";
+    const CLASS: &str = "class:university";
+
+    fn at(day: u32) -> Timestamp {
+        format!("2026-11-{day:02}T09:00:00Z").parse().unwrap()
+    }
+
+    fn event(day: u32, action: ConsentAction) -> ConsentEvent {
+        ConsentEvent {
+            seq: 0,
+            key: ConsentKey::new(SubjectId(1), ACME.parse().unwrap(), Purpose::AggregateStatistics),
+            order: EventOrder { at: at(day), sequence: 0, action },
+            actor: Actor::Subject,
+            method: ConsentMethod::Page,
+            strength: Strength::default(),
+            notice: NoticeRef { name: "main".parse().unwrap(), version: 1 },
+            language: "en".into(),
+            evidence: None,
+            valid_until: None,
+            recorded_at: at(day),
+        }
+    }
+
+    fn key(recipient: &str, scope: DataScope, events: &[(u32, ConsentAction)]) -> Covering {
+        let events: Vec<ConsentEvent> = events.iter().map(|&(day, action)| event(day, action)).collect();
+        Covering { recipient: recipient.parse().unwrap(), scope, standing: Standing::replay(&events).unwrap(), superseded: false, open_class: false }
+    }
+
+    fn topics(covering: &[Covering]) -> (ConsentState, bool) {
+        let consent = Consent::of(covering, DataScope::Topics, at(30));
+        (consent.state, consent.by_class)
+    }
+
+    #[test]
+    fn asking_again_makes_no_old_yes_newer_than_a_no() {
+        use ConsentAction::{Defer, Give, Request, Withdraw};
+        let all = key(ACME, DataScope::Everything, &[(1, Give), (3, Request), (4, Defer)]);
+        let part = key(ACME, DataScope::Topics, &[(2, Withdraw)]);
+        assert_eq!(topics(&[all.clone(), part]), (ConsentState::Withdrawn, false));
+        // Nor does asking about a part end a yes to all.
+        assert_eq!(topics(&[all, key(ACME, DataScope::Topics, &[(5, Request)])]), (ConsentState::Given, false));
+    }
+
+    #[test]
+    fn a_second_no_counts_as_much_as_the_first() {
+        use ConsentAction::{Give, Withdraw};
+        let part = key(ACME, DataScope::Topics, &[(1, Withdraw), (3, Withdraw)]);
+        assert_eq!(part.standing.refused_at, Some(at(3)));
+        assert_eq!(topics(&[key(ACME, DataScope::Everything, &[(2, Give)]), part]), (ConsentState::Withdrawn, false));
+    }
+
+    #[test]
+    fn a_yes_to_a_class_that_covers_nobody_undoes_no_withdrawal() {
+        use ConsentAction::{Give, Withdraw};
+        let named = key(ACME, DataScope::Everything, &[(1, Give)]);
+        let class = key(CLASS, DataScope::Everything, &[(2, Withdraw), (3, Give)]);
+        assert_eq!(topics(&[named.clone(), class.clone()]), (ConsentState::Withdrawn, false));
+        let open = Covering { open_class: true, ..class };
+        assert_eq!(topics(&[named, open]), (ConsentState::Given, true));
+    }
+
+    #[test]
+    fn a_named_yes_stands_beside_a_newer_one_to_its_class() {
+        use ConsentAction::Give;
+        let named = key(ACME, DataScope::Everything, &[(1, Give)]);
+        let open = Covering { open_class: true, ..key(CLASS, DataScope::Everything, &[(2, Give)]) };
+        assert_eq!(topics(&[named, open]), (ConsentState::Given, false));
+    }
+
+    #[test]
+    fn a_part_that_expired_or_was_superseded_is_not_covered_by_an_older_yes_to_all() {
+        use ConsentAction::{Expire, Give, Request};
+        let all = key(ACME, DataScope::Everything, &[(1, Give)]);
+        assert_eq!(topics(&[all.clone(), key(ACME, DataScope::Topics, &[(2, Give), (3, Expire)])]), (ConsentState::Expired, false));
+        assert_eq!(topics(&[all.clone(), key(ACME, DataScope::Topics, &[(2, Give), (3, Expire), (4, Request)])]), (ConsentState::Requested, false));
+        let superseded = Covering { superseded: true, ..key(ACME, DataScope::Topics, &[(2, Give)]) };
+        assert_eq!(Consent::of(&[all, superseded], DataScope::Topics, at(30)), Consent { state: ConsentState::Requested, superseded: true, ..Consent::default() });
+    }
+
+    #[test]
+    fn events_of_one_order_count_alike_whichever_came_first() {
+        use ConsentAction::Give;
+        let weak = event(1, Give);
+        let firm = ConsentEvent { strength: Strength { explicit: true, ..Strength::default() }, ..weak.clone() };
+        let short = ConsentEvent { valid_until: Some(at(9)), ..weak.clone() };
+        for (first, second, arrival) in [(&weak, &firm, Arrival::Duplicate), (&firm, &weak, Arrival::Late), (&short, &weak, Arrival::Duplicate), (&weak, &short, Arrival::Late)] {
+            assert_eq!(Standing::first(first).meets(second), arrival);
+        }
+        assert_eq!(Standing::replay(&[firm.clone(), weak.clone()]), Standing::replay(&[weak, firm]));
     }
 }

@@ -103,7 +103,9 @@ impl Law {
                 return Err(Refusal::new(RefusalCode::PackRule, format!("rule pack {id} is there twice")));
             }
         }
-        let whole: Vec<RulePack> = by_id.values().filter(|pack| !pack.is_abstract).map(|pack| inherited(pack, &by_id)).collect::<Result<_, _>>()?;
+        // Also of those that only stand to be inherited from: a circle among them is one.
+        let mut whole: Vec<RulePack> = by_id.values().map(|pack| inherited(pack, &by_id)).collect::<Result<_, _>>()?;
+        whole.retain(|pack| !pack.is_abstract);
         let until = whole.iter().flat_map(days).filter(|&change| change > day).min();
         Ok(Self { packs: whole, day, until })
     }
@@ -283,15 +285,17 @@ const fn in_words(outcome: Outcome) -> &'static str {
 /// A pack with everything that it inherits.
 fn inherited(pack: &RulePack, all: &BTreeMap<String, RulePack>) -> Result<RulePack, Refusal> {
     let (mut whole, mut seen) = (pack.clone(), BTreeSet::from([pack.id.as_str()]));
-    let mut parent = pack.inherits.as_deref();
+    let (mut by_way_of, mut parent) = (None, pack.inherits.as_deref());
     while let Some(id) = parent {
         let no = |text: String| Refusal::new(RefusalCode::PackInheritance, text);
         let next = all.get(id).ok_or_else(|| no(format!("rule pack {} inherits from {id}, which is not there", pack.id)))?;
         if !seen.insert(id) {
-            return Err(no(format!("rule pack {} inherits from itself by way of {id}", pack.id)));
+            let by_way_of = by_way_of.unwrap_or(id);
+            let what = if id == pack.id { format!("from itself by way of {by_way_of}") } else { format!("in a circle by way of {id}") };
+            return Err(no(format!("rule pack {} inherits {what}", pack.id)));
         }
         whole = whole.inheriting(next);
-        parent = next.inherits.as_deref();
+        (by_way_of, parent) = (Some(id), next.inherits.as_deref());
     }
     Ok(whole)
 }
@@ -305,4 +309,182 @@ fn days(pack: &RulePack) -> Vec<NaiveDate> {
     macro_rules! all { ($($kind:ident),+) => { $(days.extend(since(&pack.$kind));)+ }; }
     super::pack::each_kind!(all);
     days
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{parse, shipped};
+    use super::*;
+
+    const USE: Use = Use { purpose: Purpose::SaleOrSharing, sensitivity: Sensitivity::Quasi };
+
+    fn pack(id: &str, head: &str, rules: &str) -> RulePack {
+        let rules =
+            rules.replace("GROUNDS", "grounds = { source = \"Z\", certainty = \"high\" }").replace("LAWYER", "grounds = { source = \"Z\", certainty = \"low\", lawyer = true }");
+        parse(&format!("schema = 1\nid = \"{id}\"\nversion = 1\ntitle = \"{id}\"\nreviewed = 2026-11-24\n{head}\n{rules}")).unwrap()
+    }
+
+    fn sale(outcome: &str, more: &str) -> String {
+        format!("[[consent]]\nid = \"sale\"\npurposes = [\"sale_or_sharing\"]\noutcome = \"{outcome}\"\n{more}\n")
+    }
+
+    fn law(packs: impl IntoIterator<Item = RulePack>, day: &str) -> Law {
+        Law::new(packs, day.parse().unwrap()).unwrap()
+    }
+
+    fn place(code: &str) -> Residence {
+        code.parse().unwrap()
+    }
+
+    fn spoken(law: &Law, residence: &str, age: AgeBand) -> Vec<(String, Outcome)> {
+        law.asked(place(residence), age, USE).rules.into_iter().map(|rule| (rule.rule, rule.outcome)).collect()
+    }
+
+    fn spoke(rule: &str, outcome: Outcome) -> (String, Outcome) {
+        (rule.to_owned(), outcome)
+    }
+
+    #[test]
+    fn all_rules_speak_the_strictest_first() {
+        let packs = [
+            pack("a", "regions = [\"DE\"]", &sale("opt_out", "GROUNDS")),
+            pack("b", "regions = [\"EU\"]", &sale("explicit_opt_in", "GROUNDS")),
+            pack("c", "regions = [\"EEA\"]", "[[prohibition]]\nid = \"no\"\npurposes = [\"sale_or_sharing\"]\nage_below = 18\nrule = \"no\"\nGROUNDS\n"),
+        ];
+        let law = law(packs, "2026-11-25");
+        assert_eq!(spoken(&law, "DE", AgeBand::From65), [spoke("b/consent.sale", Outcome::ExplicitOptIn), spoke("a/consent.sale", Outcome::OptOut)]);
+        assert_eq!(spoken(&law, "DE", AgeBand::Unknown)[0], spoke("c/prohibition.no", Outcome::Prohibit));
+        assert_eq!(spoken(&law, "IS", AgeBand::From65), []);
+        let demands = law.asked(place("DE"), AgeBand::From65, USE).demands();
+        assert!(demands.contains(Outcome::ExplicitOptIn) && demands.contains(Outcome::FLOOR) && !demands.contains(Outcome::Prohibit));
+    }
+
+    #[test]
+    fn the_fallback_counts_where_no_law_says_what_a_use_asks() {
+        let children = "[[consent]]\nid = \"children\"\npurposes = [\"sale_or_sharing\"]\noutcome = \"parental_opt_in\"\nage_below = 13\nGROUNDS\n";
+        let packs = [
+            pack("home", "regions = [\"EEA\"]\nfallback = true", &sale("explicit_opt_in", "GROUNDS")),
+            pack("state", "regions = [\"US-TX\"]", &sale("opt_out", "GROUNDS")),
+            pack("children", "regions = [\"US\"]", children),
+            pack("later", "regions = [\"IN\"]\nin_force = 2027-05-13", &sale("opt_out", "GROUNDS")),
+        ];
+        let packs_of = |law: &Law, code: &str| law.packs(place(code)).map(|pack| pack.id.clone()).collect::<Vec<_>>();
+        let before = law(packs.clone(), "2027-05-12");
+        assert_eq!(packs_of(&before, "unknown"), ["home"]);
+        assert_eq!(packs_of(&before, "BR"), ["home"]);
+        assert_eq!(packs_of(&before, "US-TX"), ["children", "state"]);
+        // A law about children alone is no law of the place.
+        assert_eq!(packs_of(&before, "US-WY"), ["children", "home"]);
+        // Of whom only the country is known.
+        assert_eq!(packs_of(&before, "US"), ["children", "state"]);
+        // One that does not hold yet is none either.
+        assert_eq!(spoken(&before, "IN", AgeBand::From65), [spoke("home/consent.sale", Outcome::ExplicitOptIn)]);
+        assert_eq!(spoken(&law(packs, "2027-05-13"), "IN", AgeBand::From65), [spoke("later/consent.sale", Outcome::OptOut)]);
+    }
+
+    #[test]
+    fn what_waits_for_a_lawyer_asks_a_yes_at_least() {
+        for (outcome, expected) in [("out_of_scope", Outcome::OptIn), ("opt_out", Outcome::OptIn), ("explicit_opt_in", Outcome::ExplicitOptIn)] {
+            let law = law([pack("a", "regions = [\"DE\"]", &sale(outcome, "LAWYER"))], "2026-11-25");
+            assert_eq!(spoken(&law, "DE", AgeBand::From65), [spoke("a/consent.sale", expected)]);
+        }
+    }
+
+    #[test]
+    fn rules_begin_on_their_day_and_the_law_knows_the_next() {
+        let packs = [
+            pack("a", "regions = [\"DE\"]\nin_force = 2026-01-01", &sale("opt_in", "since = 2026-07-01\nGROUNDS")),
+            // Earlier than its pack: the pack's day counts.
+            pack("b", "regions = [\"DE\"]\nin_force = 2027-01-01", &sale("opt_out", "since = 2020-01-01\nGROUNDS")),
+        ];
+        let at = |day: &str| law(packs.clone(), day);
+        let seen = |day: &str| (spoken(&at(day), "DE", AgeBand::From65).len(), at(day).until().map(|day| day.to_string()));
+        assert_eq!(seen("2025-12-31"), (0, Some("2026-01-01".into())));
+        assert_eq!(seen("2026-06-30"), (0, Some("2026-07-01".into())));
+        assert_eq!(seen("2026-07-01"), (1, Some("2027-01-01".into())));
+        assert_eq!(seen("2027-01-01"), (2, None));
+        assert_eq!(at("2026-06-30").ends_at(), "2026-07-01T00:00:00Z".parse::<Timestamp>().unwrap());
+        assert!(at("2027-01-01").ends_at() > "9999-01-01T00:00:00Z".parse::<Timestamp>().unwrap());
+    }
+
+    #[test]
+    fn a_pack_takes_over_what_it_does_not_say() {
+        let other = "[[consent]]\nid = \"other\"\npurposes = [\"sale_or_sharing\"]\noutcome = \"opt_in\"\nGROUNDS\n";
+        let packs = [
+            pack("base", "abstract = true", &(sale("opt_out", "GROUNDS") + other)),
+            pack("middle", "abstract = true\ninherits = \"base\"", ""),
+            pack("state", "regions = [\"US-TX\"]\ninherits = \"middle\"", &sale("two_step_opt_in", "GROUNDS")),
+        ];
+        let law = law(packs, "2026-11-25");
+        assert_eq!(spoken(&law, "US-TX", AgeBand::From65), [spoke("state/consent.sale", Outcome::TwoStepOptIn), spoke("state/consent.other", Outcome::OptIn)]);
+    }
+
+    #[test]
+    fn each_age_counts_by_itself() {
+        let ages = |below: u8, more: &str| format!("[[age]]\nid = \"children\"\nparental_below = {below}\n{more}GROUNDS\n");
+        let packs = [
+            pack("a", "regions = [\"DE\"]", &ages(13, "opt_in_below = 18\ntwo_step = true\n")),
+            pack("b", "regions = [\"EU\"]", &(ages(16, "") + "[age.parental_below_in]\nEE = 13\n")),
+        ];
+        let law = law(packs, "2026-11-25");
+        let outcomes = |residence, age| spoken(&law, residence, age).into_iter().map(|(_, outcome)| outcome).collect::<Vec<_>>();
+        assert_eq!(outcomes("DE", AgeBand::Under13), [Outcome::ParentalOptIn, Outcome::ParentalOptIn]);
+        assert_eq!(outcomes("DE", AgeBand::From13To15), [Outcome::ParentalOptIn, Outcome::TwoStepOptIn]);
+        assert_eq!(outcomes("DE", AgeBand::From16To17), [Outcome::TwoStepOptIn]);
+        assert_eq!(outcomes("EE", AgeBand::From13To15), []);
+        // Not for advertising: unknown is no child.
+        assert_eq!(outcomes("DE", AgeBand::Unknown), []);
+    }
+
+    #[test]
+    fn deadlines_end_with_the_first_and_evidence_with_the_last() {
+        let rules = |days: u32| {
+            format!(
+                "[[validity]]\nid = \"v\"\nterm = {{ n = {days}, unit = \"day\" }}\nquiet = {{ n = {days}, unit = \"day\" }}\nGROUNDS\n\
+                 [[record]]\nid = \"r\"\nkeep = {{ n = {days}, unit = \"day\" }}\nGROUNDS\n\
+                 [[right]]\nid = \"all\"\nrights = [\"access\"]\nrespond = {{ n = {days}, unit = \"day\", from = \"receipt\" }}\nGROUNDS\n\
+                 [[breach]]\nid = \"b\"\nto = [\"authority\", \"subjects\"]\ndeadline = {{ n = {days}, unit = \"day\", from = \"aware\" }}\nGROUNDS\n\
+                 [[signal]]\nid = \"gpc\"\npurposes = [\"{}\"]\nGROUNDS\n",
+                if days > 3 { "sale_or_sharing" } else { "ad_measurement" }
+            )
+        };
+        let law = law([pack("a", "regions = [\"US-CA\"]", &rules(2)), pack("b", "regions = [\"US\"]", &rules(5))], "2026-11-25");
+        let (california, from) = (place("US-CA"), "2026-11-01T12:00:00Z".parse::<Timestamp>().unwrap());
+        let on = |day: &str| Some(format!("{day}T12:00:00Z").parse::<Timestamp>().unwrap());
+        let (first, last) = (on("2026-11-03"), on("2026-11-06"));
+        assert_eq!((law.consent_ends(california, from), law.quiet_until(california, from)), (first, last));
+        assert_eq!((law.evidence_kept_until(california, from), law.breach_due(california, "subjects", from)), (last, first));
+        assert_eq!((law.answer_due(california, "access", from), law.answer_due(california, "all", from)), (first, first));
+        assert_eq!((law.answer_due(california, "erasure", from), law.breach_due(california, "controller", from)), (None, None));
+        assert_eq!(law.closed_by(california, "gpc").into_iter().collect::<Vec<_>>(), [Purpose::AdMeasurement, Purpose::SaleOrSharing]);
+        assert_eq!((law.consent_ends(place("US-TX"), from), law.consent_ends(place("DE"), from)), (last, None));
+    }
+
+    #[test]
+    fn classes_are_open_where_every_pack_opens_them() {
+        let open = |certain: &str| format!("[[validity]]\nid = \"v\"\nopen_class = true\n{certain}\n");
+        let opens = |packs: Vec<RulePack>| law(packs, "2026-11-25").asked(place("DE"), AgeBand::From65, USE).opens_classes;
+        let (a, b) = (pack("a", "regions = [\"DE\"]", &open("GROUNDS")), pack("b", "regions = [\"EU\"]", &open("GROUNDS")));
+        assert!(opens(vec![a.clone()]) && opens(vec![a.clone(), b]));
+        assert!(!opens(vec![]) && !opens(vec![pack("a", "regions = [\"DE\"]", &open("LAWYER"))]));
+        assert!(!opens(vec![a, pack("b", "regions = [\"EU\"]", "")]));
+    }
+
+    #[test]
+    fn the_table_holds_what_is_asked_of_everybody() {
+        let law = law(shipped().unwrap(), "2026-11-25");
+        for &purpose in Purpose::ALL {
+            let usage = Use { purpose, sensitivity: Sensitivity::Special };
+            let requirement = law.requirement(usage).unwrap();
+            for residence in Residence::all() {
+                for &age in AgeBand::ALL {
+                    let asked = law.asked(residence, age, usage);
+                    assert_eq!(requirement.asked(residence, age), Some(&asked));
+                    assert_eq!((requirement.of(residence, age), requirement.opens_classes(residence)), (asked.demands(), asked.opens_classes));
+                    // No shipped pack opens a class.
+                    assert!(!asked.opens_classes && asked.demands().contains(Outcome::FLOOR));
+                }
+            }
+        }
+    }
 }
