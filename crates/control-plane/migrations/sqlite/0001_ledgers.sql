@@ -200,9 +200,9 @@ CREATE TABLE consent_state (          -- P: where the consent of each key stands
     at             TEXT NOT NULL,
     sequence       INTEGER NOT NULL,
     action         TEXT NOT NULL,
-    decided        TEXT,                  -- JSON: the order of the last event that settled something
+    given          TEXT,                  -- JSON: the order of the newest yes
+    ended          TEXT,                  -- JSON: the order of the newest end
     strength       INTEGER NOT NULL,
-    given_at       TEXT,
     valid_until    TEXT,
     refused_at     TEXT,
     notice         TEXT NOT NULL,

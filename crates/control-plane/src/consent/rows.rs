@@ -21,13 +21,13 @@ pub(super) const EVENT_SELECT: &str = "SELECT id, subject_id, recipient, purpose
 
 /// Where states go, and what becomes of one that is there.
 pub(super) const STATE: &str =
-    "consent_state (subject_id, purpose, recipient, scope, state, at, sequence, action, decided, strength, given_at, valid_until, refused_at, notice, notice_version)";
+    "consent_state (subject_id, purpose, recipient, scope, state, at, sequence, action, given, ended, strength, valid_until, refused_at, notice, notice_version)";
 
 /// Columns of a state.
 pub(super) const STATE_COLUMNS: usize = 15;
 
-pub(super) const NEWER_STATE: &str = "ON CONFLICT (subject_id, purpose, recipient, scope) DO UPDATE SET state = excluded.state, at = excluded.at, sequence = excluded.sequence, action = excluded.action, decided = excluded.decided, \
-     strength = excluded.strength, given_at = excluded.given_at, valid_until = excluded.valid_until, refused_at = excluded.refused_at, notice = excluded.notice, notice_version = excluded.notice_version";
+pub(super) const NEWER_STATE: &str = "ON CONFLICT (subject_id, purpose, recipient, scope) DO UPDATE SET state = excluded.state, at = excluded.at, sequence = excluded.sequence, action = excluded.action, given = excluded.given, ended = excluded.ended, \
+     strength = excluded.strength, valid_until = excluded.valid_until, refused_at = excluded.refused_at, notice = excluded.notice, notice_version = excluded.notice_version";
 
 pub(super) fn bind_event(values: &mut Bound, event: &ConsentEvent) -> Result<(), Fault> {
     values.value(to_i64(event.seq)?)?;
@@ -58,9 +58,10 @@ pub(super) fn bind_state(values: &mut Bound, key: &ConsentKey, standing: &Standi
     values.value(time_text(standing.last.at))?;
     values.value(standing.last.sequence)?;
     values.value(standing.last.action.as_str())?;
-    values.value(standing.decided.map(|EventOrder { at, sequence, action }| format!("[\"{}\",{sequence},\"{action}\"]", time_text(at))))?;
+    let order = |EventOrder { at, sequence, action }| format!("[\"{}\",{sequence},\"{action}\"]", time_text(at));
+    values.value(standing.given.map(order))?;
+    values.value(standing.ended.map(order))?;
     values.value(standing.strength.bits())?;
-    values.value(standing.given_at.map(time_text))?;
     values.value(standing.valid_until.map(time_text))?;
     values.value(standing.refused_at.map(time_text))?;
     values.value(standing.notice.name.as_str())?;

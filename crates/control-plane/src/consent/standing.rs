@@ -31,7 +31,7 @@ impl Rules {
 }
 
 /// Columns of `consent_state c` as [`StandingRow`] reads them.
-pub(crate) const STANDING: &str = "json_array(c.subject_id, c.purpose, c.recipient, c.scope, c.state, c.at, c.sequence, c.action, json(c.decided), c.strength, c.given_at, c.valid_until, c.refused_at, c.notice, c.notice_version, \
+pub(crate) const STANDING: &str = "json_array(c.subject_id, c.purpose, c.recipient, c.scope, c.state, c.at, c.sequence, c.action, json(c.given), json(c.ended), c.strength, c.valid_until, c.refused_at, c.notice, c.notice_version, \
      EXISTS (SELECT 1 FROM notice_floor f WHERE f.notice = c.notice AND f.purpose = c.purpose AND f.recipient = c.recipient AND f.version > c.notice_version), \
      c.recipient LIKE 'class:%' AND EXISTS (SELECT 1 FROM notice n, json_each(n.open_classes) o WHERE n.name = c.notice AND n.version = c.notice_version AND 'class:' || o.value = c.recipient))";
 
@@ -47,8 +47,8 @@ pub(super) struct StandingRow<'r>(
     u32,
     ConsentAction,
     Option<(&'r str, u32, ConsentAction)>,
+    Option<(&'r str, u32, ConsentAction)>,
     u8,
-    Option<&'r str>,
     Option<&'r str>,
     Option<&'r str>,
     NoticeName,
@@ -59,15 +59,16 @@ pub(super) struct StandingRow<'r>(
 
 impl StandingRow<'_> {
     pub(super) fn read(self) -> Result<(ConsentKey, Known), Fault> {
-        let Self(subject, purpose, recipient, scope, state, at, sequence, action, decided, strength, given_at, valid_until, refused_at, name, version, superseded, open_class) =
-            self;
+        let Self(subject, purpose, recipient, scope, state, at, sequence, action, given, ended, strength, valid_until, refused_at, name, version, superseded, open_class) = self;
         let time = |text: Option<&str>| text.map(parse_time).transpose();
+        let order =
+            |order: Option<(&str, u32, ConsentAction)>| order.map(|(at, sequence, action)| Ok::<_, Fault>(EventOrder { at: parse_time(at)?, sequence, action })).transpose();
         let standing = Standing {
             state,
             last: EventOrder { at: parse_time(at)?, sequence, action },
-            decided: decided.map(|(at, sequence, action)| Ok::<_, Fault>(EventOrder { at: parse_time(at)?, sequence, action })).transpose()?,
+            given: order(given)?,
+            ended: order(ended)?,
             strength: Strength::from_bits(strength),
-            given_at: time(given_at)?,
             valid_until: time(valid_until)?,
             refused_at: time(refused_at)?,
             notice: domain::notice::NoticeRef { name, version },
