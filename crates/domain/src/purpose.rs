@@ -34,7 +34,7 @@ crate::words! {
 }
 
 impl Purpose {
-    /// Whether the purpose is advertising, which is closed to minors.
+    /// Whether the purpose is advertising: of whom nobody knows the age counts as a child there.
     #[must_use]
     pub const fn is_advertising(self) -> bool {
         match self {
