@@ -144,7 +144,7 @@ fn a_file_of_choices_leaves_out_only_what_is_wrong() {
     std::fs::write(&file, format!("subject,partner,purpose,action,notice,explicit\n{}", lines.concat())).unwrap();
     let done = d.ok(&["consent", "import", file.to_str().unwrap()]);
     assert_eq!((&done["recorded"], &done["rejected"]), (&2.into(), &3.into()));
-    let decided = d.ok(&["decide", "--subject", "3", "--partner", "acme", "--purpose", "aggregate_statistics"]);
+    let decided = d.ok(&["decide", "--subject", "1", "--partner", "acme", "--purpose", "aggregate_statistics"]);
     assert_eq!(decided["decision"], "permit", "{decided}");
     assert_eq!(d.ok(&["audit", "verify"])["verified"], true);
 }
