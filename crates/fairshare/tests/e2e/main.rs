@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stderr, reason = "tests")]
 
 mod command;
+mod consents;
 mod crash;
 mod erasure;
 mod features;
