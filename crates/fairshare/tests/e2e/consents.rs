@@ -11,7 +11,7 @@ fn give(d: &Deployment, purpose: &str, extra: &[&str]) -> Value {
 }
 
 fn decided(d: &Deployment, extra: &[&str]) -> Value {
-    let output = d.run(&[&["--json", "decide", "--subject", "1", "--partner", "acme", "--purpose", "aggregate_statistics"], extra].concat());
+    let output = d.run(&[&["decide", "--subject", "1", "--partner", "acme", "--purpose", "aggregate_statistics"], extra].concat());
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
