@@ -26,6 +26,27 @@ crate::words! {
     }
 }
 
+crate::words! {
+    /// Who told how a person is reached.
+    pub enum ContactSource("source of a contact") {
+        /// The person.
+        Subject = "subject",
+        /// The operator.
+        Operator = "operator",
+        /// An import.
+        Import = "import",
+    }
+}
+
+/// How a person is reached.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Contact {
+    /// Their address for electronic mail.
+    pub email: String,
+    /// BCP 47 tag of the language in which they are written to.
+    pub language: Option<String>,
+}
+
 /// Attempts before a letter is given up.
 pub const ATTEMPTS_MAX: u32 = 8;
 

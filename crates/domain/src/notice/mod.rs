@@ -29,12 +29,16 @@ pub struct NoticeTerms {
 }
 
 impl NoticeTerms {
+    /// To whom a yes would speak.
+    pub fn recipients(&self) -> impl Iterator<Item = Recipient> {
+        let partners = self.partners.iter().cloned().map(Recipient::Partner);
+        partners.chain(self.open_classes.iter().cloned().map(Recipient::Class))
+    }
+
     /// What it asks one yes or no for, each.
     #[must_use]
     pub fn asked(&self) -> BTreeSet<(Recipient, Purpose)> {
-        let partners = self.partners.iter().cloned().map(Recipient::Partner);
-        let recipients = partners.chain(self.open_classes.iter().cloned().map(Recipient::Class));
-        recipients.flat_map(|recipient| self.purposes.iter().map(move |purpose| (recipient.clone(), *purpose))).collect()
+        self.recipients().flat_map(|recipient| self.purposes.iter().map(move |purpose| (recipient.clone(), *purpose))).collect()
     }
 
     /// What of it must be asked again when `newer` takes its place: everything after a material change or when more
