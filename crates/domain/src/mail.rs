@@ -75,6 +75,8 @@ pub struct Letter {
     pub language: String,
     /// The text, plain.
     pub text: String,
+    /// When it was written.
+    pub at: Timestamp,
 }
 
 /// Why a letter did not go out. Its texts hold no address.

@@ -161,9 +161,15 @@ fn check_wording(wording: &Wording, terms: &NoticeTerms) -> Result<(), Refusal> 
     if !is_language(&wording.language) {
         return refuse(format!("`{}` is not a language", wording.language), "BCP 47, for example en, de or pt-BR");
     }
-    let texts = [&wording.title, &wording.text].into_iter().chain(wording.sentences.values().flat_map(|s| std::iter::once(&s.ask).chain(&s.explicit)));
-    if texts.chain(&wording.retention).chain(&wording.withdrawal).any(|text| text.trim().is_empty()) {
+    let sentences = wording.sentences.values().flat_map(|s| std::iter::once(&s.ask).chain(&s.explicit));
+    let texts: Vec<&String> = [&wording.title, &wording.text].into_iter().chain(sentences).chain(&wording.retention).chain(&wording.withdrawal).collect();
+    if texts.iter().any(|text| text.trim().is_empty()) {
         return refuse("a notice has an empty text".to_owned(), "it needs a title and a text, and sentences that say something");
+    }
+    // Among them those that turn the direction of what follows, and could swap a yes and a no before the eyes.
+    let hidden = |c: char| (c.is_control() && !matches!(c, '\n' | '\r' | '\t')) || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if texts.iter().any(|text| text.contains(hidden)) {
+        return refuse("a notice has control characters in its text".to_owned(), "write it as plain text");
     }
     if wording.words().len() > TEXT_BYTES_MAX {
         return refuse(format!("a notice may have {TEXT_BYTES_MAX} bytes of text"), "people read a page, not a book");
