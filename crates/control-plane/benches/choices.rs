@@ -22,7 +22,7 @@ use control_plane::{Choice, ControlPlane, NewNotice, Secrets, Settings};
 use domain::agreement::PartnerAct;
 use domain::consent::{ConsentAction, ConsentKey, ConsentMethod, DataScope};
 use domain::lake::{Manifest, SnapshotClock, Staged};
-use domain::notice::{NoticeRef, NoticeTerms};
+use domain::notice::{NoticeRef, NoticeTerms, Wording};
 use domain::record::{AccountKey, Counts, NormalizedBatch, SourceInfo, SourceKind, SubjectRecord};
 use domain::subject::AgeBand;
 use domain::{Platform, Purpose, SubjectId};
@@ -190,7 +190,7 @@ async fn deployment(folder: &Path) -> ControlPlane {
     control.partner_add(&partner, "A legal person", None, cost).await.expect("a partner");
     control.partner_act(&partner, PartnerAct::Approve).await.expect("an approval");
     let terms = NoticeTerms { purposes: vec![Purpose::AggregateStatistics], partners: vec![partner], open_classes: Vec::new(), scopes: vec![DataScope::Everything] };
-    let notice = NewNotice { name: "acme".parse().expect("a name"), language: "en".into(), terms, text: "May we?".into(), shown_from: None, material: false };
+    let notice = NewNotice::new("acme".parse().expect("a name"), terms, Wording::new("en", "Your data", "May we?"));
     control.notice_publish(notice).await.expect("a notice");
     control
 }

@@ -90,6 +90,8 @@ pub(crate) async fn forget(tx: &mut SqliteConnection, id: SubjectId) -> Result<(
         "DELETE FROM subject_fact WHERE subject_id = ?",
         "DELETE FROM source_path WHERE subject_id = ?",
         "DELETE FROM identity_evidence WHERE act_id IN (SELECT id FROM identity_act WHERE ? IN (keep_id, other_id))",
+        "DELETE FROM contact_address WHERE subject_id = ?",
+        "DELETE FROM mail WHERE subject_id = ?",
         "INSERT INTO erasure_pending (subject_id) VALUES (?)",
     ] {
         sqlx::query(statement).bind(id.0).execute(&mut *tx).await?;

@@ -58,6 +58,7 @@ pub(crate) struct Inner {
     pub(crate) signer: Signer,
     pub(crate) bounding: [u8; 32],
     pub(crate) seal: Seal,
+    pub(crate) links: Seal,
     pub(crate) group: Group,
     pub(crate) law: LawCache,
 }
@@ -90,7 +91,7 @@ impl ControlPlane {
             return Err(Error::Conflict(format!("there is a deployment in {} already", dir.display())));
         }
         let signer = signer(&settings.origin, &secrets)?;
-        let seal = Seal::new(&secrets.participants);
+        let (seal, links) = (Seal::new(&secrets.participants), Seal::of_links(&secrets.participants));
         let plane = Self {
             inner: Arc::new(Inner {
                 dir: dir.to_owned(),
@@ -101,6 +102,7 @@ impl ControlPlane {
                 signer,
                 bounding: secrets.bounding,
                 seal,
+                links,
                 group: Group::default(),
                 law: LawCache::default(),
             }),
@@ -141,7 +143,7 @@ impl ControlPlane {
         let origin = sqlx::query("SELECT origin FROM deployment WHERE id = 1").fetch_optional(store.reader()).await?;
         let origin: String = origin.ok_or_else(none)?.try_get(0)?;
         let signer = signer(&origin, &secrets)?;
-        let seal = Seal::new(&secrets.participants);
+        let (seal, links) = (Seal::new(&secrets.participants), Seal::of_links(&secrets.participants));
         let plane = Self {
             inner: Arc::new(Inner {
                 dir: dir.to_owned(),
@@ -152,6 +154,7 @@ impl ControlPlane {
                 signer,
                 bounding: secrets.bounding,
                 seal,
+                links,
                 group: Group::default(),
                 law: LawCache::default(),
             }),

@@ -25,6 +25,14 @@ crate::words! {
         StaffRead = "staff_read",
         /// A notice was published.
         NoticePublished = "notice_published",
+        /// A version of a notice got its words in a language.
+        NoticeWorded = "notice_worded",
+        /// A notice was shown to somebody.
+        NoticeServed = "notice_served",
+        /// It was written down who a controller or partner is.
+        PartyDescribed = "party_described",
+        /// How a person is reached was written down, or taken out again.
+        ContactChanged = "contact_changed",
         /// A person chose.
         ConsentRecorded = "consent_recorded",
         /// A person, or a signal of theirs, limited what may be done.

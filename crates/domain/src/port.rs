@@ -6,6 +6,7 @@ use dp::BoundingKey;
 
 use crate::catalog::TableName;
 use crate::lake::{Arrival, Manifest, Snapshot, Staged, Traced, Undo};
+use crate::mail::{Letter, MailFailure};
 use crate::question::{Prepared, Question};
 use crate::record::Features;
 use crate::release::{Answered, Charge};
@@ -93,6 +94,15 @@ pub trait FeatureExtractor: Send + Sync {
 
     /// The features of `text`, whose language its source said, or not. Must be quick for any text.
     fn extract(&self, text: &str, said_language: Option<&str>) -> Features;
+}
+
+/// Sends letters.
+pub trait Mailer: Send + Sync {
+    /// Hands a letter to a mail server. Blocks; call it where blocking is fine.
+    ///
+    /// # Errors
+    /// Whether another attempt makes sense.
+    fn send(&self, letter: &Letter) -> Result<(), MailFailure>;
 }
 
 /// Where rows lie.

@@ -63,6 +63,12 @@ crate::words! {
         ConsentState = "C407",
         /// A limit that cannot be lifted like that.
         CannotLift = "C408",
+        /// A notice, or whoever stands behind it, is not as people must be told of it.
+        Notice = "C409",
+        /// A link to a page of a person cannot be made like that.
+        Link = "C410",
+        /// Somebody cannot be written to like that.
+        Mail = "C411",
         /// A rule pack that cannot be read, or has an unknown field, word or outcome.
         PackText = "L600",
         /// A rule without source, certainty or review.

@@ -1,5 +1,9 @@
-//! HTTP: health checks and the public log. Pages and the API come into this crate; it knows the
-//! control plane and has never heard of SQL or the engine.
+//! HTTP: health checks, the public log and consent pages; and letters by SMTP. It knows the control plane and has
+//! never heard of SQL or the engine.
+
+mod consent;
+mod mail;
+mod pages;
 
 use std::future::Future;
 use std::io;
@@ -14,8 +18,12 @@ use axum::routing::get;
 use control_plane::ControlPlane;
 use tokio::net::TcpListener;
 
-struct App {
-    control: ControlPlane,
+pub use mail::{Delivered, Encryption, Smtp, SmtpSettings, deliver, deliver_until};
+pub use pages::Pages;
+
+pub(crate) struct App {
+    pub(crate) control: ControlPlane,
+    pub(crate) pages: Pages,
     log: PathBuf,
 }
 
@@ -23,15 +31,16 @@ struct App {
 ///
 /// # Errors
 /// When the listener fails.
-pub async fn serve(listener: TcpListener, control: ControlPlane, log: PathBuf, stop: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
-    axum::serve(listener, router(control, log)).with_graceful_shutdown(stop).await
+pub async fn serve(listener: TcpListener, control: ControlPlane, log: PathBuf, pages: Pages, stop: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
+    axum::serve(listener, router(control, log, pages)).with_graceful_shutdown(stop).await
 }
 
-/// All routes: `/livez`, `/readyz` and, below `/log/`, the checkpoint, key and tiles of C2SP
-/// tlog-tiles as they lie in the folder `log`.
-pub fn router(control: ControlPlane, log: PathBuf) -> Router {
-    let app = Arc::new(App { control, log });
-    Router::new().route("/livez", get(async || "ok\n")).route("/readyz", get(ready)).route("/log/{*path}", get(log_file)).with_state(app)
+/// All routes: `/livez`, `/readyz`, `/consent/TOKEN`, `/.well-known/gpc.json` and, below `/log/`, the checkpoint, key
+/// and tiles of C2SP tlog-tiles as they lie in the folder `log`.
+pub fn router(control: ControlPlane, log: PathBuf, pages: Pages) -> Router {
+    let app = Arc::new(App { control, pages, log });
+    let health = Router::new().route("/livez", get(async || "ok\n")).route("/readyz", get(ready));
+    health.route("/log/{*path}", get(log_file)).merge(consent::routes()).with_state(app)
 }
 
 /// Ready when the control store answers.

@@ -129,6 +129,42 @@ CREATE TABLE staff_read (             -- somebody looked at a person's rows; nev
     at         TEXT NOT NULL
 ) STRICT;
 
+CREATE TABLE contact_act (            -- how a person is reached was written down, or taken out again
+    id         INTEGER PRIMARY KEY,
+    subject_id INTEGER NOT NULL REFERENCES subject (subject_id),
+    source     TEXT NOT NULL,
+    contact    TEXT,                  -- salted digest of the address and language; empty when it was taken out
+    at         TEXT NOT NULL
+) STRICT;
+CREATE INDEX contact_act_by_subject ON contact_act (subject_id);
+
+CREATE TABLE contact_address (        -- the address; it goes with the person, or when another takes its place
+    act_id     INTEGER PRIMARY KEY REFERENCES contact_act (id) DEFERRABLE INITIALLY DEFERRED,
+    subject_id INTEGER NOT NULL,
+    salt       BLOB NOT NULL,
+    address    TEXT NOT NULL,
+    language   TEXT
+) STRICT;
+CREATE INDEX contact_address_by_subject ON contact_address (subject_id);
+
+CREATE TABLE mail (                   -- letters that wait, and that they went: work to do, and no evidence of anything
+    id         INTEGER PRIMARY KEY,
+    mail_key   TEXT NOT NULL UNIQUE,  -- keyed hash of what makes it this letter, so that it is queued once
+    kind       TEXT NOT NULL,
+    subject_id INTEGER NOT NULL,      -- about whom
+    notice     TEXT NOT NULL,
+    version    INTEGER NOT NULL,
+    language   TEXT NOT NULL,
+    address    TEXT,                  -- of a parent, until it is sent or given up; a person's own is looked up
+    state      TEXT NOT NULL,
+    attempts   INTEGER NOT NULL DEFAULT 0,
+    due_at     TEXT NOT NULL,
+    why        TEXT,                  -- it was given up
+    at         TEXT NOT NULL
+) STRICT;
+CREATE INDEX mail_due ON mail (due_at) WHERE state = 'queued';
+CREATE INDEX mail_by_subject ON mail (subject_id);
+
 CREATE TABLE erased_line (            -- what is left of a line about an erased person
     import_id INTEGER NOT NULL REFERENCES import (id),
     digest    BLOB NOT NULL,
@@ -145,22 +181,55 @@ CREATE TABLE erasure_pending (        -- P: erased people whose rows are still i
     subject_id INTEGER PRIMARY KEY
 ) STRICT;
 
+CREATE TABLE party (                  -- who the controller, or a partner, is; the newest row of each counts
+    id      INTEGER PRIMARY KEY,
+    partner TEXT,                     -- empty: the controller
+    details TEXT NOT NULL,            -- JSON: legal name, address and how they are reached
+    at      TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE notice (
     id       INTEGER PRIMARY KEY,
     name     TEXT NOT NULL,
     version  INTEGER NOT NULL,
-    language TEXT NOT NULL,
+    language TEXT NOT NULL,           -- its own; texts in others are translations
     purposes TEXT NOT NULL,
     partners TEXT NOT NULL,
     open_classes TEXT NOT NULL,       -- JSON: classes of recipients that it names as open to whoever joins them
     scopes   TEXT NOT NULL,           -- JSON: which data
+    particulars TEXT NOT NULL,        -- JSON: retention, storage and where rights are used
     changed  TEXT NOT NULL,           -- JSON: what earlier versions asked and this one asks otherwise: recipient and purpose
-    text     TEXT NOT NULL,
-    sha256   TEXT NOT NULL,
     shown_from TEXT NOT NULL,         -- when people were shown it first: no yes to it is older
     at       TEXT NOT NULL,
     UNIQUE (name, version)
 ) STRICT;
+
+CREATE TABLE notice_text (            -- the words of a version in one language
+    id        INTEGER PRIMARY KEY,
+    notice    TEXT NOT NULL,
+    version   INTEGER NOT NULL,
+    language  TEXT NOT NULL COLLATE NOCASE,
+    title     TEXT NOT NULL,
+    text      TEXT NOT NULL,
+    sentences TEXT NOT NULL,          -- JSON: by purpose, what is asked
+    retention TEXT,
+    withdrawal TEXT,
+    sha256    TEXT NOT NULL,          -- over all the words
+    at        TEXT NOT NULL,
+    UNIQUE (notice, version, language),
+    FOREIGN KEY (notice, version) REFERENCES notice (name, version)
+) STRICT;
+
+CREATE TABLE notice_served (          -- who was shown which
+    id         INTEGER PRIMARY KEY,
+    subject_id INTEGER NOT NULL REFERENCES subject (subject_id),
+    notice     TEXT NOT NULL,
+    version    INTEGER NOT NULL,
+    language   TEXT NOT NULL,
+    how        TEXT NOT NULL,
+    at         TEXT NOT NULL
+) STRICT;
+CREATE INDEX notice_served_by_subject ON notice_served (subject_id, notice);
 
 CREATE TABLE notice_floor (           -- P: a yes to an older version than this must be asked again
     notice    TEXT NOT NULL,
@@ -445,3 +514,18 @@ CREATE TRIGGER limit_event_never_goes BEFORE DELETE ON limit_event BEGIN SELECT 
 
 CREATE TRIGGER rule_pack_act_never_changes BEFORE UPDATE ON rule_pack_act BEGIN SELECT RAISE(ABORT, 'rule_pack_act is append-only'); END;
 CREATE TRIGGER rule_pack_act_never_goes BEFORE DELETE ON rule_pack_act BEGIN SELECT RAISE(ABORT, 'rule_pack_act is append-only'); END;
+
+CREATE TRIGGER party_never_changes BEFORE UPDATE ON party BEGIN SELECT RAISE(ABORT, 'party is append-only'); END;
+CREATE TRIGGER party_never_goes BEFORE DELETE ON party BEGIN SELECT RAISE(ABORT, 'party is append-only'); END;
+
+CREATE TRIGGER notice_text_never_changes BEFORE UPDATE ON notice_text BEGIN SELECT RAISE(ABORT, 'notice_text is append-only'); END;
+CREATE TRIGGER notice_text_never_goes BEFORE DELETE ON notice_text BEGIN SELECT RAISE(ABORT, 'notice_text is append-only'); END;
+
+CREATE TRIGGER notice_served_never_changes BEFORE UPDATE ON notice_served BEGIN SELECT RAISE(ABORT, 'notice_served is append-only'); END;
+CREATE TRIGGER notice_served_never_goes BEFORE DELETE ON notice_served BEGIN SELECT RAISE(ABORT, 'notice_served is append-only'); END;
+
+CREATE TRIGGER contact_act_never_changes BEFORE UPDATE ON contact_act BEGIN SELECT RAISE(ABORT, 'contact_act is append-only'); END;
+CREATE TRIGGER contact_act_never_goes BEFORE DELETE ON contact_act BEGIN SELECT RAISE(ABORT, 'contact_act is append-only'); END;
+
+CREATE TRIGGER contact_address_never_changes BEFORE UPDATE ON contact_address BEGIN SELECT RAISE(ABORT, 'contact_address is append-only'); END;
+CREATE TRIGGER contact_address_goes_with_its_person BEFORE DELETE ON contact_address WHEN (SELECT status FROM subject s WHERE s.subject_id = OLD.subject_id) <> 'erased' AND NOT EXISTS (SELECT 1 FROM contact_act a WHERE a.subject_id = OLD.subject_id AND a.id > OLD.act_id) BEGIN SELECT RAISE(ABORT, 'contact_address goes only with its person, or when another takes its place'); END;

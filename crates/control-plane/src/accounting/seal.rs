@@ -27,6 +27,12 @@ impl Seal {
         Self { cipher: Aes256Gcm::new(&derive("fairshare seal v1").into()), commitments: derive("fairshare commitment v1"), pseudonyms: derive("fairshare pseudonym v1") }
     }
 
+    /// The seal of links and of what stands in forms: another key, so that however many are made, nothing that is
+    /// kept is weaker for it.
+    pub(crate) fn of_links(secret: &[u8; 32]) -> Self {
+        Self::new(&Sha256::new().chain_update("fairshare links v1").chain_update(secret).finalize().into())
+    }
+
     /// Encrypts `text` for `place`.
     pub(crate) fn seal(&self, entropy: &dyn Entropy, place: &str, text: &[u8]) -> Result<Vec<u8>, Fault> {
         let mut nonce = [0; NONCE_BYTES];

@@ -236,6 +236,9 @@ async fn people(tx: &mut SqliteConnection, entries: &[Entry], lost: &Lost) -> Re
     if let Some(what) = crate::reconcile::first_wrong(tx, lost).await? {
         return Ok(found(None, what));
     }
+    if let Some(what) = crate::contact::first_wrong(tx, lost).await? {
+        return Ok(found(None, what));
+    }
     Ok(crate::identity::first_wrong(tx, lost).await?.and_then(|what| found(None, what)))
 }
 

@@ -33,6 +33,6 @@ pub(crate) use limit::{copy_limits, follow_limit};
 pub(crate) use permitted::{people_of, permitted_set};
 pub(crate) use recompute::{Everybody, basis, freshen, recompute, recompute_all, set_basis};
 pub(crate) use record::record;
-pub(crate) use standing::{Rules, Whom, standings};
+pub(crate) use standing::{Known, Rules, Standings, Whom, standings};
 
 use history::history;

@@ -141,12 +141,17 @@ impl Standings {
         })
     }
 
+    /// What a person limits.
+    pub(crate) fn limits(&self, subject: SubjectId) -> &[LimitKey] {
+        self.limits.get(&subject).map_or(&[], Vec::as_slice)
+    }
+
     /// The partners to whom a choice speaks.
     pub(crate) fn partners<'a>(&'a self, recipient: &'a Recipient) -> impl Iterator<Item = &'a PartnerName> {
         self.partners.of(recipient)
     }
 
-    pub(super) fn get(&self, key: &ConsentKey) -> Option<&Known> {
+    pub(crate) fn get(&self, key: &ConsentKey) -> Option<&Known> {
         let of_purpose = self.known.get(&(key.subject, key.purpose))?;
         of_purpose.iter().find(|(recipient, scope, _)| *recipient == key.recipient && *scope == key.scope).map(|(.., known)| known)
     }

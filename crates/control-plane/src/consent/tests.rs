@@ -13,8 +13,8 @@ async fn the_text_of_a_choice_is_that_of_its_row() {
     sqlx::query("INSERT INTO subject (subject_id, status, age_band) VALUES (4294967295, 'active', '25_34')").execute(&mut *tx).await.unwrap();
     sqlx::query("INSERT INTO partner_act (partner, act, at) VALUES ('0-x_', 'add', '')").execute(&mut *tx).await.unwrap();
     let purposes = serde_json::to_string(Purpose::ALL).unwrap();
-    let notice = "INSERT INTO notice (name, version, language, purposes, partners, open_classes, scopes, changed, text, sha256, shown_from, at) \
-        VALUES ('9_a-b', 4294967295, 'en', ?, '[\"0-x_\"]', '[\"c-1\"]', '[\"everything\"]', '[]', '?', '', '2020-01-01T00:00:00.000000Z', '')";
+    let notice = "INSERT INTO notice (name, version, language, purposes, partners, open_classes, scopes, particulars, changed, shown_from, at) \
+        VALUES ('9_a-b', 4294967295, 'en', ?, '[\"0-x_\"]', '[\"c-1\"]', '[\"everything\"]', '{}', '[]', '2020-01-01T00:00:00.000000Z', '')";
     sqlx::query(notice).bind(purposes).execute(&mut *tx).await.unwrap();
     tx.commit().await.unwrap();
     let mut choices = Vec::new();

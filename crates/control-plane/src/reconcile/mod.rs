@@ -97,6 +97,8 @@ impl ControlPlane {
         let lost_people = people::finish(&mut tx, &mut audit, &replay, &rules, &self.now_text()).await?;
         // Whatever was put back: choices, limits, notices, ages, packs.
         recompute_all(&mut tx, &rules).await?;
+        // Whether a letter went out since the copy was made is not known: nobody is written to twice.
+        crate::mail::give_up_all(&mut tx).await?;
         let (snapshot, without_rows) = lake::restore(&mut tx, &mut audit, lake, self.now()).await?;
         audit.finish(&mut tx).await?;
         let report = self.verify(&mut tx, None).await?;

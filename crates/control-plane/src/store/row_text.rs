@@ -18,7 +18,11 @@ pub(crate) const RECORDED: &[(&str, &[&str])] = &[
     ("erasure", &["id", "subject_id", "at"]),
     ("identity_act", &["id", "act", "keep_id", "other_id", "evidence", "losses", "settled", "snapshot_id", "at"]),
     ("staff_read", &["id", "subject_id", "what", "at"]),
-    ("notice", &["id", "name", "version", "language", "purposes", "partners", "open_classes", "scopes", "changed", "text", "sha256", "shown_from", "at"]),
+    ("contact_act", &["id", "subject_id", "source", "contact", "at"]),
+    ("party", &["id", "partner", "details", "at"]),
+    ("notice", &["id", "name", "version", "language", "purposes", "partners", "open_classes", "scopes", "particulars", "changed", "shown_from", "at"]),
+    ("notice_text", &["id", "notice", "version", "language", "title", "text", "sentences", "retention", "withdrawal", "sha256", "at"]),
+    ("notice_served", &["id", "subject_id", "notice", "version", "language", "how", "at"]),
     (
         "consent_event",
         &[

@@ -22,7 +22,7 @@ use crate::world::{PEOPLE, ScriptedRoom, World, ask, choice, cost, key};
 const PURPOSES: [Purpose; 2] = [Purpose::AggregateStatistics, Purpose::AdMeasurement];
 
 /// A lake whose files are all there, or not.
-struct StillLake {
+pub(crate) struct StillLake {
     whole: bool,
 }
 
@@ -68,7 +68,7 @@ impl Lake for StillLake {
     }
 }
 
-const LAKE: StillLake = StillLake { whole: true };
+pub(crate) const LAKE: StillLake = StillLake { whole: true };
 
 /// Everything that must never go back.
 #[derive(Debug, PartialEq)]

@@ -25,6 +25,12 @@ async fn full_world() -> World {
     world.import(38..42, |_| domain::subject::AgeBand::From65).await;
     let undoing = world.control.undo_begin(2).await.unwrap();
     world.control.undo_commit(undoing, None).await.unwrap();
+    world.describe_controller().await;
+    world.control.notice_translate(&"acme".parse().unwrap(), None, crate::notices::german()).await.unwrap();
+    world.served(6, "acme", 1, "de").await;
+    for email in ["first@town.example", "anna@town.example"] {
+        world.contact(7, email).await;
+    }
     world.control.staff_read(domain::SubjectId(4), "trace").await.unwrap();
     world.control.release_run(room, &ask("count b", "0.1")).await.unwrap();
     world
@@ -62,7 +68,22 @@ async fn a_changed_value_in_any_table_is_found() {
         ("UPDATE snapshot SET manifest = replace(manifest, '1024', '1025')", true),
         ("UPDATE subject SET salt = zeroblob(16) WHERE subject_id = 4", true),
         ("DELETE FROM account WHERE native_id = 'p9'", true),
-        ("UPDATE notice SET text = 'May we ever?'", true),
+        ("UPDATE notice SET particulars = replace(particulars, '{}', '{\"rights_url\":\"https://evil.example\"}')", true),
+        ("UPDATE notice_text SET text = 'May we ever?'", true),
+        ("UPDATE notice_text SET sentences = '{\"aggregate_statistics\":{\"ask\":\"Sure?\"}}' WHERE language = 'de'", true),
+        ("DELETE FROM notice_text WHERE language = 'de'", true),
+        ("UPDATE notice_served SET version = 2", true),
+        ("UPDATE notice_served SET subject_id = 9 WHERE subject_id = 6", true),
+        ("DELETE FROM notice_served", true),
+        ("UPDATE party SET details = replace(details, 'Town', 'Village')", true),
+        ("DELETE FROM party", true),
+        ("UPDATE contact_act SET source = 'import'", true),
+        ("DELETE FROM contact_act", true),
+        ("UPDATE contact_address SET address = 'somebody@else.example' WHERE subject_id = 7", false),
+        ("UPDATE contact_address SET language = 'fr' WHERE subject_id = 7", false),
+        ("UPDATE contact_address SET subject_id = 9, act_id = act_id + 100 WHERE subject_id = 7", false),
+        ("DELETE FROM contact_address WHERE subject_id = 7", false),
+        ("INSERT INTO contact_address SELECT 99, 9, salt, address, language FROM contact_address WHERE subject_id = 7", false),
         ("UPDATE consent_event SET action = 'give' WHERE action = 'withdraw'", true),
         ("UPDATE consent_event SET subject_id = 21 WHERE id = 5", true),
         ("UPDATE partner_act SET legal_name = 'Somebody else' WHERE act = 'add'", true),

@@ -5,12 +5,14 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex};
 
 use chrono::TimeDelta;
-use control_plane::{Ask, Case, Choice, ControlPlane, Limit, NewNotice, Secrets, Settings};
+use control_plane::{Ask, Case, Choice, ControlPlane, Limit, NewNotice, Secrets, Serving, Settings};
 use domain::agreement::{AgreementAct, AgreementTerms, PartnerAct};
 use domain::catalog::{Table, TableName};
 use domain::consent::{Actor, ConsentAction, ConsentKey, ConsentMethod, DataScope, LimitAct, LimitKey, LimitKind, LimitSource};
 use domain::lake::{Manifest, SnapshotClock, Staged};
-use domain::notice::{NoticeRef, NoticeTerms};
+use domain::mail::{Contact, ContactSource};
+use domain::notice::{NoticeRef, NoticeTerms, ServedBy, Wording};
+use domain::party::Party;
 use domain::port::{CleanRoom, PaidLook};
 use domain::question::{Aggregate, Expr, Mechanisms, Narrowing, Plan, Prepared, Question, Value, View, ViewColumn};
 use domain::record::{AccountKey, Counts, NormalizedBatch, SourceInfo, SourceKind, SubjectRecord};
@@ -121,6 +123,25 @@ impl World {
         self.control.notice_publish(notice(name, &[name], purposes)).await.unwrap();
     }
 
+    /// Says who the controller is.
+    pub(crate) async fn describe_controller(&self) {
+        let party = Party { legal_name: "Town AG".into(), address: "1 Main Street\nTown".into(), email: Some("privacy@town.example".into()), ..Party::default() };
+        self.control.party_describe(None, &party).await.unwrap();
+    }
+
+    /// Shows a version of a notice to a person on our page; tells whether that was new.
+    pub(crate) async fn served(&self, subject: u32, notice: &str, version: u32, language: &str) -> bool {
+        let notice = NoticeRef { name: notice.parse().unwrap(), version };
+        let serving = Serving { subject: SubjectId(subject), notice, language: language.into(), by: ServedBy::Page };
+        self.control.notice_served(&[serving]).await.unwrap()[0]
+    }
+
+    /// Writes down where a person gets their mail.
+    pub(crate) async fn contact(&self, subject: u32, email: &str) {
+        let contact = Contact { email: email.into(), language: None };
+        self.control.subject_contact_set(SubjectId(subject), Some(&contact), ContactSource::Operator).await.unwrap();
+    }
+
     /// Whether `acme` may use all data of a person.
     pub(crate) async fn permits(&self, subject: u32, purpose: Purpose) -> bool {
         self.control.decide(&Case::new(SubjectId(subject), "acme".parse().unwrap(), purpose)).await.unwrap().permit()
@@ -210,7 +231,7 @@ grounds = { source = "DSA Art. 28(2)", certainty = "high" }
 pub(crate) fn notice(name: &str, partners: &[&str], purposes: &[Purpose]) -> NewNotice {
     let partners = partners.iter().map(|p| p.parse().unwrap()).collect();
     let terms = NoticeTerms { purposes: purposes.to_vec(), partners, open_classes: Vec::new(), scopes: vec![DataScope::Everything] };
-    NewNotice { name: name.parse().unwrap(), language: "en".into(), terms, text: "May we?".into(), shown_from: None, material: false }
+    NewNotice::new(name.parse().unwrap(), terms, Wording::new("en", "Your data", "May we?"))
 }
 
 pub(crate) fn key(subject: u32, purpose: Purpose) -> ConsentKey {

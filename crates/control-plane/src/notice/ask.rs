@@ -1,0 +1,209 @@
+//! What a notice asks of one person: each purpose for each recipient, by the law of where they live.
+
+use domain::consent::{ConsentKey, ConsentState, DataScope, Limits, Recipient};
+use domain::law::{Outcome, Use};
+use domain::notice::Notice;
+use domain::party::Party;
+use domain::{NoticeName, Purpose, SubjectId, Timestamp};
+use sqlx::SqliteConnection;
+
+use super::show::find;
+use crate::consent::{Rules, Standings, Whom, standings};
+use crate::plane::Inner;
+use crate::subject::{Person, person, resolve};
+use crate::{ControlPlane, Error};
+
+/// What a yes of this person needs besides.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// In so many words, for the data that may reveal what is specially protected.
+    pub explicit: bool,
+    /// By a parent.
+    pub parental: bool,
+    /// Confirmed in a second step.
+    pub two_step: bool,
+}
+
+/// Why something is not asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Barred {
+    /// The law forbids it with this person, and no yes cures it.
+    Law,
+    /// The law asks that recipients are named, and this is a class of them.
+    OpenClass,
+}
+
+/// One question of a notice, to one person.
+#[derive(Debug, Clone)]
+pub struct Asking {
+    /// What for.
+    pub purpose: Purpose,
+    /// Who would receive.
+    pub recipient: Recipient,
+    /// Who that is, as people are told; a class has none.
+    pub party: Option<Party>,
+    /// Where it stands.
+    pub state: ConsentState,
+    /// Since when, of an answer.
+    pub since: Option<Timestamp>,
+    /// Whether the yes that stands is explicit.
+    pub explicit: bool,
+    /// Whether the person said yes to an earlier version, and must be asked again.
+    pub changed: bool,
+    /// Until when the controller may not ask again after a no.
+    pub quiet_until: Option<Timestamp>,
+    /// What a yes needs besides.
+    pub needs: Needs,
+    /// Why it is not asked, if so.
+    pub barred: Option<Barred>,
+    /// Whether something that the person limits covers it, so that a yes has no effect.
+    pub limited: bool,
+    /// What a choice is recorded about: one for each kind of data that the notice names.
+    pub(super) keys: Vec<ConsentKey>,
+    /// Where each of them stands by itself, and on which version.
+    pub(super) stands: Vec<(ConsentState, Option<u32>)>,
+}
+
+/// A notice as one person sees it.
+#[derive(Debug, Clone)]
+pub struct NoticePage {
+    /// The person.
+    pub subject: SubjectId,
+    /// The newest version.
+    pub notice: Notice,
+    /// Who asks.
+    pub controller: Party,
+    /// What is asked, by purpose and recipient as the notice names them.
+    pub asked: Vec<Asking>,
+    /// When this was so.
+    pub as_of: Timestamp,
+}
+
+impl NoticePage {
+    /// The question about a purpose and recipient.
+    #[must_use]
+    pub fn asking(&self, purpose: Purpose, recipient: &Recipient) -> Option<&Asking> {
+        self.asked.iter().find(|asking| asking.purpose == purpose && asking.recipient == *recipient)
+    }
+}
+
+impl ControlPlane {
+    /// The newest version of a notice as one person sees it. Records nothing.
+    ///
+    /// # Errors
+    /// Not found; a refusal when nobody has said who the controller is.
+    pub async fn notice_page(&self, subject: SubjectId, name: &NoticeName) -> Result<NoticePage, Error> {
+        let mut tx = self.inner.store.snapshot().await?;
+        let subject = resolve(&mut tx, subject).await?;
+        page(&mut tx, &self.inner, subject, name, self.now()).await
+    }
+}
+
+pub(super) async fn page(tx: &mut SqliteConnection, inner: &Inner, subject: SubjectId, name: &NoticeName, now: Timestamp) -> Result<NoticePage, Error> {
+    let notice = find(tx, name, None).await?;
+    let controller = crate::party::controller(tx).await?;
+    let person = person(tx, subject).await?;
+    let known = standings(tx, Whom::These(&[subject])).await?;
+    let rules = Rules::read(tx, inner, now).await?;
+    let reader = Reader { notice: &notice, person: &person, known: &known, rules: &rules };
+    let mut asked = Vec::new();
+    for &purpose in &notice.terms.purposes {
+        for recipient in notice.terms.recipients() {
+            let party = match &recipient {
+                Recipient::Partner(partner) => Some(crate::party::of_partner(tx, partner).await?),
+                Recipient::Class(_) => None,
+            };
+            asked.push(reader.asking(purpose, recipient, party));
+        }
+    }
+    Ok(NoticePage { subject, notice, controller, asked, as_of: now })
+}
+
+struct Reader<'a> {
+    notice: &'a Notice,
+    person: &'a Person,
+    known: &'a Standings,
+    rules: &'a Rules,
+}
+
+impl Reader<'_> {
+    fn asking(&self, purpose: Purpose, recipient: Recipient, party: Option<Party>) -> Asking {
+        let Self { notice, person, known, rules } = self;
+        let Rules { law, now } = rules;
+        let subject = person.subject;
+        let parts: Vec<DataScope> = DataScope::PARTS.into_iter().filter(|part| notice.terms.scopes.iter().any(|scope| scope.covers(*part))).collect();
+        let mut needs = Needs::default();
+        let (mut forbidden, mut opens_classes) = (0, true);
+        for part in &parts {
+            let (demands, opens) = law.demands(person.residence, person.age, Use { purpose, sensitivity: part.sensitivity() });
+            opens_classes &= opens;
+            if demands.contains(Outcome::Prohibit) {
+                forbidden += 1;
+                continue;
+            }
+            needs.explicit |= demands.contains(Outcome::ExplicitOptIn);
+            needs.parental |= demands.contains(Outcome::ParentalOptIn);
+            needs.two_step |= demands.contains(Outcome::TwoStepOptIn);
+        }
+        let is_class = matches!(recipient, Recipient::Class(_));
+        let barred = if forbidden == parts.len() {
+            Some(Barred::Law)
+        } else if is_class && !opens_classes {
+            Some(Barred::OpenClass)
+        } else {
+            None
+        };
+        let keys: Vec<ConsentKey> = notice.terms.scopes.iter().map(|&scope| ConsentKey { subject, recipient: recipient.clone(), purpose, scope }).collect();
+        let of_keys: Vec<_> = keys.iter().map(|key| known.get(key)).collect();
+        // What counts for a partner may have been said to more than the notice asks, or to its class.
+        let seen: Vec<(ConsentState, bool, bool)> = match &recipient {
+            Recipient::Partner(partner) => parts
+                .iter()
+                .map(|part| known.consent(subject, partner, purpose, *part, *now))
+                .map(|consent| (consent.state, consent.superseded, consent.strength.explicit))
+                .collect(),
+            Recipient::Class(_) => of_keys
+                .iter()
+                .map(|known| known.map_or((ConsentState::Unknown, false, false), |k| (k.standing.state_at(*now), k.superseded, k.standing.strength.explicit)))
+                .map(|(state, superseded, explicit)| (if superseded && state.is_valid() { ConsentState::Requested } else { state }, superseded && state.is_valid(), explicit))
+                .collect(),
+        };
+        let state = together(seen.iter().map(|(state, ..)| *state));
+        let answered = of_keys.iter().flatten().map(|known| &known.standing);
+        let since = if state.is_valid() { answered.filter_map(|s| s.given.map(|yes| yes.at)).max() } else if state.is_no() { answered.filter_map(|s| s.refused_at).max() } else { None };
+        let refused = of_keys.iter().flatten().filter_map(|known| known.standing.refused_at).max();
+        let limits = known.limits(subject);
+        let limited = match &recipient {
+            Recipient::Partner(partner) => !Limits::covering(limits, partner, purpose).is_empty(),
+            Recipient::Class(_) => limits.iter().any(|limit| limit.partner.is_none() && limit.purpose.is_none_or(|p| p == purpose)),
+        };
+        Asking {
+            purpose,
+            recipient,
+            party,
+            state,
+            since,
+            explicit: state.is_valid() && seen.iter().any(|(.., explicit)| *explicit),
+            changed: seen.iter().any(|(_, superseded, _)| *superseded),
+            quiet_until: refused.and_then(|at| law.law.quiet_until(person.residence, at)).filter(|end| end > now),
+            needs,
+            barred,
+            limited,
+            stands: of_keys.iter().map(|known| known.map_or((ConsentState::Unknown, None), |k| (k.standing.state_at(*now), self.version(k)))).collect(),
+            keys,
+        }
+    }
+
+    /// The version of this notice on which a consent stands.
+    fn version(&self, known: &crate::consent::Known) -> Option<u32> {
+        let on = &known.standing.notice;
+        (on.name == self.notice.name).then_some(on.version)
+    }
+}
+
+/// Where several parts stand together: a yes is a yes to all of them.
+fn together(states: impl Iterator<Item = ConsentState>) -> ConsentState {
+    let states: Vec<ConsentState> = states.collect();
+    let not_valid = states.iter().filter(|state| !state.is_valid());
+    not_valid.clone().find(|state| state.is_no()).or(not_valid.clone().next()).or(states.first()).copied().unwrap_or(ConsentState::Unknown)
+}
