@@ -12,7 +12,7 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
     ("signal", &[]),
     ("dpv", &[]),
     ("data-plane", &["domain", "dp"]),
-    ("control-plane", &["domain", "dp", "audit-log"]),
+    ("control-plane", &["domain", "dp", "dpv", "audit-log"]),
     ("server", &["control-plane", "domain"]),
     ("fairshare", &["audit-log", "control-plane", "data-plane", "domain", "dp", "dpv", "ingest", "server", "signal"]),
     ("testkit", &["domain", "dp"]),

@@ -31,7 +31,7 @@ pub use accounting::{Counted, Meter};
 pub use agreement::AgreementInfo;
 pub use audit::{AuditReport, BadFinding, EntryProof};
 pub use budget::BudgetLine;
-pub use consent::{Case, Choice, Decided, Limit, Receipt, RecordedLimit};
+pub use consent::{Case, Choice, Decided, Limit, Receipt, RecordedLimit, SignedReceipt, receipt_open};
 pub use error::Error;
 pub use identity::{IdentityChange, IdentityChanged};
 pub use import::{Import, ImportInfo, ImportRecord, ImportedSource, Provenance, Undoing};

@@ -48,7 +48,10 @@ impl ControlPlane {
 
 /// The controller, without whom nobody is asked for anything.
 pub(crate) async fn controller(connection: &mut SqliteConnection) -> Result<Party, Error> {
-    let unknown = || Refusal::new(RefusalCode::Notice, "nobody has said who the controller is").hint("people must be told whom they agree with (GDPR Art. 13(1)(a)): describe the controller first");
+    let unknown = || {
+        Refusal::new(RefusalCode::Notice, "nobody has said who the controller is")
+            .hint("people must be told whom they agree with (GDPR Art. 13(1)(a)): describe the controller first")
+    };
     Ok(newest(connection, None).await?.ok_or_else(unknown)?)
 }
 
@@ -62,7 +65,8 @@ pub(crate) async fn of_partner(connection: &mut SqliteConnection, partner: &Part
     Ok(Party { legal_name: legal_name.unwrap_or_else(|| partner.to_string()), ..Party::default() })
 }
 
-async fn newest(connection: &mut SqliteConnection, partner: Option<&PartnerName>) -> Result<Option<Party>, Error> {
+/// Who it is, as it was written down last.
+pub(crate) async fn newest(connection: &mut SqliteConnection, partner: Option<&PartnerName>) -> Result<Option<Party>, Error> {
     let row = sqlx::query("SELECT details FROM party WHERE partner IS ? ORDER BY id DESC LIMIT 1").bind(partner.map(PartnerName::as_str)).fetch_optional(connection).await?;
     row.map(|row| Ok(parsed(&row, 0)?)).transpose()
 }

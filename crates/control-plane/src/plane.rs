@@ -59,6 +59,8 @@ pub(crate) struct Inner {
     pub(crate) bounding: [u8; 32],
     pub(crate) seal: Seal,
     pub(crate) links: Seal,
+    /// Seed of the key that signs receipts.
+    pub(crate) receipts: [u8; 32],
     pub(crate) group: Group,
     pub(crate) law: LawCache,
 }
@@ -103,6 +105,7 @@ impl ControlPlane {
                 bounding: secrets.bounding,
                 seal,
                 links,
+                receipts: crate::consent::receipt_seed(&secrets.log_seed),
                 group: Group::default(),
                 law: LawCache::default(),
             }),
@@ -155,6 +158,7 @@ impl ControlPlane {
                 bounding: secrets.bounding,
                 seal,
                 links,
+                receipts: crate::consent::receipt_seed(&secrets.log_seed),
                 group: Group::default(),
                 law: LawCache::default(),
             }),

@@ -46,7 +46,7 @@ impl ControlPlane {
         // Published while the store is locked, so that an older checkpoint never replaces a newer one.
         let publisher = Publisher { folder: &self.inner.dir.join(LOG_FOLDER), old_size, size: frontier.size() };
         publisher.tiles(&mut tx).await?;
-        publisher.finish(&self.verifier_key(), &note)?;
+        publisher.finish(&self.verifier_key(), &self.receipt_key()?, &note)?;
         tx.commit().await?;
         Ok(note)
     }
@@ -138,8 +138,9 @@ impl Publisher<'_> {
     }
 
     /// Tiles first, the checkpoint last: whoever sees the checkpoint finds its tiles.
-    fn finish(&self, key: &str, note: &str) -> Result<(), Fault> {
+    fn finish(&self, key: &str, receipts: &str, note: &str) -> Result<(), Fault> {
         write(&self.folder.join("key"), format!("{key}\n").as_bytes())?;
+        write(&self.folder.join("receipts-key"), format!("{receipts}\n").as_bytes())?;
         write(&self.folder.join("checkpoint"), note.as_bytes())
     }
 }

@@ -8,6 +8,7 @@
 //! standing    what permissions of some people depend on
 //! permitted   the sets;  recompute   brings them up to date
 //! decide      one person, with reasons
+//! receipt     a person's own copy, signed
 //! ```
 
 mod choice;
@@ -16,6 +17,7 @@ mod group;
 mod history;
 mod limit;
 mod permitted;
+mod receipt;
 mod recompute;
 mod record;
 mod rows;
@@ -26,11 +28,13 @@ mod tests;
 pub use choice::{Choice, Receipt};
 pub use decide::{Case, Decided};
 pub use limit::{Limit, RecordedLimit};
+pub use receipt::{SignedReceipt, receipt_open};
 
 pub(crate) use group::Group;
 pub(crate) use history::{all_events, follow, replayed};
 pub(crate) use limit::{copy_limits, follow_limit};
 pub(crate) use permitted::{people_of, permitted_set};
+pub(crate) use receipt::receipt_seed;
 pub(crate) use recompute::{Everybody, basis, freshen, recompute, recompute_all, set_basis};
 pub(crate) use record::record;
 pub(crate) use standing::{Known, Rules, Standings, Whom, standings};

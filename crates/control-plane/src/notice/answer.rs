@@ -139,12 +139,7 @@ fn choices(page: &NoticePage, link: &Link, given: &Answers, (asking, answered): 
             Answer::Later => return None,
         };
         let strength = Strength { explicit: answered.explicit, two_step: confirmed && asking.needs.two_step, parental: false };
-        Some(Choice {
-            actor: actor(link),
-            language: Some(given.language.clone()),
-            strength,
-            ..Choice::now(key.clone(), action, page.notice.reference(), ConsentMethod::Page)
-        })
+        Some(Choice { actor: actor(link), language: Some(given.language.clone()), strength, ..Choice::now(key.clone(), action, page.notice.reference(), ConsentMethod::Page) })
     });
     each.collect()
 }

@@ -170,7 +170,13 @@ impl Reader<'_> {
         };
         let state = together(seen.iter().map(|(state, ..)| *state));
         let answered = of_keys.iter().flatten().map(|known| &known.standing);
-        let since = if state.is_valid() { answered.filter_map(|s| s.given.map(|yes| yes.at)).max() } else if state.is_no() { answered.filter_map(|s| s.refused_at).max() } else { None };
+        let since = if state.is_valid() {
+            answered.filter_map(|s| s.given.map(|yes| yes.at)).max()
+        } else if state.is_no() {
+            answered.filter_map(|s| s.refused_at).max()
+        } else {
+            None
+        };
         let refused = of_keys.iter().flatten().filter_map(|known| known.standing.refused_at).max();
         let limits = known.limits(subject);
         let limited = match &recipient {

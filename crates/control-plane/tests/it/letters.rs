@@ -31,7 +31,8 @@ async fn whoever_must_be_asked_again_is_written_to_once() {
     assert_eq!(world.control.notice_notify(&name).await.unwrap(), Notified { queued: 2, before: 0, unreachable: 1 });
     assert_eq!(world.control.notice_notify(&name).await.unwrap(), Notified { queued: 0, before: 2, unreachable: 1 });
     // Person 2 withdraws before the letter goes out: there is nothing to ask any more.
-    let given = control_plane::Answers { notice: domain::notice::NoticeRef { name: "town".parse().unwrap(), version: 2 }, ..answers(&[(Purpose::AggregateStatistics, Answer::No, false)]) };
+    let given =
+        control_plane::Answers { notice: domain::notice::NoticeRef { name: "town".parse().unwrap(), version: 2 }, ..answers(&[(Purpose::AggregateStatistics, Answer::No, false)]) };
     world.control.notice_answer(&link(2, LinkKind::Choose), &given).await.unwrap();
     let claimed = world.control.mail_claim(10).await.unwrap();
     assert_eq!(claimed.iter().map(|m| (m.kind, m.subject, m.address.as_str())).collect::<Vec<_>>(), [(MailKind::NoticeChanged, SubjectId(1), "one@town.example")]);

@@ -9,6 +9,7 @@ mod law;
 mod letters;
 mod links;
 mod notices;
+mod receipts;
 mod reconcile;
 mod releases;
 mod snapshots;
