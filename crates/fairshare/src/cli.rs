@@ -454,6 +454,26 @@ pub(crate) enum Consent {
         /// The file.
         file: PathBuf,
     },
+    /// Give a person's signed receipt of everything that happened about one purpose of one partner.
+    Receipt {
+        /// The person: an id, an account or a name.
+        #[arg(long)]
+        subject: String,
+        /// The partner.
+        #[arg(long)]
+        partner: PartnerName,
+        /// What for.
+        #[arg(long)]
+        purpose: Purpose,
+    },
+    /// Check a receipt offline with the published key, and print what it says. Needs no deployment.
+    Verify {
+        /// The receipt; - for standard input.
+        receipt: PathBuf,
+        /// The key that is published as log/receipts-key, or a file with it.
+        #[arg(long)]
+        key: String,
+    },
     /// Show what a person's choices are now.
     Show {
         /// The person.

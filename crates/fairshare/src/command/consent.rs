@@ -1,5 +1,6 @@
 //! `fairshare consent`.
 
+use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -12,8 +13,8 @@ use sha2::{Digest, Sha256};
 
 use crate::cli::{Consent, RecordConsent};
 use crate::deployment::{Deployment, SystemClock};
-use crate::failure::Usage;
-use crate::output::{Format, list, object};
+use crate::failure::{Usage, code};
+use crate::output::{Format, line as line_of, list, note as note_of, object};
 
 pub(crate) async fn consent(args: Consent, deployment: &Deployment, format: Format) -> anyhow::Result<ExitCode> {
     let control = &deployment.control;
@@ -25,6 +26,16 @@ pub(crate) async fn consent(args: Consent, deployment: &Deployment, format: Form
             }
         }
         Consent::Import { file } => super::consent_import::import(&file, deployment, format).await?,
+        Consent::Receipt { subject, partner, purpose } => {
+            let subject = control.subject_find(&subject).await?.id;
+            let receipt = control.consent_receipt(subject, &partner, purpose).await?;
+            if format == Format::Table {
+                write!(std::io::stdout(), "{}", receipt.note)?;
+            } else {
+                object(format, &json!({ "schema": 1, "receipt": receipt.id, "seq": receipt.seq, "key": control.receipt_key()?, "note": receipt.note }))?;
+            }
+        }
+        Consent::Verify { receipt, key } => return verify(&receipt, &key),
         Consent::Show { subject } => {
             let subject = control.subject_find(&subject).await?.id;
             let now = domain::port::Clock::now(&SystemClock);
@@ -67,6 +78,23 @@ fn line(e: &ConsentEvent) -> Vec<Value> {
         json!(e.method),
         json!(e.recorded_at),
     ]
+}
+
+/// Checks a receipt; needs no deployment.
+pub(crate) fn verify(receipt: &Path, key: &str) -> anyhow::Result<ExitCode> {
+    let note = if receipt == Path::new("-") { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(receipt) };
+    let note = note.with_context(|| format!("reading the receipt {}", receipt.display()))?;
+    let key = std::fs::read_to_string(key).unwrap_or_else(|_| key.to_owned());
+    match control_plane::receipt_open(&note, &key) {
+        Ok(json) => {
+            line_of(&json)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(why) => {
+            note_of(&format!("NOT VERIFIED: {why}"));
+            Ok(ExitCode::from(code::UNVERIFIED))
+        }
+    }
 }
 
 async fn choice(args: RecordConsent, deployment: &Deployment) -> anyhow::Result<Choice> {

@@ -28,7 +28,7 @@ use clap::CommandFactory;
 use control_plane::Settings;
 use dp::Cost;
 
-use crate::cli::{Cli, Command, Init, Signal};
+use crate::cli::{Cli, Command, Consent, Init, Signal};
 use crate::demo;
 use crate::deployment::Deployment;
 use crate::output::{Format, note, object};
@@ -52,6 +52,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Table(args) => table::table(args, format),
+        Command::Consent(Consent::Verify { receipt, key }) => consent::verify(&receipt, &key),
         Command::Signal(args @ Signal::Decode { .. }) => signal::decode(args, format),
         command => {
             let deployment = Deployment::open(&data).await?;
