@@ -48,7 +48,10 @@ impl ControlPlane {
 
 /// The controller, without whom nobody is asked for anything.
 pub(crate) async fn controller(connection: &mut SqliteConnection) -> Result<Party, Error> {
-    let unknown = || Refusal::new(RefusalCode::Notice, "nobody has said who the controller is").hint("people must be told whom they agree with (GDPR Art. 13(1)(a)): describe the controller first");
+    let unknown = || {
+        Refusal::new(RefusalCode::Notice, "nobody has said who the controller is")
+            .hint("people must be told whom they agree with (GDPR Art. 13(1)(a)): describe the controller first")
+    };
     Ok(newest(connection, None).await?.ok_or_else(unknown)?)
 }
 

@@ -119,7 +119,20 @@ mod tests {
         for good in ["a@b.example", "anna.maria+x@mail.town.example", "ü@bücher.example"] {
             assert!(is_address(good), "{good}");
         }
-        for bad in ["", "a", "a@", "@b.example", "a@b", "a b@c.example", "a@b.example\r\nBcc: c@d.example", "a@@b.example", "<a@b.example>", "a@-b.example", "a@b..example", ".a@b.example"] {
+        for bad in [
+            "",
+            "a",
+            "a@",
+            "@b.example",
+            "a@b",
+            "a b@c.example",
+            "a@b.example\r\nBcc: c@d.example",
+            "a@@b.example",
+            "<a@b.example>",
+            "a@-b.example",
+            "a@b..example",
+            ".a@b.example",
+        ] {
             assert!(!is_address(bad), "{bad:?}");
         }
     }

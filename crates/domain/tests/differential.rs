@@ -1,5 +1,6 @@
 //! Random laws, people and choices: the bits, the plain rule and the explained decision say the same of everybody,
 //! and whatever is added can only narrow.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use chrono::{DateTime, NaiveDate, TimeDelta};
 use domain::consent::{

@@ -173,7 +173,13 @@ impl Reader<'_> {
         };
         let state = together(seen.iter().map(|(state, ..)| *state));
         let answered = of_keys.iter().flatten().map(|known| &known.standing);
-        let since = if state.is_valid() { answered.filter_map(|s| s.given_at).max() } else if state.is_no() { answered.filter_map(|s| s.refused_at).max() } else { None };
+        let since = if state.is_valid() {
+            answered.filter_map(|s| s.given_at).max()
+        } else if state.is_no() {
+            answered.filter_map(|s| s.refused_at).max()
+        } else {
+            None
+        };
         let refused = of_keys.iter().flatten().filter_map(|known| known.standing.refused_at).max();
         let quiet_until = refused.and_then(|at| law.law.quiet_until(person.residence, at));
         let no_stands = state.is_no() && of_keys.iter().flatten().any(|known| self.version(known) == Some(notice.version));

@@ -138,19 +138,20 @@ impl ControlPlane {
 
 async fn insert_text(tx: &mut SqliteConnection, audit: &mut AuditWriter<'_>, (name, version): (&NoticeName, u32), text: &NoticeText) -> Result<(), Error> {
     let Wording { language, title, text: words, sentences, retention, withdrawal } = &text.wording;
-    let inserted = sqlx::query("INSERT INTO notice_text (notice, version, language, title, text, sentences, retention, withdrawal, sha256, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
-        .bind(name.as_str())
-        .bind(version)
-        .bind(language)
-        .bind(title)
-        .bind(words)
-        .bind(json_rows(sentences)?)
-        .bind(retention.as_deref())
-        .bind(withdrawal.as_deref())
-        .bind(&text.sha256)
-        .bind(time_text(text.published_at))
-        .execute(&mut *tx)
-        .await?;
+    let inserted =
+        sqlx::query("INSERT INTO notice_text (notice, version, language, title, text, sentences, retention, withdrawal, sha256, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+            .bind(name.as_str())
+            .bind(version)
+            .bind(language)
+            .bind(title)
+            .bind(words)
+            .bind(json_rows(sentences)?)
+            .bind(retention.as_deref())
+            .bind(withdrawal.as_deref())
+            .bind(&text.sha256)
+            .bind(time_text(text.published_at))
+            .execute(&mut *tx)
+            .await?;
     audit.append(tx, EntryKind::NoticeWorded, "notice_text", inserted.last_insert_rowid()).await?;
     Ok(())
 }

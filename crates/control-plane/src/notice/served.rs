@@ -144,7 +144,8 @@ fn requests_of(page: &NoticePage, serving: &Serving) -> Vec<Choice> {
     if notice != serving.notice {
         return Vec::new();
     }
-    let open = page.asked.iter().filter(|asking| asking.open);
+    // A parent's page asks what needs a parent.
+    let open = page.asked.iter().filter(|asking| asking.open && (serving.by != ServedBy::Parent || asking.needs.parental));
     let keys = open.flat_map(|asking| asking.keys.iter().zip(&asking.stands));
     let unasked = keys.filter(|(_, (state, version))| !(*state == ConsentState::Requested && *version == Some(notice.version)));
     let request = |key: &domain::consent::ConsentKey| Choice {

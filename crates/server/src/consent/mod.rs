@@ -39,7 +39,10 @@ const GPC_SINCE: &str = "2026-11-25";
 pub(crate) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/consent/{token}", get(show).post(choose))
-        .route("/assets/page.css", get(async || ([(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")], include_str!("../../assets/page.css"))))
+        .route(
+            "/assets/page.css",
+            get(async || ([(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")], include_str!("../../assets/page.css"))),
+        )
         .route("/.well-known/gpc.json", get(gpc_support))
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
 }

@@ -1,6 +1,6 @@
 //! Letters through a real mail server on this machine: aiosmtpd, from PyPI.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -32,7 +32,8 @@ impl Server {
         command.args(["-n", "-l", &format!("127.0.0.1:{port}"), "-c", "aiosmtpd.handlers.Debugging", "stdout"]).env("PYTHONUNBUFFERED", "1");
         let Ok(mut child) = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn() else {
             assert!(std::env::var("FAIRSHARE_REQUIRE_ALL").map_or(true, |v| v != "1"), "aiosmtpd is required: pip install aiosmtpd, FAIRSHARE_SMTPD=path of aiosmtpd");
-            eprintln!("skipped: there is no aiosmtpd; pip install aiosmtpd or name it in FAIRSHARE_SMTPD");
+            // Past the capture of test output, so that it is seen.
+            let _ = writeln!(std::io::stderr(), "skipped: there is no aiosmtpd; pip install aiosmtpd or name it in FAIRSHARE_SMTPD");
             return None;
         };
         let (sender, lines) = channel();
@@ -64,7 +65,7 @@ impl Server {
     pub(crate) fn letter(&self) -> (String, String) {
         let mut raw = Vec::new();
         loop {
-            let line = self.lines.recv_timeout(Duration::from_secs(20)).expect("a letter");
+            let line = self.lines.recv_timeout(Duration::from_secs(20)).unwrap();
             match line.as_str() {
                 "---------- MESSAGE FOLLOWS ----------" => raw.clear(),
                 "------------ END MESSAGE ------------" => break,
@@ -141,7 +142,9 @@ async fn whoever_agreed_to_an_earlier_text_is_written_to_and_answers_by_the_link
     let delivered = deliver(&world.control, &world.pages, &mail.mailer()).await.unwrap();
     assert_eq!(delivered, Delivered { sent: 1, ..Delivered::default() }, "{:?}", world.faults.lock().unwrap());
     let (head, text) = mail.letter();
-    for header in ["To: anna@town.example", "Auto-Submitted: auto-generated", "Content-Language: de", "Message-ID: <fairshare-1@127.0.0.1>", "Date: Wed, 25 Nov 2026 10:00:00 +0000"] {
+    for header in
+        ["To: anna@town.example", "Auto-Submitted: auto-generated", "Content-Language: de", "Message-ID: <fairshare-1@127.0.0.1>", "Date: Wed, 25 Nov 2026 10:00:00 +0000"]
+    {
         assert!(head.contains(header), "{header} in\n{head}");
     }
     assert!(text.starts_with("Ihre Daten\n") && text.contains("Town & Sons"), "{text}");

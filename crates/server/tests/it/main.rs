@@ -1,5 +1,5 @@
 //! Consent pages over real HTTP on loopback, and letters through a real mail server.
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 mod choosing;
 mod http;

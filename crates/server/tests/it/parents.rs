@@ -1,8 +1,8 @@
 //! A child's yes, a letter to a parent, the parent's page, and the letter that confirms it.
 
 use chrono::TimeDelta;
-use domain::consent::{Actor, ConsentAction, ConsentState};
 use domain::Purpose;
+use domain::consent::{Actor, ConsentAction, ConsentState};
 use server::{Delivered, deliver};
 
 use crate::http::select;
@@ -86,5 +86,8 @@ async fn a_parent_s_page_is_no_child_s_page_and_the_other_way() {
     // A child's own no needs nobody.
     let done = world.fill_in(&world.path(CHILD).await, &[(STATISTICS, "no"), (EXPLICIT, "no")]).await;
     assert_eq!(done.status, 200, "{}", done.body);
-    assert_eq!(world.control.consent_state(&domain::consent::ConsentKey::new(domain::SubjectId(CHILD), "acme".parse().unwrap(), Purpose::AggregateStatistics)).await.unwrap(), ConsentState::Refused);
+    assert_eq!(
+        world.control.consent_state(&domain::consent::ConsentKey::new(domain::SubjectId(CHILD), "acme".parse().unwrap(), Purpose::AggregateStatistics)).await.unwrap(),
+        ConsentState::Refused
+    );
 }

@@ -15,7 +15,7 @@ fn form() -> Vec<(String, String)> {
 async fn a_link_that_is_forged_ended_or_of_somebody_gone_is_one_and_the_same_page() {
     let world = World::new().await;
     let good = world.path(ADULT).await;
-    let forged = format!("{}{}", &good[..good.len() - 3], if good.ends_with("AAA") { "BBB" } else { "AAA" });
+    let forged = format!("{}{}", good.split_at(good.len() - 3).0, if good.ends_with("AAA") { "BBB" } else { "AAA" });
     let gone = world.path(OTHER).await;
     world.control.subject_erase(SubjectId(OTHER)).await.unwrap();
     let mut bodies = std::collections::BTreeSet::new();

@@ -67,7 +67,13 @@ impl World {
     }
 
     async fn fill(&self) {
-        let people = [("DE", None, AgeBand::From25To34), ("US", Some("CA"), AgeBand::From25To34), ("DE", None, AgeBand::From13To15), ("US", Some("CA"), AgeBand::From13To15), ("DE", None, AgeBand::From45To54)];
+        let people = [
+            ("DE", None, AgeBand::From25To34),
+            ("US", Some("CA"), AgeBand::From25To34),
+            ("DE", None, AgeBand::From13To15),
+            ("US", Some("CA"), AgeBand::From13To15),
+            ("DE", None, AgeBand::From45To54),
+        ];
         let subjects = (0..).zip(people).map(|(n, (country, region, age))| {
             let mut subject = SubjectRecord::new(AccountKey { platform: Platform::Csv, native_id: format!("p{n}") });
             subject.handle = Some(format!("Person {n}"));
@@ -85,7 +91,15 @@ impl World {
         self.control.partner_add(&acme, "Acme Research <GmbH>", None, cost("10")).await.unwrap();
         self.control.partner_act(&acme, PartnerAct::Approve).await.unwrap();
         let (starts, expires) = ("2026-11-01".parse().unwrap(), "2028-10-31".parse().unwrap());
-        let agreement = AgreementTerms { name: "acme-1".parse().unwrap(), partner: acme.clone(), purposes: purposes.clone(), lifetime: cost("1"), window: "1".parse().unwrap(), starts, expires };
+        let agreement = AgreementTerms {
+            name: "acme-1".parse().unwrap(),
+            partner: acme.clone(),
+            purposes: purposes.clone(),
+            lifetime: cost("1"),
+            window: "1".parse().unwrap(),
+            starts,
+            expires,
+        };
         self.control.agreement_add(&agreement).await.unwrap();
         for act in [AgreementAct::Approve, AgreementAct::Activate] {
             self.control.agreement_act(&agreement.name, act).await.unwrap();
@@ -112,10 +126,15 @@ impl World {
             wording.sentences.insert(Purpose::AggregateStatistics, Sentence { ask: ask.into(), explicit: None });
             wording
         };
-        let new = NewNotice { particulars, material, ..NewNotice::new("town".parse().unwrap(), terms, wording("en", "Your data", "May we?\n\nWe would count.", "Count me in statistics.")) };
+        let new = NewNotice {
+            particulars,
+            material,
+            ..NewNotice::new("town".parse().unwrap(), terms, wording("en", "Your data", "May we?\n\nWe would count.", "Count me in statistics."))
+        };
         let name = new.name.clone();
         self.control.notice_publish(new).await.unwrap();
-        for (language, title, text, ask) in [("de", "Ihre Daten", "Dürfen wir?", "Zählt mich in Statistiken."), ("ar", "بياناتك", "هل يمكننا؟", "احسبني في الإحصاءات.")] {
+        for (language, title, text, ask) in [("de", "Ihre Daten", "Dürfen wir?", "Zählt mich in Statistiken."), ("ar", "بياناتك", "هل يمكننا؟", "احسبني في الإحصاءات.")]
+        {
             self.control.notice_translate(&name, None, wording(language, title, text, ask)).await.unwrap();
         }
     }
