@@ -13,7 +13,7 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
     ("dpv", &[]),
     ("data-plane", &["domain", "dp"]),
     ("control-plane", &["domain", "dp", "dpv", "audit-log"]),
-    ("server", &["control-plane", "domain"]),
+    ("server", &["control-plane", "domain", "signal"]),
     ("fairshare", &["audit-log", "control-plane", "data-plane", "domain", "dp", "dpv", "ingest", "server", "signal"]),
     ("testkit", &["domain", "dp"]),
     ("xtask", &[]),
@@ -26,6 +26,8 @@ const WALLS: &[(&str, &[&str])] = &[
     ("arrow-array", &["ingest"]),
     ("sqlx", &["control-plane"]),
     ("axum", &["server"]),
+    ("lettre", &["server"]),
+    ("maud", &["server"]),
     ("clap", &["fairshare"]),
     ("num-bigint", &["dp"]),
     // In the data plane for the ids of acts only: bounding hashes in `dp`.

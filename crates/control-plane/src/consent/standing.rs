@@ -118,12 +118,15 @@ impl Partners {
     }
 }
 
+/// What a choice of a person is about besides its purpose, and where it stands.
+type OfKey = (Recipient, DataScope, Known);
+
 /// What the store knows of some people.
 #[derive(Default)]
 pub(crate) struct Standings {
     pub(super) people: BTreeMap<SubjectId, Person>,
     /// By person and purpose.
-    pub(super) known: HashMap<(SubjectId, Purpose), Vec<(Recipient, DataScope, Known)>>,
+    pub(super) known: HashMap<(SubjectId, Purpose), Vec<OfKey>>,
     pub(super) limits: HashMap<SubjectId, Vec<LimitKey>>,
     pub(super) partners: Partners,
 }

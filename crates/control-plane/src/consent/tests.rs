@@ -26,17 +26,17 @@ async fn the_text_of_a_choice_is_that_of_its_row() {
                 let notice = NoticeRef { name: "9_a-b".parse().unwrap(), version: u32::MAX };
                 for &action in ConsentAction::ALL {
                     let actor = *Actor::ALL.iter().find(|actor| actor.may(action)).unwrap();
-                    for (i, &method) in (0_u32..).zip(ConsentMethod::ALL) {
+                    for (i, &method) in (0_u8..).zip(ConsentMethod::ALL) {
                         let at = "2024-02-29T12:00:00.5Z".parse().unwrap();
                         choices.push(Choice {
                             actor,
-                            strength: Strength::from_bits(i as u8),
+                            strength: Strength::from_bits(i),
                             language: (i % 2 == 0).then(|| "de-AT".to_owned()),
                             evidence: (i % 2 == 0).then(|| "it's".to_owned()),
                             // The past is taken over as it was, fit or not.
                             method: if i == 0 { method } else { ConsentMethod::Import },
                             at: (i > 0).then_some(at),
-                            sequence: i,
+                            sequence: i.into(),
                             ..Choice::now(key.clone(), action, notice.clone(), method)
                         });
                     }

@@ -99,7 +99,7 @@ impl ControlPlane {
     ///
     /// # Errors
     /// A fault of the store.
-    pub async fn mail_settle(&self, mail: &QueuedMail, result: Result<(), &MailFailure>) -> Result<MailState, Error> {
+    pub async fn mail_settle(&self, mail: &QueuedMail, result: &Result<(), MailFailure>) -> Result<MailState, Error> {
         let (mut tx, now) = (self.inner.store.begin().await?, self.now());
         let again = match result {
             Err(MailFailure::Later(_)) => next_attempt(mail.attempt, now),

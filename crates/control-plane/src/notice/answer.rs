@@ -95,7 +95,7 @@ impl ControlPlane {
             let asking = asking.filter(|asking| link.kind == LinkKind::Choose || asking.needs.parental);
             asked.push((asking.ok_or_else(|| not_asked(*purpose, recipient))?, answered));
         }
-        let twice = asked.iter().any(|(asking, answered)| answered.answer == Answer::Yes && asking.needs.two_step && actor(link) != Actor::Parent);
+        let twice = asked.iter().any(|(asking, answered)| answered.answer == Answer::Yes && asking.needs.two_step && !is_put_off(link, asking));
         let confirmed = given.confirmation.as_deref().is_some_and(|token| self.confirms(token, link, given));
         if twice && !confirmed {
             let ends = (self.now() + CONFIRM_WITHIN).timestamp();
@@ -103,7 +103,7 @@ impl ControlPlane {
         }
         let (mut choices, mut needs_parent) = (Vec::new(), Vec::new());
         for (asking, answered) in asked {
-            if answered.answer == Answer::Yes && asking.needs.parental && link.kind == LinkKind::Choose {
+            if answered.answer == Answer::Yes && is_put_off(link, asking) {
                 needs_parent.push((asking.recipient.clone(), asking.purpose));
             }
             choices.extend(self::choices(&page, link, given, (asking, answered), confirmed));
@@ -125,9 +125,13 @@ const fn actor(link: &Link) -> Actor {
     }
 }
 
+/// Whether a yes by this link waits for a parent's.
+const fn is_put_off(link: &Link, asking: &Asking) -> bool {
+    asking.needs.parental && matches!(link.kind, LinkKind::Choose)
+}
+
 fn choices(page: &NoticePage, link: &Link, given: &Answers, (asking, answered): (&Asking, &Answered), confirmed: bool) -> Vec<Choice> {
-    let is_child_s_yes = answered.answer == Answer::Yes && asking.needs.parental && link.kind == LinkKind::Choose;
-    let answer = if is_child_s_yes { Answer::Later } else { answered.answer };
+    let answer = if answered.answer == Answer::Yes && is_put_off(link, asking) { Answer::Later } else { answered.answer };
     let each = asking.keys.iter().zip(&asking.stands).filter_map(|(key, (state, version))| {
         let action = match answer {
             Answer::Yes if state.is_valid() && version.is_some() => ConsentAction::Renew,

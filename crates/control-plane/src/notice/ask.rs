@@ -58,6 +58,9 @@ pub struct Asking {
     pub barred: Option<Barred>,
     /// Whether something that the person limits covers it, so that a yes has no effect.
     pub limited: bool,
+    /// Whether seeing the notice is being asked: it is not answered, or the answer was to an older version or lies
+    /// longer back than a quiet period.
+    pub(super) open: bool,
     /// What a choice is recorded about: one for each kind of data that the notice names.
     pub(super) keys: Vec<ConsentKey>,
     /// Where each of them stands by itself, and on which version.
@@ -178,6 +181,9 @@ impl Reader<'_> {
             None
         };
         let refused = of_keys.iter().flatten().filter_map(|known| known.standing.refused_at).max();
+        let quiet_until = refused.and_then(|at| law.law.quiet_until(person.residence, at));
+        let no_stands = state.is_no() && of_keys.iter().flatten().any(|known| self.version(known) == Some(notice.version));
+        let open = barred.is_none() && !state.is_valid() && quiet_until.map_or(!no_stands, |end| end <= *now);
         let limits = known.limits(subject);
         let limited = match &recipient {
             Recipient::Partner(partner) => !Limits::covering(limits, partner, purpose).is_empty(),
@@ -191,7 +197,8 @@ impl Reader<'_> {
             since,
             explicit: state.is_valid() && seen.iter().any(|(.., explicit)| *explicit),
             changed: seen.iter().any(|(_, superseded, _)| *superseded),
-            quiet_until: refused.and_then(|at| law.law.quiet_until(person.residence, at)).filter(|end| end > now),
+            quiet_until: quiet_until.filter(|end| end > now),
+            open,
             needs,
             barred,
             limited,

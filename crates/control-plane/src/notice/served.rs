@@ -57,8 +57,8 @@ impl ControlPlane {
     /// again.
     ///
     /// # Guarantee
-    /// Nobody is asked within a quiet period: whoever opens a page of their own accord sees it and can choose, and
-    /// no request is recorded.
+    /// Nobody is asked within a quiet period, nor what they said no to in the same words where the law knows no such
+    /// period: whoever opens a page of their own accord sees it and can choose, and no request is recorded.
     ///
     /// # Errors
     /// Not found for a person, version or language; a refusal when the person was erased.
@@ -144,7 +144,8 @@ fn requests_of(page: &NoticePage, serving: &Serving) -> Vec<Choice> {
     if notice != serving.notice {
         return Vec::new();
     }
-    let open = page.asked.iter().filter(|asking| asking.barred.is_none() && !asking.state.is_valid() && asking.quiet_until.is_none());
+    // A parent's page asks what needs a parent.
+    let open = page.asked.iter().filter(|asking| asking.open && (serving.by != ServedBy::Parent || asking.needs.parental));
     let keys = open.flat_map(|asking| asking.keys.iter().zip(&asking.stands));
     let unasked = keys.filter(|(_, (state, version))| !(*state == ConsentState::Requested && *version == Some(notice.version)));
     let request = |key: &domain::consent::ConsentKey| Choice {

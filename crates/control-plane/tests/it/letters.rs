@@ -37,7 +37,7 @@ async fn whoever_must_be_asked_again_is_written_to_once() {
     let claimed = world.control.mail_claim(10).await.unwrap();
     assert_eq!(claimed.iter().map(|m| (m.kind, m.subject, m.address.as_str())).collect::<Vec<_>>(), [(MailKind::NoticeChanged, SubjectId(1), "one@town.example")]);
     assert!(world.control.mail_claim(10).await.unwrap().is_empty(), "claimed is claimed");
-    assert_eq!(world.control.mail_settle(&claimed[0], Ok(())).await.unwrap(), MailState::Sent);
+    assert_eq!(world.control.mail_settle(&claimed[0], &Ok(())).await.unwrap(), MailState::Sent);
     let states: Vec<MailState> = world.control.mail_list().await.unwrap().iter().map(|m| m.state).collect();
     assert_eq!(states, [MailState::Sent, MailState::Failed]);
     assert_eq!(world.control.notice_notify(&name).await.unwrap(), Notified { queued: 0, before: 1, unreachable: 1 });
@@ -56,7 +56,7 @@ async fn attempts_end_and_a_claim_that_died_is_followed() {
         let Some(mail) = claimed.iter().find(|m| m.id == died[0].id) else { break };
         tried += 1;
         assert_eq!(mail.attempt, tried);
-        world.control.mail_settle(mail, Err(&later())).await.unwrap();
+        world.control.mail_settle(mail, &Err(later())).await.unwrap();
         world.clock.forward(TimeDelta::days(1));
     }
     assert_eq!(tried, ATTEMPTS_MAX);
@@ -76,7 +76,7 @@ async fn a_parent_s_address_is_gone_when_the_letter_is() {
     world.reopen().await;
     assert!(!world.store_files_with(address).is_empty(), "the search would find it");
     let claimed = world.control.mail_claim(10).await.unwrap();
-    world.control.mail_settle(&claimed[0], Err(&MailFailure::Refused(Fault::broken("no such mailbox")))).await.unwrap();
+    world.control.mail_settle(&claimed[0], &Err(MailFailure::Refused(Fault::broken("no such mailbox")))).await.unwrap();
     assert_eq!(world.store_files_with(address), Vec::<String>::new());
     // Not a cannon: three letters a day.
     for n in 0..2 {
@@ -130,7 +130,7 @@ async fn a_restored_copy_writes_to_nobody_twice_and_knows_no_stale_address() {
     world.control.backup_store(&copy).await.unwrap();
     let claimed = world.control.mail_claim(10).await.unwrap();
     for mail in &claimed {
-        world.control.mail_settle(mail, Ok(())).await.unwrap();
+        world.control.mail_settle(mail, &Ok(())).await.unwrap();
     }
     world.contact(1, "new@town.example").await;
     world.served(3, "town", 2, "en").await;

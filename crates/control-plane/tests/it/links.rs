@@ -39,7 +39,7 @@ async fn a_changed_token_opens_nothing() {
             panic!("position {at} opens {link:?}");
         }
     }
-    for nothing in ["", "x", "AAAA", &"A".repeat(10_000), &token[1..], &format!("{token}A"), "ü"] {
+    for nothing in ["", "x", "AAAA", &"A".repeat(10_000), token.split_at(1).1, &format!("{token}A"), "ü"] {
         assert_eq!(world.control.link_open(nothing).await.unwrap(), None);
     }
     // What is sealed with the same key for another place is no link.

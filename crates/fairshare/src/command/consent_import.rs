@@ -37,9 +37,9 @@ pub(super) async fn import(file: &Path, deployment: &Deployment, format: Format)
         match row {
             Ok(row) => match choice(&row, deployment, &mut notices).await {
                 Ok(choice) => batch.push((row, choice)),
-                Err(error) => report.reject(row.line, "C409", &error.to_string())?,
+                Err(error) => report.reject(row.line, "C412", &error.to_string())?,
             },
-            Err(bad) => report.reject(bad.line, "C409", &bad.why)?,
+            Err(bad) => report.reject(bad.line, "C412", &bad.why)?,
         }
         if batch.len() >= BATCH {
             record(&mut batch, deployment, &mut report).await?;
@@ -60,7 +60,7 @@ async fn record(batch: &mut Vec<(ChoiceRow, Choice)>, deployment: &Deployment, r
             }
             Err(Error::Refused(refusal)) if refusal.code == RefusalCode::ConsentDuplicate => report.duplicates += 1,
             Err(Error::Refused(refusal)) => report.reject(row.line, refusal.code.as_str(), &refusal.message)?,
-            Err(error @ Error::NotFound { .. }) => report.reject(row.line, "C409", &error.to_string())?,
+            Err(error @ Error::NotFound { .. }) => report.reject(row.line, "C412", &error.to_string())?,
             Err(error) => return Err(error.into()),
         }
     }

@@ -55,7 +55,7 @@ pub async fn deliver(control: &ControlPlane, pages: &Pages, mailer: &Arc<dyn Mai
         if let Err(MailFailure::Refused(fault) | MailFailure::Later(fault)) = &sent {
             (pages.report)(fault);
         }
-        match control.mail_settle(&mail, sent.as_ref().map(|()| ())).await? {
+        match control.mail_settle(&mail, &sent).await? {
             MailState::Sent => delivered.sent += 1,
             MailState::Queued => delivered.later += 1,
             MailState::Failed => delivered.failed += 1,
