@@ -1,6 +1,5 @@
 //! Random laws, people and choices: the bits, the plain rule and the explained decision say the same of everybody,
 //! and whatever is added can only narrow.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests stop when something is wrong, and say what they saw")]
 
 use chrono::{DateTime, NaiveDate, TimeDelta};

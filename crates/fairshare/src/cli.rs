@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use data_plane::S3Location;
 use domain::consent::{Actor, ConsentAction, DataScope, LimitKind, LimitSource, Recipient};
 use domain::lake::SnapshotClock;
+use domain::link::Origin;
 use domain::{AgreementName, NoticeName, PartnerClass, PartnerName, Platform, Purpose, Timestamp};
 use dp::{Delta, Rho};
 use ingest::Deletions;
@@ -49,6 +50,9 @@ pub(crate) enum Command {
     /// The files that rows lie in.
     #[command(subcommand)]
     Lake(Lake),
+    /// Who decides about the data: you.
+    #[command(subcommand)]
+    Controller(Controller),
     /// Texts that people are shown before they choose.
     #[command(subcommand)]
     Notice(Notice),
@@ -89,7 +93,7 @@ pub(crate) enum Command {
     /// Signals of browsers, platforms and consent banners.
     #[command(subcommand)]
     Signal(Signal),
-    /// Serve health checks and the public log over HTTP.
+    /// Serve consent pages, the public log and health checks over HTTP, and send letters.
     Serve(Serve),
     /// Print completions for a shell.
     Completions {
@@ -274,6 +278,17 @@ pub(crate) enum Subject {
         #[arg(long)]
         evidence: String,
     },
+    /// Write down how one person is reached.
+    Contact {
+        /// The person.
+        subject: String,
+        /// Their address for electronic mail; none any more when not given.
+        #[arg(long)]
+        email: Option<String>,
+        /// BCP 47 tag of the language in which they are written to.
+        #[arg(long)]
+        language: Option<String>,
+    },
     /// Record how much one person wants to lose per year at most, as they said.
     Cap {
         /// The person.
@@ -335,7 +350,51 @@ pub(crate) enum Notice {
         /// BCP 47 tag of the text's language.
         #[arg(long, default_value = "en")]
         language: String,
+        #[command(flatten)]
+        words: Words,
+        #[command(flatten)]
+        particulars: Particulars,
     },
+    /// Publish a notice's words in another language.
+    Translate {
+        /// The notice.
+        name: NoticeName,
+        /// The version; the newest when not named.
+        #[arg(long)]
+        version: Option<u32>,
+        /// A file with the text; - for standard input.
+        #[arg(long, value_name = "FILE")]
+        text: PathBuf,
+        /// BCP 47 tag of the language.
+        #[arg(long)]
+        language: String,
+        #[command(flatten)]
+        words: Words,
+    },
+    /// Show what changed from one version to another, and what must be asked again.
+    Diff {
+        /// The notice.
+        name: NoticeName,
+        /// The version that is compared; the one before when not named.
+        from: Option<u32>,
+        /// With which; the newest when not named.
+        to: Option<u32>,
+    },
+    /// Show who has seen which notice.
+    Seen {
+        /// Of this notice only.
+        name: Option<NoticeName>,
+        /// By this person only.
+        #[arg(long)]
+        subject: Option<String>,
+    },
+    /// Queue a letter to everybody who must be asked again and can be reached.
+    Notify {
+        /// The notice.
+        name: NoticeName,
+    },
+    /// Show letters: queued, sent and given up.
+    Letters,
     /// List all versions of all notices.
     List,
     /// Show a notice.
@@ -346,6 +405,80 @@ pub(crate) enum Notice {
         #[arg(long)]
         version: Option<u32>,
     },
+}
+
+/// The words of a notice besides its text.
+#[derive(Debug, Args)]
+pub(crate) struct Words {
+    /// The heading; the notice's name when not given.
+    #[arg(long)]
+    pub(crate) title: Option<String>,
+    /// What a yes agrees to, in a sentence: PURPOSE=TEXT; repeat for several.
+    #[arg(long, value_name = "PURPOSE=TEXT")]
+    pub(crate) ask: Vec<String>,
+    /// What an explicit yes agrees to, about data that may reveal what GDPR Art. 9 protects: PURPOSE=TEXT.
+    #[arg(long, value_name = "PURPOSE=TEXT")]
+    pub(crate) ask_explicitly: Vec<String>,
+    /// For how long data are kept, in words.
+    #[arg(long)]
+    pub(crate) retention_words: Option<String>,
+    /// How a yes is taken back, in words.
+    #[arg(long)]
+    pub(crate) withdrawal_words: Option<String>,
+}
+
+/// What people are told besides, in every language.
+#[derive(Debug, Args)]
+pub(crate) struct Particulars {
+    /// Days for which data are kept after they came.
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) retention: Option<u32>,
+    /// A country where data are kept, by ISO 3166-1; repeat for several.
+    #[arg(long, value_name = "COUNTRY")]
+    pub(crate) storage: Vec<String>,
+    /// The country whose law the controller is under, by ISO 3166-1.
+    #[arg(long, value_name = "COUNTRY")]
+    pub(crate) jurisdiction: Option<String>,
+    /// Where a yes is taken back, besides the page on which it was given.
+    #[arg(long, value_name = "URL")]
+    pub(crate) withdrawal_url: Option<String>,
+    /// Where people use their rights.
+    #[arg(long, value_name = "URL")]
+    pub(crate) rights_url: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Controller {
+    /// Write down who you are, as people are told.
+    Describe(Description),
+    /// Show who you are, as people are told.
+    Show,
+}
+
+/// Who somebody is, as people are told (GDPR Art. 13).
+#[derive(Debug, Args)]
+pub(crate) struct Description {
+    /// The legal name.
+    #[arg(long)]
+    pub(crate) legal_name: String,
+    /// The postal address.
+    #[arg(long)]
+    pub(crate) address: String,
+    /// The country, by ISO 3166-1.
+    #[arg(long)]
+    pub(crate) country: Option<String>,
+    /// The address for electronic mail.
+    #[arg(long)]
+    pub(crate) email: Option<String>,
+    /// Its own pages.
+    #[arg(long)]
+    pub(crate) url: Option<String>,
+    /// How the data-protection officer is reached.
+    #[arg(long)]
+    pub(crate) officer: Option<String>,
+    /// The supervisory authority that complaints go to.
+    #[arg(long)]
+    pub(crate) authority: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -377,6 +510,13 @@ pub(crate) enum Partner {
         /// The same for δ.
         #[arg(long, default_value = "1e-6")]
         lifetime_delta: Delta,
+    },
+    /// Write down who it is, as people are told.
+    Describe {
+        /// The partner.
+        name: PartnerName,
+        #[command(flatten)]
+        description: Description,
     },
     /// Approve it as a recipient.
     Approve {
@@ -453,6 +593,23 @@ pub(crate) enum Consent {
     Import {
         /// The file.
         file: PathBuf,
+    },
+    /// Make a signed link to the page on which one person chooses about one notice.
+    Link {
+        /// The person: an id, an account or a name.
+        #[arg(long)]
+        subject: String,
+        /// The notice.
+        #[arg(long)]
+        notice: NoticeName,
+        /// For how many days.
+        #[arg(long, default_value_t = 30)]
+        days: u32,
+        /// Where the page leads back to; its origin must be among --allow-origin.
+        #[arg(long, value_name = "URL")]
+        return_to: Option<String>,
+        #[command(flatten)]
+        pages: PageSettings,
     },
     /// Give a person's signed receipt of everything that happened about one purpose of one partner.
     Receipt {
@@ -710,6 +867,41 @@ pub(crate) struct Serve {
     /// Where to listen.
     #[arg(long, default_value = "127.0.0.1:8420")]
     pub(crate) listen: std::net::SocketAddr,
+    #[command(flatten)]
+    pub(crate) pages: PageSettings,
+    #[command(flatten)]
+    pub(crate) mail: MailSettings,
+}
+
+/// Where people reach the consent pages.
+#[derive(Debug, Args)]
+pub(crate) struct PageSettings {
+    /// Where people reach this service, without a slash at the end.
+    #[arg(long, env = "FAIRSHARE_PUBLIC_URL", default_value = "http://127.0.0.1:8420", value_name = "URL")]
+    pub(crate) public_url: String,
+    /// The origin of a platform that pages may lead back to and forms may come from; repeat for several.
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) allow_origin: Vec<Origin>,
+}
+
+/// The mail server that letters are given to. The password is read from FAIRSHARE_SMTP_PASSWORD.
+#[derive(Debug, Args)]
+pub(crate) struct MailSettings {
+    /// The mail server; letters wait while none is named.
+    #[arg(long, env = "FAIRSHARE_SMTP_HOST", value_name = "HOST")]
+    pub(crate) smtp_host: Option<String>,
+    /// Its port.
+    #[arg(long, default_value_t = 587)]
+    pub(crate) smtp_port: u16,
+    /// How the connection is protected: tls, starttls or none.
+    #[arg(long, default_value = "starttls", value_name = "HOW")]
+    pub(crate) smtp_encryption: String,
+    /// The name to sign in with.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) smtp_user: Option<String>,
+    /// Who writes: an address, or a name with one in angle brackets.
+    #[arg(long, default_value = "privacy@localhost", value_name = "ADDRESS")]
+    pub(crate) mail_from: String,
 }
 
 #[cfg(test)]

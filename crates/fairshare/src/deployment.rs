@@ -88,24 +88,22 @@ impl Deployment {
     }
 }
 
-impl Deployment {
-    /// Appends a fault with all its causes to the operator's file.
-    pub(crate) fn tell_operator(&self, fault: &Fault) -> anyhow::Result<()> {
-        let path = self.folder.join("faults.log");
-        let mut options = OpenOptions::new();
-        options.append(true).create(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&path).with_context(|| format!("writing {}", path.display()))?;
-        let mut text = format!("{} {fault}", SystemClock.now());
-        let mut cause = std::error::Error::source(fault);
-        while let Some(error) = cause {
-            text.push_str(&format!(": {error}"));
-            cause = error.source();
-        }
-        writeln!(file, "{}", text.replace('\n', " "))?;
-        Ok(())
+/// Appends a fault with all its causes to the operator's file in the deployment's folder.
+pub(crate) fn tell_operator(folder: &Path, fault: &Fault) -> anyhow::Result<()> {
+    let path = folder.join("faults.log");
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&path).with_context(|| format!("writing {}", path.display()))?;
+    let mut text = format!("{} {fault}", SystemClock.now());
+    let mut cause = std::error::Error::source(fault);
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
     }
+    writeln!(file, "{}", text.replace('\n', " "))?;
+    Ok(())
 }
 
 fn lake(folder: &Path, bucket: Option<&S3Location>) -> anyhow::Result<ParquetLake> {

@@ -93,6 +93,9 @@ fn refused(refusal: &Refusal) -> ExitCode {
         | RefusalCode::ConsentErased
         | RefusalCode::ConsentState
         | RefusalCode::CannotLift
+        | RefusalCode::Notice
+        | RefusalCode::Link
+        | RefusalCode::Mail
         | RefusalCode::PackText
         | RefusalCode::PackGrounds
         | RefusalCode::PackRule

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use control_plane::{Choice, Receipt};
+use control_plane::{Choice, NewLink, Receipt};
 use domain::consent::{ConsentEvent, ConsentKey, ConsentMethod, Strength};
 use domain::notice::NoticeRef;
 use serde_json::{Value, json};
@@ -26,6 +26,13 @@ pub(crate) async fn consent(args: Consent, deployment: &Deployment, format: Form
             }
         }
         Consent::Import { file } => super::consent_import::import(&file, deployment, format).await?,
+        Consent::Link { subject, notice, days, return_to, pages } => {
+            let subject = control.subject_find(&subject).await?.id;
+            let new = NewLink { return_to, ..NewLink::choose(subject, notice, chrono::TimeDelta::days(days.into())) };
+            let token = control.consent_link(&new, &pages.allow_origin).await?;
+            let url = super::serve::pages(pages, deployment)?.consent_url(&token);
+            object(format, &json!({ "schema": 1, "subject": subject.0, "url": url }))?;
+        }
         Consent::Receipt { subject, partner, purpose } => {
             let subject = control.subject_find(&subject).await?.id;
             let receipt = control.consent_receipt(subject, &partner, purpose).await?;

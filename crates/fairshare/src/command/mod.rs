@@ -6,6 +6,7 @@ mod backup;
 mod budget;
 mod consent;
 mod consent_import;
+mod controller;
 mod decide;
 pub(crate) mod import;
 mod lake;
@@ -88,6 +89,7 @@ async fn on_deployment(command: Command, deployment: &Deployment, format: Format
         Command::Import(args) => import::import(args, deployment, format).await?,
         Command::Lake(args) => lake::lake(args, deployment, format).await?,
         Command::Notice(args) => notice::notice(args, deployment, format).await?,
+        Command::Controller(args) => controller::controller(args, deployment, format).await?,
         Command::Partner(args) => partner::partner(args, deployment, format).await?,
         Command::Agreement(args) => agreement::agreement(args, deployment, format).await?,
         Command::Consent(args) => consent::consent(args, deployment, format).await?,
@@ -104,7 +106,7 @@ async fn on_deployment(command: Command, deployment: &Deployment, format: Format
                 Command::Release(args) => release::release(args, deployment, format).await?,
                 Command::Backup(args) => backup::backup(args, deployment, format).await?,
                 Command::Audit(args) => audit::audit(args, deployment, format).await?,
-                Command::Serve(args) => serve(args.listen, deployment).await?,
+                Command::Serve(args) => serve(args, deployment).await?,
                 Command::Init(_)
                 | Command::Demo(_)
                 | Command::Completions { .. }
@@ -112,6 +114,7 @@ async fn on_deployment(command: Command, deployment: &Deployment, format: Format
                 | Command::Signal(_)
                 | Command::Import(_)
                 | Command::Notice(_)
+                | Command::Controller(_)
                 | Command::Partner(_)
                 | Command::Agreement(_)
                 | Command::Consent(_)

@@ -17,6 +17,7 @@ pub(crate) async fn partner(args: Partner, deployment: &Deployment, format: Form
             control.partner_add(&name, &legal_name, class.as_ref(), Cost { rho: lifetime_rho, delta: lifetime_delta }).await?;
             (name, domain::agreement::PartnerState::Proposed)
         }
+        Partner::Describe { name, description } => return super::controller::describe(Some(&name), description, deployment, format).await,
         Partner::Approve { name } => {
             let state = control.partner_act(&name, PartnerAct::Approve).await?;
             (name, state)

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::chart::{count, grouped};
 use crate::cli::Query;
-use crate::deployment::Deployment;
+use crate::deployment::{Deployment, tell_operator};
 use crate::failure::Usage;
 use crate::output::{Format, line, note, number, object, objects, rows};
 
@@ -42,7 +42,7 @@ pub(crate) async fn query(args: Query, deployment: &Deployment, format: Format) 
 fn uniform(error: Error, deployment: &Deployment) -> anyhow::Error {
     match error {
         Error::Failed(fault) => {
-            let told = deployment.tell_operator(&fault);
+            let told = tell_operator(&deployment.folder, &fault);
             told.err().unwrap_or_else(|| anyhow::anyhow!(Fault::PUBLIC_TEXT))
         }
         Error::Refused(_) | Error::NotFound { .. } | Error::Conflict(_) => error.into(),

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use control_plane::{Counted, IdentityChange, Meter, SubjectInfo};
 use domain::SubjectId;
 use domain::consent::ConsentMethod;
+use domain::mail::{Contact, ContactSource};
 use domain::port::Lake as _;
 use domain::subject::IdentityAct;
 use dp::Cost;
@@ -40,6 +41,12 @@ pub(crate) async fn subject(args: Subject, deployment: &Deployment, format: Form
             identity(change, &evidence, deployment, format).await?;
         }
         Subject::Erase { subject } => erase(&subject, deployment, format).await?,
+        Subject::Contact { subject, email, language } => {
+            let person = deployment.control.subject_find(&subject).await?;
+            let contact = email.map(|email| Contact { email, language });
+            deployment.control.subject_contact_set(person.id, contact.as_ref(), ContactSource::Operator).await?;
+            object(format, &json!({ "schema": 1, "subject": person.id.0, "reachable": contact.is_some() }))?;
+        }
         Subject::Cap { subject, rho, delta } => {
             let person = deployment.control.subject_find(&subject).await?;
             deployment.control.subject_cap(person.id, Cost { rho, delta }, ConsentMethod::Operator).await?;

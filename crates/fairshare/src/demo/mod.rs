@@ -14,7 +14,8 @@ use control_plane::{Choice, NewNotice};
 use domain::agreement::{AgreementAct, AgreementTerms, PartnerAct};
 use domain::consent::{ConsentKey, ConsentMethod, DataScope};
 use domain::lake::SnapshotClock;
-use domain::notice::{NoticeRef, NoticeTerms};
+use domain::notice::{NoticeParticulars, NoticeRef, NoticeTerms, Wording};
+use domain::party::Party;
 use domain::port::Clock;
 use domain::record::Counts;
 use domain::{PartnerName, Purpose, SubjectId};
@@ -22,7 +23,7 @@ use dp::{Cost, Delta};
 use ingest::{Deletions, Options};
 use serde_json::json;
 
-use crate::cli::{Demo, Init};
+use crate::cli::{Demo, Init, Serve};
 use crate::command;
 use crate::deployment::{Deployment, SystemClock};
 use crate::output::{line, note};
@@ -53,7 +54,7 @@ pub(crate) async fn demo(args: Demo, data: &Path) -> anyhow::Result<ExitCode> {
     if no_serve {
         line(&json!({ "subjects": args.subjects, "activities": counts.activities(), "partners": partners, "releases": releases, "data": data }).to_string())?;
     } else {
-        command::serve("127.0.0.1:8420".parse()?, deployment).await?;
+        command::serve(Serve::local()?, deployment).await?;
     }
     deployment.control.close().await;
     Ok(ExitCode::SUCCESS)
@@ -120,13 +121,32 @@ impl TownPartner {
     }
 }
 
+/// What people of the town are told besides what is asked.
+fn particulars() -> NoticeParticulars {
+    let country = "DE".to_owned();
+    NoticeParticulars {
+        storage: vec![country.clone()],
+        jurisdiction: Some(country),
+        withdrawal_url: Some("https://wendelhaven.example/choices".to_owned()),
+        rights_url: Some("https://wendelhaven.example/rights".to_owned()),
+        ..NoticeParticulars::default()
+    }
+}
+
+fn party(legal_name: &str) -> Party {
+    let address = "1 Market Square, Wendelhaven".to_owned();
+    Party { legal_name: legal_name.to_owned(), address, country: Some("DE".to_owned()), email: Some("privacy@wendelhaven.example".to_owned()), ..Party::default() }
+}
+
 async fn set_up_partners(deployment: &Deployment) -> anyhow::Result<()> {
     let control = &deployment.control;
+    control.party_describe(None, &party("Wendelhaven Social Cooperative")).await?;
     let starts = SystemClock.now().date_naive();
     let expires = starts.checked_add_months(chrono::Months::new(12)).unwrap_or(starts);
     for partner in TownPartner::ALL {
         let name = partner.partner()?;
         control.partner_add(&name, partner.legal_name(), None, Cost { rho: "10".parse()?, delta: Delta::LIFETIME }).await?;
+        control.party_describe(Some(&name), &party(partner.legal_name())).await?;
         control.partner_act(&name, PartnerAct::Approve).await?;
         let agreement: domain::AgreementName = format!("{name}-2026").parse()?;
         let lifetime = Cost { rho: "2".parse()?, delta: "1e-7".parse()? };
@@ -150,7 +170,7 @@ async fn set_up_partners(deployment: &Deployment) -> anyhow::Result<()> {
         );
         let notice = name.as_str().parse()?;
         let terms = NoticeTerms { purposes: partner.purposes().to_vec(), partners: vec![name], open_classes: Vec::new(), scopes: vec![DataScope::Everything] };
-        control.notice_publish(NewNotice { name: notice, language: "en".to_owned(), terms, text, shown_from: None, material: false }).await?;
+        control.notice_publish(NewNotice { particulars: particulars(), ..NewNotice::new(notice, terms, Wording::new("en", partner.legal_name(), text)) }).await?;
     }
     Ok(())
 }
