@@ -51,7 +51,8 @@ fn main() -> Result<()> {
 
     let (permitted, denying) = agree(&cases, &ours, &everybody, &cedar, &requests, &mut allow, &mut decision, &inputs)?;
     let (policies, left) = cedar.sizes();
-    println!("{CASES} cases, seed {SEED}, law of {DAY}: all agree, {permitted} permitted, {denying} of {} rules of packs denied somebody who agreed.", world.rules.len());
+    let named = world.rules.iter().map(|rule| &rule.id).collect::<BTreeSet<_>>().len();
+    println!("{CASES} cases, seed {SEED}, law of {DAY}: all agree, {permitted} permitted, {denying} of {named} rules of packs denied somebody who agreed.");
     println!("{policies} Cedar policies, of which partial evaluation leaves {left} for a use and place, on average.");
     println!("Made beforehand, ms: our tables {ours_made:.0}, Cedar {cedar_made:.0}, regorus {allow_made:.0} and {decision_made:.0}.\n");
 
