@@ -9,6 +9,7 @@ mod features;
 mod identity;
 mod imports;
 mod main_job;
+mod pages;
 mod questions;
 mod s3;
 mod samples;
