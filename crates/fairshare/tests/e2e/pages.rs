@@ -57,14 +57,16 @@ fn from_a_signed_link_to_a_receipt_that_anybody_verifies() {
     let told = ["--storage", "DE", "--jurisdiction", "DE", "--rights-url", "https://town.example/rights", "--withdrawal-url", "https://town.example/choices"];
     let sentences = ["--ask", "aggregate_statistics=Acme may count me.", "--ask-explicitly", "aggregate_statistics=Also by what I write about."];
     d.ok(&[&publish[..], &told, &sentences].concat());
-    d.ok(&["notice", "translate", "asked", "--text", text.to_str().unwrap(), "--language", "de", "--title", "Darf Acme Sie mitzählen?"]);
+    let sentences = ["--ask", "aggregate_statistics=Acme darf mich mitzählen.", "--ask-explicitly", "aggregate_statistics=Auch danach, worüber ich schreibe."];
+    let translate = ["notice", "translate", "asked", "--text", text.to_str().unwrap(), "--language", "de", "--title", "Darf Acme Sie mitzählen?"];
+    d.ok(&[&translate[..], &sentences].concat());
     let url = d.ok(&link)["url"].as_str().unwrap().to_owned();
     let path = url.strip_prefix("https://consent.town.example").unwrap();
     let server = Server::start(&d);
     let page = server.request("GET", path, "");
     assert!(page.starts_with("HTTP/1.1 200") && page.contains("Darf Acme Sie mitzählen?") && page.contains("lang=\"de\""), "{page}");
     assert!(server.request("GET", "/consent/forged", "").starts_with("HTTP/1.1 4"));
-    let form = "choice.aggregate_statistics.acme=yes&explicit.aggregate_statistics.acme=yes&lang=de";
+    let form = "version=1&language=de&choice.aggregate_statistics.acme=yes&explicit.aggregate_statistics.acme=yes";
     let answered = server.request("POST", path, form);
     assert!(answered.starts_with("HTTP/1.1 200"), "{answered}");
     let decided = d.ok(&["decide", "--subject", "1", "--partner", "acme", "--purpose", "aggregate_statistics"]);
