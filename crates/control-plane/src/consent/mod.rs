@@ -6,10 +6,11 @@
 //! record      ledger, states, permitted sets and entries in one call
 //! limit       opt-outs, objections and restrictions
 //! standing    what permissions of some people depend on
-//! permitted   the sets;  recompute   brings them up to date
+//! permitted   the sets;  recompute   brings them up to date;  block   of everybody at once
 //! decide      one person, with reasons
 //! ```
 
+mod block;
 mod choice;
 mod decide;
 mod group;
@@ -28,10 +29,11 @@ pub use decide::{Case, Decided};
 pub use limit::{Limit, RecordedLimit};
 
 pub(crate) use group::Group;
-pub(crate) use history::{all_events, follow, replayed};
+pub(crate) use block::{Block, chunks};
+pub(crate) use history::{follow, history_of, replayed};
 pub(crate) use limit::{copy_limits, follow_limit};
-pub(crate) use permitted::{people_of, permitted_set};
-pub(crate) use recompute::{Everybody, basis, freshen, recompute, recompute_all, set_basis};
+pub(crate) use permitted::{Bits, Chunk, NOBODY, PermittedSets, permitted_set};
+pub(crate) use recompute::{basis, freshen, recompute, recompute_all, set_basis};
 pub(crate) use record::record;
 pub(crate) use standing::{Rules, Whom, standings};
 

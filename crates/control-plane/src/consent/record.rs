@@ -91,7 +91,7 @@ static READ: LazyLock<String> = LazyLock::new(|| {
            (SELECT json_group_array(json_array(partner, class)) FROM partner_act WHERE act = 'add'), \
            ({sets}), \
            (SELECT json_group_array(json_array(subject_id, status, age_band, country, region)) FROM (SELECT DISTINCT subject_id, status, age_band, country, region FROM wanted)), \
-           (SELECT json_group_array(json({STANDING})) FROM (SELECT DISTINCT subject_id, purpose FROM wanted) w CROSS JOIN consent_state c ON c.subject_id = w.subject_id AND c.purpose = w.purpose), \
+           (SELECT json_group_array({STANDING}) FROM (SELECT DISTINCT subject_id, purpose FROM wanted) w CROSS JOIN consent_state c ON c.subject_id = w.subject_id AND c.purpose = w.purpose), \
            (SELECT json_group_array(json_array(l.subject_id, l.kind, l.purpose, l.partner)) FROM (SELECT DISTINCT subject_id FROM wanted) w CROSS JOIN limit_state l ON l.subject_id = w.subject_id)"
     )
 });
