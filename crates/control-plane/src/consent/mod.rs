@@ -28,8 +28,8 @@ pub use choice::{Choice, Receipt};
 pub use decide::{Case, Decided};
 pub use limit::{Limit, RecordedLimit};
 
-pub(crate) use group::Group;
 pub(crate) use block::{Block, chunks};
+pub(crate) use group::Group;
 pub(crate) use history::{follow, history_of, replayed};
 pub(crate) use limit::{copy_limits, follow_limit};
 pub(crate) use permitted::{Bits, Chunk, NOBODY, PermittedSets, permitted_set};

@@ -124,12 +124,15 @@ impl Partners {
     }
 }
 
+/// To whom a choice speaks, of which data, and where it stands.
+type OfRecipient = (Recipient, DataScope, Known);
+
 /// What the store knows of some people.
 #[derive(Default)]
 pub(crate) struct Standings {
     pub(super) people: BTreeMap<SubjectId, Person>,
     /// By person and purpose.
-    pub(super) known: HashMap<(SubjectId, Purpose), Vec<(Recipient, DataScope, Known)>>,
+    pub(super) known: HashMap<(SubjectId, Purpose), Vec<OfRecipient>>,
     pub(super) limits: HashMap<SubjectId, Vec<LimitKey>>,
     pub(super) partners: Partners,
 }

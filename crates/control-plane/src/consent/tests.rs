@@ -30,7 +30,7 @@ async fn the_text_of_a_choice_is_that_of_its_row() {
                         let at = "2024-02-29T12:00:00.5Z".parse().unwrap();
                         choices.push(Choice {
                             actor,
-                            strength: Strength::from_bits(i as u8),
+                            strength: Strength::from_bits(u8::try_from(i).unwrap()),
                             language: (i % 2 == 0).then(|| "de-AT".to_owned()),
                             evidence: (i % 2 == 0).then(|| "it's".to_owned()),
                             // The past is taken over as it was, fit or not.
