@@ -1,8 +1,8 @@
 //! Whom a partner may count for a purpose: bitmaps of dense ids, 4,096 people a row, so that one
 //! choice rewrites little.
 //!
-//! A row has one bitmap for each part of the data (activity, profile, topics). Where all are equal, as they are
-//! unless people or laws tell the parts apart, it is kept once.
+//! A row has one bitmap for each part of the data (activity, profile, topics). Bitmaps that are equal, as they are
+//! unless people or laws tell the parts apart, are kept once, and those without anybody not at all.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -63,21 +63,36 @@ impl Chunk {
         both
     }
 
-    /// As it is kept: once where all parts are equal.
-    fn bytes(&self) -> &[u8] {
-        let [first, rest @ ..] = &self.0;
-        if rest.iter().all(|bits| bits == first) { first } else { self.0.as_flattened() }
+    /// As it is kept: which bitmap each part has, two bits a part, and the bitmaps, each once. Nobody has none.
+    fn to_bytes(self) -> Vec<u8> {
+        let (mut which, mut new, mut kept) = (0_u8, 1_u8, Vec::with_capacity(self.0.len()));
+        for (part, bits) in self.0.iter().enumerate().filter(|(_, bits)| **bits != NOBODY) {
+            let known = kept.iter().zip(1..).find(|(other, _)| **other == bits).map(|(_, known)| known);
+            which |= known.unwrap_or(new) << (2 * part);
+            if known.is_none() {
+                kept.push(bits);
+                new += 1;
+            }
+        }
+        let mut bytes = Vec::with_capacity(1 + kept.len() * size_of::<Bits>());
+        bytes.push(which);
+        kept.into_iter().for_each(|bits| bytes.extend_from_slice(bits));
+        bytes
     }
 
     fn from_bytes(bytes: &[u8]) -> Result<Self, Fault> {
-        if let Ok(all) = Bits::try_from(bytes) {
-            return Ok(Self([all; 3]));
+        let cut_short = || Fault::broken("a permitted set in the control store is cut short");
+        let (which, bitmaps) = bytes.split_first().ok_or_else(cut_short)?;
+        let (bitmaps, rest) = bitmaps.as_chunks::<{ size_of::<Bits>() }>();
+        let (mut chunk, mut used) = (Self::EMPTY, 0);
+        for (part, bits) in chunk.0.iter_mut().enumerate() {
+            let known = usize::from(which >> (2 * part) & 3);
+            if let Some(known) = known.checked_sub(1) {
+                *bits = *bitmaps.get(known).ok_or_else(cut_short)?;
+            }
+            used = used.max(known);
         }
-        let (parts, rest) = bytes.as_chunks();
-        match (<[Bits; 3]>::try_from(parts), rest) {
-            (Ok(parts), []) => Ok(Self(parts)),
-            _ => Err(Fault::broken("a permitted set in the control store is cut short")),
-        }
+        if used == bitmaps.len() && rest.is_empty() && which >> 6 == 0 { Ok(chunk) } else { Err(cut_short()) }
     }
 }
 
@@ -204,7 +219,7 @@ pub(super) fn bind(values: &mut Bound, rows: &[(&Place, &Chunk)], call: usize) -
         values.value(partner.as_str())?;
         values.value(purpose.as_str())?;
         values.value(*chunk)?;
-        values.value(bits.bytes())
+        values.value(bits.to_bytes())
     })
 }
 
@@ -216,7 +231,7 @@ mod tests {
 
     fn everybody(rows: &[(&Place, &Chunk)], parts: &[DataScope]) -> SubjectSet {
         let mut all = SubjectSet::new();
-        rows.iter().for_each(|((_, _, chunk), bits)| all.union_with(&people_of(i64::from(*chunk), bits.bytes(), parts).unwrap()));
+        rows.iter().for_each(|((_, _, chunk), bits)| all.union_with(&people_of(i64::from(*chunk), &bits.to_bytes(), parts).unwrap()));
         all
     }
 
@@ -228,29 +243,49 @@ mod tests {
         let mut sets = PermittedSets::parse(&json_rows(&wanted).unwrap()).unwrap();
         people.iter().for_each(|person| sets.set(&partner, purpose, person, [true; 3]).unwrap());
         assert_eq!(everybody(&sets.changed(), ACTIVITY), people);
-        let kept: Vec<_> = sets.changed().into_iter().map(|((_, _, chunk), bits)| (&partner, purpose, *chunk, hex::encode(bits.bytes()))).collect();
+        let kept: Vec<_> = sets.changed().into_iter().map(|((_, _, chunk), bits)| (&partner, purpose, *chunk, hex::encode(bits.to_bytes()))).collect();
         let mut sets = PermittedSets::parse(&json_rows(&kept).unwrap()).unwrap();
         sets.set(&partner, purpose, SubjectId(7), [true; 3]).unwrap();
         assert!(sets.changed().is_empty());
         sets.set(&partner, purpose, SubjectId(4_095), [false; 3]).unwrap();
         assert_eq!(everybody(&sets.changed(), ACTIVITY), [0, 7, 8, 63].map(SubjectId).into_iter().collect());
         assert!(sets.set(&partner, purpose, SubjectId(2 * CHUNK), [false; 3]).is_err(), "a row that was not read is not written");
-        assert!(people_of(0, &[0; 511], ACTIVITY).is_err() && people_of(0, &[0; 1024], ACTIVITY).is_err() && people_of(1 << 20, &[0; 512], ACTIVITY).is_err());
+        assert!(
+            people_of(0, &[], ACTIVITY).is_err()
+                && people_of(0, &[0; 2], ACTIVITY).is_err()
+                && people_of(0, &[1; 512], ACTIVITY).is_err()
+                && people_of(0, &[1; 1025], ACTIVITY).is_err()
+                && people_of(1 << 20, &[0], ACTIVITY).is_err()
+        );
     }
 
     #[test]
     fn whoever_opens_a_part_of_their_data_is_counted_with_that_part_alone() {
         let mut chunk = Chunk::EMPTY;
         chunk.set(SubjectId(1), [true; 3]);
-        assert_eq!(chunk.bytes().len(), 512, "one bitmap while all parts are equal");
+        assert_eq!(chunk.to_bytes().len(), 1 + 512, "one bitmap while all parts are equal");
         chunk.set(SubjectId(2), [true, true, false]);
-        assert_eq!(chunk.bytes().len(), 1536);
-        assert_eq!(Chunk::from_bytes(chunk.bytes()).unwrap(), chunk);
-        let of = |parts: &[DataScope]| people_of(0, chunk.bytes(), parts).unwrap().iter().map(|s| s.0).collect::<Vec<_>>();
+        assert_eq!(chunk.to_bytes().len(), 1 + 2 * 512);
+        let of = |parts: &[DataScope]| people_of(0, &chunk.to_bytes(), parts).unwrap().iter().map(|s| s.0).collect::<Vec<_>>();
         assert_eq!(of(&[DataScope::Activity, DataScope::Profile]), [1, 2]);
         assert_eq!(of(&[DataScope::Activity, DataScope::Topics]), [1]);
         assert_eq!(of(&[]), [1], "whoever names no part asks for all");
         assert_eq!(of(&[DataScope::Everything]), [1]);
+    }
+
+    #[test]
+    fn every_row_is_read_as_it_was_written_and_equal_bitmaps_are_kept_once() {
+        let kinds = [[false; 3], [true; 3], [true, false, false], [false, true, false], [true, true, false]];
+        for first in kinds {
+            for second in kinds {
+                let mut chunk = Chunk::EMPTY;
+                chunk.set(SubjectId(1), first);
+                chunk.set(SubjectId(4_095), second);
+                let distinct: std::collections::BTreeSet<_> = chunk.0.iter().filter(|bits| **bits != NOBODY).collect();
+                assert_eq!(chunk.to_bytes().len(), 1 + 512 * distinct.len());
+                assert_eq!(Chunk::from_bytes(&chunk.to_bytes()).unwrap(), chunk);
+            }
+        }
     }
 
     /// `cargo test --release -p control-plane measures -- --ignored --nocapture`.
