@@ -4,7 +4,8 @@
 //! nothing else, and keeping a ledger that can be asked (a row with its index by person, and the state
 //! that follows from it). Neither has bitmaps, receipts or entries of the log. Rounds alternate, so
 //! that a noisy machine is noisy for all; the table gives the best round of each, and its CPU time
-//! where the system tells.
+//! where the system tells. Latencies are those of the best round, from the call to the acknowledgement. A word
+//! after `--` chooses the lines that have it: `… --bench choices -- "16 writers"`.
 
 #![expect(
     clippy::expect_used,
@@ -47,11 +48,15 @@ async fn compare() {
     let folder = tempfile::tempdir().expect("a folder");
     let control = deployment(&folder.path().join("deployment")).await;
     let bare = bare(&folder.path().join("bare.sqlite")).await;
-    println!("| what | bare rows/s | bare ledger, choices/s | acknowledged choices/s | ratio to rows | to ledger | CPU µs: row | ledger | ours |");
-    println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
+    println!("| what | bare rows/s | bare ledger, choices/s | acknowledged choices/s | ratio to rows | to ledger | CPU µs: row | ledger | ours | p50 ms | p99 ms |");
+    println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
     for (name, writers, batch, requests) in
         [("one writer, one at a time", 1, 1, 3_000), ("16 writers, group commit", 16, 1, 30_000), ("batches of 16", 1, 16, 3_000), ("batches of 1,000", 1, 1_000, 100)]
     {
+        if !wanted.is_empty() && !wanted.iter().any(|word| name.contains(word.as_str())) {
+            continue;
+        }
         let (mut rows, mut ledger, mut ours) = (Speed::default(), Speed::default(), Speed::default());
         for round in 0..ROUNDS {
             // Choices that change what the round before said.
@@ -63,7 +68,7 @@ async fn compare() {
             ours = ours.better(run_ours(&control, writers, batch, requests, action).await);
         }
         println!(
-            "| {name} | {:.0} | {:.0} | {:.0} | {:.2} | {:.2} | {:.0} | {:.0} | {:.0} |",
+            "| {name} | {:.0} | {:.0} | {:.0} | {:.2} | {:.2} | {:.0} | {:.0} | {:.0} | {:.2} | {:.2} |",
             rows.per_second,
             ledger.per_second,
             ours.per_second,
@@ -71,7 +76,9 @@ async fn compare() {
             ours.per_second / ledger.per_second,
             rows.cpu_micros,
             ledger.cpu_micros,
-            ours.cpu_micros
+            ours.cpu_micros,
+            ours.p50.as_secs_f64() * 1e3,
+            ours.p99.as_secs_f64() * 1e3
         );
     }
     control.close().await;
@@ -81,12 +88,14 @@ async fn compare() {
 struct Speed {
     per_second: f64,
     cpu_micros: f64,
+    p50: Duration,
+    p99: Duration,
 }
 
 impl Speed {
     fn of(rows: usize, wall: Duration, cpu: Duration) -> Self {
         let rows = rows as f64;
-        Self { per_second: rows / wall.as_secs_f64(), cpu_micros: cpu.as_secs_f64() * 1e6 / rows }
+        Self { per_second: rows / wall.as_secs_f64(), cpu_micros: cpu.as_secs_f64() * 1e6 / rows, ..Self::default() }
     }
 
     fn better(self, other: Self) -> Self {
@@ -131,17 +140,25 @@ async fn run_ours(control: &ControlPlane, writers: usize, batch: usize, requests
     let tasks = (0..writers).map(|writer| {
         let control = control.clone();
         tokio::spawn(async move {
+            let mut waited = Vec::with_capacity(each);
             for n in 0..each {
                 let first = (writer * each + n) * batch;
                 let choices: Vec<Choice> = (first..first + batch).map(|person| choice(u32::try_from(person).expect("small").wrapping_mul(7_919) % PEOPLE, action)).collect();
+                let asked = Instant::now();
                 control.consent_record(&choices).await.expect("acknowledged");
+                waited.push(asked.elapsed());
             }
+            waited
         })
     });
+    let mut waited = Vec::new();
     for task in tasks.collect::<Vec<_>>() {
-        task.await.expect("a writer");
+        waited.extend(task.await.expect("a writer"));
     }
-    Speed::of(each * writers * batch, start.elapsed(), cpu().saturating_sub(before))
+    let speed = Speed::of(each * writers * batch, start.elapsed(), cpu().saturating_sub(before));
+    waited.sort_unstable();
+    let at = |hundredths: usize| waited.get(waited.len() * hundredths / 100).copied().unwrap_or_default();
+    Speed { p50: at(50), p99: at(99), ..speed }
 }
 
 fn choice(person: u32, action: ConsentAction) -> Choice {

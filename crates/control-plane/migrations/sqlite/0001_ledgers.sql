@@ -325,7 +325,7 @@ CREATE TABLE permitted_chunk (        -- P: whom a partner may count for a purpo
     partner TEXT NOT NULL,
     purpose TEXT NOT NULL,
     chunk   INTEGER NOT NULL,
-    bits    BLOB NOT NULL,                -- one bitmap for all kinds of data, or one for each
+    bits    BLOB NOT NULL,                -- which bitmap each part of the data has, and the bitmaps, each once
     PRIMARY KEY (partner, purpose, chunk)
 ) STRICT, WITHOUT ROWID;
 

@@ -6,15 +6,14 @@ use std::sync::Arc;
 
 use audit_log::{Claimed, Frontier, Hash, Salt, row_digest, verify_entries};
 use domain::audit::EntryBody;
-use domain::consent::DataScope;
 use domain::lake::Snapshot;
 use domain::port::Lake;
-use domain::{SubjectId, SubjectSet, Timestamp};
+use domain::{SubjectId, Timestamp};
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 use super::publish::LOG_FOLDER;
 use super::{AuditReport, BadFinding};
-use crate::consent::{Everybody, Rules, all_events, basis, people_of, replayed};
+use crate::consent::{Chunk, NOBODY, PermittedSets, Rules, Whom, basis, chunks, history_of, replayed, standings};
 use crate::import::{known, people_digest};
 use crate::plane::Inner;
 use crate::reconcile::Lost;
@@ -244,27 +243,29 @@ async fn people(tx: &mut SqliteConnection, entries: &[Entry], lost: &Lost) -> Re
 
 /// Replay = state = permitted bitmaps.
 async fn choices(tx: &mut SqliteConnection, inner: &Inner, now: Timestamp) -> Result<Finding, Error> {
-    let Ok(events) = all_events(tx).await else { return Ok(found(None, "a choice cannot be read")) };
-    for (expected, event) in (1..).zip(&events) {
-        if event.seq != expected {
-            return Ok(found(None, format!("choice {expected} is missing")));
-        }
+    let gap = "SELECT n FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM consent_event) WHERE id <> n LIMIT 1";
+    if let Some(row) = sqlx::query(gap).fetch_optional(&mut *tx).await? {
+        return Ok(found(None, format!("choice {} is missing", row.try_get::<i64, _>(0)?)));
     }
-    let counter = sqlx::query("SELECT value FROM counter WHERE name = 'consent'").fetch_one(&mut *tx).await?;
-    if from_i64(counter.try_get(0)?)? != events.len() as u64 {
+    let counts = sqlx::query("SELECT (SELECT value FROM counter WHERE name = 'consent'), (SELECT count(*) FROM consent_event)").fetch_one(&mut *tx).await?;
+    let (counter, events): (i64, i64) = (counts.try_get(0)?, counts.try_get(1)?);
+    if counter != events {
         return Ok(found(None, "the number of choices is not the counter's"));
     }
-    let mut replayed = replayed(events);
-    let mut differs = false;
-    let mut everybody = Everybody::of(tx).await?;
-    while let Some(stored) = everybody.next(tx).await? {
+    let (mut differs, mut seen) = (false, 0);
+    for chunk in chunks(tx).await? {
+        let Ok(events) = history_of(tx, chunk).await else { return Ok(found(None, "a choice cannot be read")) };
+        seen += events.len() as u64;
+        let mut replayed = replayed(events);
+        let stored = standings(tx, Whom::Chunk(chunk)).await?;
         for person in stored.people() {
             for (key, known) in stored.of(person.subject) {
                 differs |= replayed.remove(&key).as_ref() != Some(&known.standing);
             }
         }
+        differs |= !replayed.is_empty();
     }
-    if differs || !replayed.is_empty() {
+    if differs || seen != from_i64(events)? {
         return Ok(found(None, "the state of choices is not the replay of the ledger"));
     }
     if let Some(what) = first_wrong_limit(tx).await? {
@@ -277,6 +278,8 @@ async fn choices(tx: &mut SqliteConnection, inner: &Inner, now: Timestamp) -> Re
 }
 
 /// Between what was permitted when time was last looked at and what is permitted now: consents end with time.
+///
+/// Each person by themselves, on purpose: not by what is made for everybody at once, which wrote the sets.
 async fn permitted_sets(tx: &mut SqliteConnection, inner: &Inner, now: Timestamp) -> Result<Finding, Error> {
     let (act, until, as_of) = basis(tx).await?;
     let law = inner.law.at(tx, as_of).await?;
@@ -284,41 +287,23 @@ async fn permitted_sets(tx: &mut SqliteConnection, inner: &Inner, now: Timestamp
         return Ok(found(None, "the law by which permissions are kept is not the law of the rule packs"));
     }
     let (then, now) = (Rules { law: Arc::clone(&law), now: as_of }, Rules { law, now });
-    type Sets = BTreeMap<(String, String, DataScope), SubjectSet>;
-    let (mut most, mut least) = (Sets::new(), Sets::new());
-    let mut everybody = Everybody::of(tx).await?;
-    while let Some(stored) = everybody.next(tx).await? {
-        for person in stored.people() {
-            for (partner, purpose) in stored.pairs(person.subject) {
-                for (sets, rules) in [(&mut most, &then), (&mut least, &now)] {
-                    for (part, permitted) in DataScope::PARTS.into_iter().zip(stored.permissions(rules, person, partner, purpose)) {
-                        let set = sets.entry((partner.to_string(), purpose.to_string(), part)).or_default();
-                        if permitted {
-                            set.insert(person.subject);
-                        }
-                    }
-                }
+    let mut rows = 0;
+    for chunk in chunks(tx).await? {
+        let stored = standings(tx, Whom::Chunk(chunk)).await?;
+        let (most, least) = (stored.permitted(&then), stored.permitted(&now));
+        let places: Vec<_> = most.keys().map(|(partner, purpose)| (*partner, *purpose, chunk)).collect();
+        let Ok(sets) = PermittedSets::of(tx, &places).await else { return Ok(found(None, "a permitted set cannot be read")) };
+        for ((&(partner, purpose), most), least) in most.iter().zip(least.values()) {
+            let Some(set) = sets.get(&(partner.clone(), purpose, chunk)) else { continue };
+            // Not one too many, and nobody missing who is permitted even now.
+            if set.without(&most.or(least)) != NOBODY || least.without(set) != NOBODY {
+                return Ok(found(None, format!("whom {partner} may count for {purpose} is not what people chose")));
             }
+            rows += i64::from(set.without(&Chunk::EMPTY) != NOBODY);
         }
     }
-    let rows = sqlx::query("SELECT partner, purpose, chunk, bits FROM permitted_chunk").fetch_all(&mut *tx).await?;
-    let mut stored = Sets::new();
-    for row in rows {
-        let (chunk, bits): (i64, Vec<u8>) = (row.try_get(2)?, row.try_get(3)?);
-        for part in DataScope::PARTS {
-            let Ok(people) = people_of(chunk, &bits, &[part]) else { return Ok(found(None, "a permitted set cannot be read")) };
-            stored.entry((row.try_get(0)?, row.try_get(1)?, part)).or_default().union_with(&people);
-        }
-    }
-    let keys: BTreeSet<_> = most.keys().chain(stored.keys()).collect();
-    let none = SubjectSet::new();
-    let differing = keys.into_iter().find(|key| {
-        let of = |sets: &Sets| sets.get(*key).cloned().unwrap_or_default();
-        let (most, stored, least) = (of(&most), stored.get(*key).unwrap_or(&none), of(&least));
-        // Not one too many, and nobody missing who is permitted even now.
-        stored.iter().any(|s| !most.contains(s) && !least.contains(s)) || least.iter().any(|s| !stored.contains(s))
-    });
-    Ok(differing.and_then(|(partner, purpose, _)| found(None, format!("whom {partner} may count for {purpose} is not what people chose"))))
+    let all = sqlx::query("SELECT count(*) FROM permitted_chunk WHERE ltrim(hex(bits), '0') <> ''").fetch_one(&mut *tx).await?;
+    Ok((all.try_get::<i64, _>(0)? != rows).then(|| BadFinding { entry: None, what: "somebody may be counted who chose nothing".to_owned() }))
 }
 
 /// Whether the limits that hold are those that were recorded.

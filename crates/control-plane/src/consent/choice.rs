@@ -121,7 +121,7 @@ impl Known<'_> {
                 (None, _) => Standing::first(&event),
                 (Some(standing), Arrival::Next) => standing.clone().after(&event),
                 (Some(_), Arrival::Late | Arrival::Duplicate) => {
-                    let known = self.histories.get(&key).into_iter().flatten().chain(draft.events.iter().filter(|e| e.key == key));
+                    let known = self.history(&key).chain(draft.events.iter().filter(|e| e.key == key));
                     let all: Vec<ConsentEvent> = known.chain([&event]).cloned().collect();
                     Standing::replay(&all).ok_or_else(|| Fault::broken("a consent without events"))?
                 }
@@ -130,18 +130,27 @@ impl Known<'_> {
             let superseded = asked.outdated.iter().any(|(recipient, purpose)| *recipient == key.recipient && *purpose == key.purpose);
             let state = standing.state_at(self.rules.now);
             draft.standings.insert(key, standing::Known { standing, superseded, open_class });
-            draft.events.push(event.clone());
+            if self.histories.is_some() {
+                draft.events.push(event.clone());
+            }
             receipts.push(Receipt { event, state, late: arrival == Arrival::Late, entry: 0 });
         }
         self.seq += receipts.len() as u64;
-        for event in draft.events {
-            self.histories.entry(event.key.clone()).or_default().push(event);
+        if let Some(histories) = &mut self.histories {
+            for event in draft.events {
+                histories.entry(event.key.clone()).or_default().push(event);
+            }
         }
         for (key, known) in draft.standings {
             self.standings.put(&key, known);
             self.changed.insert(key);
         }
         Ok(receipts)
+    }
+
+    /// What is known to have happened to a consent of which a choice tells the past.
+    fn history(&self, key: &ConsentKey) -> impl Iterator<Item = &ConsentEvent> {
+        self.histories.iter().filter_map(|all| all.get(key)).flatten()
     }
 
     /// When it counts as having happened: what happens now comes after everything that is known.
@@ -215,7 +224,7 @@ impl Known<'_> {
                     "the past of a consent is completed with: fairshare consent import",
                 );
             }
-            Arrival::Late if self.histories.get(key).is_some_and(|events| events.iter().any(|e| e.order == *order && e.strength == *strength && e.notice == *notice)) => {
+            Arrival::Late if self.history(key).any(|e| e.order == *order && e.strength == *strength && e.notice == *notice) => {
                 return refuse(RefusalCode::ConsentDuplicate, format!("this choice of {} is known already", order.at), "nothing was recorded, and nothing is lost");
             }
             Arrival::Late | Arrival::Next => {}
@@ -253,6 +262,7 @@ impl Known<'_> {
 #[derive(Default)]
 struct Draft {
     standings: BTreeMap<ConsentKey, standing::Known>,
+    /// As far as a history has to know them.
     events: Vec<ConsentEvent>,
 }
 

@@ -6,6 +6,7 @@ use domain::SubjectId;
 use domain::consent::{ConsentEvent, ConsentKey, ConsentState, Standing};
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
+use super::permitted::ids_of;
 use super::rows::{self, EVENT_SELECT};
 use crate::store::{Bound, json_rows};
 use crate::{ControlPlane, Error};
@@ -44,6 +45,13 @@ pub(super) async fn history(connection: &mut SqliteConnection, people: &BTreeSet
     rows.iter().map(rows::event).collect()
 }
 
+/// The same of everybody of one row of the permitted sets.
+pub(crate) async fn history_of(connection: &mut SqliteConnection, chunk: u32) -> Result<Vec<ConsentEvent>, Error> {
+    let (sql, ids) = (format!("{EVENT_SELECT} WHERE subject_id >= ? AND subject_id < ?"), ids_of(chunk));
+    let rows = sqlx::query(AssertSqlSafe(sql)).bind(ids.start).bind(ids.end).fetch_all(connection).await?;
+    rows.iter().map(rows::event).collect()
+}
+
 /// Where each key stands after these events.
 pub(crate) fn replayed(events: Vec<ConsentEvent>) -> BTreeMap<ConsentKey, Standing> {
     let mut by_key: BTreeMap<ConsentKey, Vec<ConsentEvent>> = BTreeMap::new();
@@ -51,12 +59,6 @@ pub(crate) fn replayed(events: Vec<ConsentEvent>) -> BTreeMap<ConsentKey, Standi
         by_key.entry(event.key.clone()).or_default().push(event);
     }
     by_key.into_iter().filter_map(|(key, events)| Standing::replay(&events).map(|standing| (key, standing))).collect()
-}
-
-/// All events of everybody.
-pub(crate) async fn all_events(connection: &mut SqliteConnection) -> Result<Vec<ConsentEvent>, Error> {
-    let rows = sqlx::query(AssertSqlSafe(format!("{EVENT_SELECT} ORDER BY id"))).fetch_all(connection).await?;
-    rows.iter().map(rows::event).collect()
 }
 
 /// Brings the state of the key of the event `id` up to the ledger.

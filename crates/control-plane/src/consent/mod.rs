@@ -6,11 +6,12 @@
 //! record      ledger, states, permitted sets and entries in one call
 //! limit       opt-outs, objections and restrictions
 //! standing    what permissions of some people depend on
-//! permitted   the sets;  recompute   brings them up to date
+//! permitted   the sets;  recompute   brings them up to date;  block   of everybody at once
 //! decide      one person, with reasons
 //! receipt     a person's own copy, signed
 //! ```
 
+mod block;
 mod choice;
 mod decide;
 mod group;
@@ -30,12 +31,13 @@ pub use decide::{Case, Decided};
 pub use limit::{Limit, RecordedLimit};
 pub use receipt::{SignedReceipt, receipt_open};
 
+pub(crate) use block::{Block, chunks};
 pub(crate) use group::Group;
-pub(crate) use history::{all_events, follow, replayed};
+pub(crate) use history::{follow, history_of, replayed};
 pub(crate) use limit::{copy_limits, follow_limit};
-pub(crate) use permitted::{people_of, permitted_set};
+pub(crate) use permitted::{Bits, Chunk, NOBODY, PermittedSets, permitted_set};
 pub(crate) use receipt::receipt_seed;
-pub(crate) use recompute::{Everybody, basis, freshen, recompute, recompute_all, set_basis};
+pub(crate) use recompute::{basis, freshen, recompute, recompute_all, set_basis};
 pub(crate) use record::record;
 pub(crate) use standing::{Known, Rules, Standings, Whom, standings};
 

@@ -1,10 +1,11 @@
 //! Whom a partner may count for a purpose: bitmaps of dense ids, 4,096 people a row, so that one
 //! choice rewrites little.
 //!
-//! A row has one bitmap for each part of the data (activity, profile, topics). Where all are equal, as they are
-//! unless people or laws tell the parts apart, it is kept once.
+//! A row has one bitmap for each part of the data (activity, profile, topics). Bitmaps that are equal, as they are
+//! unless people or laws tell the parts apart, are kept once, and those without anybody not at all.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use domain::consent::DataScope;
@@ -14,22 +15,30 @@ use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 use crate::Error;
 use crate::error::unreadable;
-use crate::store::{Bound, insert_rows, json_rows};
+use crate::store::{Bound, ROWS, insert_rows, json_rows};
 
 /// People per row.
 pub(super) const CHUNK: u32 = 1 << 12;
 
+/// The ids of a row's people.
+pub(super) fn ids_of(chunk: u32) -> Range<i64> {
+    i64::from(chunk) * i64::from(CHUNK)..(i64::from(chunk) + 1) * i64::from(CHUNK)
+}
+
 /// A bitmap: one bit for each person, the lowest id in the lowest bit of the first byte.
-type Bits = [u8; CHUNK as usize / 8];
+pub(crate) type Bits = [u8; CHUNK as usize / 8];
+
+/// A bitmap without anybody.
+pub(crate) const NOBODY: Bits = [0; _];
 
 /// A row: one bitmap for each of [`DataScope::PARTS`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Chunk([Bits; 3]);
+pub(crate) struct Chunk([Bits; 3]);
 
 impl Chunk {
-    const EMPTY: Self = Self([[0; _]; 3]);
+    pub(crate) const EMPTY: Self = Self([NOBODY; 3]);
 
-    fn set(&mut self, subject: SubjectId, permitted: [bool; 3]) {
+    pub(super) fn set(&mut self, subject: SubjectId, permitted: [bool; 3]) {
         for (bits, permitted) in self.0.iter_mut().zip(permitted) {
             if let Some(byte) = bits.get_mut((subject.0 % CHUNK / 8) as usize) {
                 let bit = 1 << (subject.0 % 8);
@@ -38,21 +47,52 @@ impl Chunk {
         }
     }
 
-    /// As it is kept: once where all parts are equal.
-    fn bytes(&self) -> &[u8] {
-        let [first, rest @ ..] = &self.0;
-        if rest.iter().all(|bits| bits == first) { first } else { self.0.as_flattened() }
+    /// Whoever may be counted here with a part of their data with which they may not be `there`.
+    pub(crate) fn without(&self, there: &Self) -> Bits {
+        let mut more = NOBODY;
+        for (here, there) in self.0.iter().zip(&there.0) {
+            more.iter_mut().zip(here.iter().zip(there)).for_each(|(more, (here, there))| *more |= here & !there);
+        }
+        more
+    }
+
+    /// Both together.
+    pub(crate) fn or(&self, other: &Self) -> Self {
+        let mut both = *self;
+        both.0.as_flattened_mut().iter_mut().zip(other.0.as_flattened()).for_each(|(both, other)| *both |= other);
+        both
+    }
+
+    /// As it is kept: which bitmap each part has, two bits a part, and the bitmaps, each once. Nobody has none.
+    fn to_bytes(self) -> Vec<u8> {
+        let (mut which, mut new, mut kept) = (0_u8, 1_u8, Vec::with_capacity(self.0.len()));
+        for (part, bits) in self.0.iter().enumerate().filter(|(_, bits)| **bits != NOBODY) {
+            let known = kept.iter().zip(1..).find(|(other, _)| **other == bits).map(|(_, known)| known);
+            which |= known.unwrap_or(new) << (2 * part);
+            if known.is_none() {
+                kept.push(bits);
+                new += 1;
+            }
+        }
+        let mut bytes = Vec::with_capacity(1 + kept.len() * size_of::<Bits>());
+        bytes.push(which);
+        kept.into_iter().for_each(|bits| bytes.extend_from_slice(bits));
+        bytes
     }
 
     fn from_bytes(bytes: &[u8]) -> Result<Self, Fault> {
-        if let Ok(all) = Bits::try_from(bytes) {
-            return Ok(Self([all; 3]));
+        let cut_short = || Fault::broken("a permitted set in the control store is cut short");
+        let (which, bitmaps) = bytes.split_first().ok_or_else(cut_short)?;
+        let (bitmaps, rest) = bitmaps.as_chunks::<{ size_of::<Bits>() }>();
+        let (mut chunk, mut used) = (Self::EMPTY, 0);
+        for (part, bits) in chunk.0.iter_mut().enumerate() {
+            let known = usize::from(which >> (2 * part) & 3);
+            if let Some(known) = known.checked_sub(1) {
+                *bits = *bitmaps.get(known).ok_or_else(cut_short)?;
+            }
+            used = used.max(known);
         }
-        let (parts, rest) = bytes.as_chunks();
-        match (<[Bits; 3]>::try_from(parts), rest) {
-            (Ok(parts), []) => Ok(Self(parts)),
-            _ => Err(Fault::broken("a permitted set in the control store is cut short")),
-        }
+        if used == bitmaps.len() && rest.is_empty() && which >> 6 == 0 { Ok(chunk) } else { Err(cut_short()) }
     }
 }
 
@@ -82,14 +122,17 @@ pub(crate) fn people_of(chunk: i64, bits: &[u8], parts: &[DataScope]) -> Result<
 }
 
 /// Which row: whose set, for what, and which ids.
-type Place = (PartnerName, Purpose, u32);
+pub(crate) type Place = (PartnerName, Purpose, u32);
 
 /// Writes rows of permitted sets.
 pub(super) static WRITE: LazyLock<String> =
     LazyLock::new(|| insert_rows("permitted_chunk (partner, purpose, chunk, bits)", 4, "ON CONFLICT (partner, purpose, chunk) DO UPDATE SET bits = excluded.bits"));
 
+/// Reads rows at given places.
+static READ: LazyLock<String> = LazyLock::new(|| PermittedSets::select("(SELECT DISTINCT value ->> 0 AS partner, value ->> 1 AS purpose, value ->> 2 AS chunk FROM json_each(?))"));
+
 /// Changes permitted sets within one transaction; each touched row is read and written once.
-pub(super) struct PermittedSets {
+pub(crate) struct PermittedSets {
     /// Rows as they were read and as they are now.
     rows: BTreeMap<Place, (Chunk, Chunk)>,
 }
@@ -109,9 +152,7 @@ impl PermittedSets {
     }
 
     /// The rows at `places`, also those that are not there yet.
-    pub(super) async fn of(connection: &mut SqliteConnection, places: &[(&PartnerName, Purpose, u32)]) -> Result<Self, Error> {
-        static READ: LazyLock<String> =
-            LazyLock::new(|| PermittedSets::select("(SELECT DISTINCT value ->> 0 AS partner, value ->> 1 AS purpose, value ->> 2 AS chunk FROM json_each(?))"));
+    pub(crate) async fn of(connection: &mut SqliteConnection, places: &[(&PartnerName, Purpose, u32)]) -> Result<Self, Error> {
         let row = sqlx::query(AssertSqlSafe(READ.as_str())).bind(json_rows(&places)?).fetch_one(connection).await?;
         Ok(Self::parse(row.try_get(0)?)?)
     }
@@ -140,6 +181,32 @@ impl PermittedSets {
         Ok(())
     }
 
+    /// Puts a whole row in the place of what is there.
+    ///
+    /// # Errors
+    /// A fault when it was not read.
+    pub(super) fn replace(&mut self, place: &Place, chunk: Chunk) -> Result<(), Fault> {
+        let (_, now) = self.rows.get_mut(place).ok_or_else(|| Fault::broken("a permitted set whose row was not read"))?;
+        *now = chunk;
+        Ok(())
+    }
+
+    /// The row as it was read.
+    pub(crate) fn get(&self, place: &Place) -> Option<&Chunk> {
+        self.rows.get(place).map(|(before, _)| before)
+    }
+
+    /// Writes what changed.
+    pub(super) async fn write(&self, tx: &mut SqliteConnection) -> Result<(), Error> {
+        let changed = self.changed();
+        for call in 0..changed.len().div_ceil(ROWS) {
+            let mut values = Bound::default();
+            bind(&mut values, &changed, call)?;
+            sqlx::query_with(AssertSqlSafe(WRITE.as_str()), values.into_arguments()).execute(&mut *tx).await?;
+        }
+        Ok(())
+    }
+
     /// What changed, to be written with [`WRITE`] before the transaction is committed.
     pub(super) fn changed(&self) -> Vec<(&Place, &Chunk)> {
         self.rows.iter().filter(|(_, (before, now))| before != now).map(|(place, (_, now))| (place, now)).collect()
@@ -152,7 +219,7 @@ pub(super) fn bind(values: &mut Bound, rows: &[(&Place, &Chunk)], call: usize) -
         values.value(partner.as_str())?;
         values.value(purpose.as_str())?;
         values.value(*chunk)?;
-        values.value(bits.bytes())
+        values.value(bits.to_bytes())
     })
 }
 
@@ -164,7 +231,7 @@ mod tests {
 
     fn everybody(rows: &[(&Place, &Chunk)], parts: &[DataScope]) -> SubjectSet {
         let mut all = SubjectSet::new();
-        rows.iter().for_each(|((_, _, chunk), bits)| all.union_with(&people_of(i64::from(*chunk), bits.bytes(), parts).unwrap()));
+        rows.iter().for_each(|((_, _, chunk), bits)| all.union_with(&people_of(i64::from(*chunk), &bits.to_bytes(), parts).unwrap()));
         all
     }
 
@@ -176,28 +243,87 @@ mod tests {
         let mut sets = PermittedSets::parse(&json_rows(&wanted).unwrap()).unwrap();
         people.iter().for_each(|person| sets.set(&partner, purpose, person, [true; 3]).unwrap());
         assert_eq!(everybody(&sets.changed(), ACTIVITY), people);
-        let kept: Vec<_> = sets.changed().into_iter().map(|((_, _, chunk), bits)| (&partner, purpose, *chunk, hex::encode(bits.bytes()))).collect();
+        let kept: Vec<_> = sets.changed().into_iter().map(|((_, _, chunk), bits)| (&partner, purpose, *chunk, hex::encode(bits.to_bytes()))).collect();
         let mut sets = PermittedSets::parse(&json_rows(&kept).unwrap()).unwrap();
         sets.set(&partner, purpose, SubjectId(7), [true; 3]).unwrap();
         assert!(sets.changed().is_empty());
         sets.set(&partner, purpose, SubjectId(4_095), [false; 3]).unwrap();
         assert_eq!(everybody(&sets.changed(), ACTIVITY), [0, 7, 8, 63].map(SubjectId).into_iter().collect());
         assert!(sets.set(&partner, purpose, SubjectId(2 * CHUNK), [false; 3]).is_err(), "a row that was not read is not written");
-        assert!(people_of(0, &[0; 511], ACTIVITY).is_err() && people_of(0, &[0; 1024], ACTIVITY).is_err() && people_of(1 << 20, &[0; 512], ACTIVITY).is_err());
+        assert!(
+            people_of(0, &[], ACTIVITY).is_err()
+                && people_of(0, &[0; 2], ACTIVITY).is_err()
+                && people_of(0, &[1; 512], ACTIVITY).is_err()
+                && people_of(0, &[1; 1025], ACTIVITY).is_err()
+                && people_of(1 << 20, &[0], ACTIVITY).is_err()
+        );
     }
 
     #[test]
     fn whoever_opens_a_part_of_their_data_is_counted_with_that_part_alone() {
         let mut chunk = Chunk::EMPTY;
         chunk.set(SubjectId(1), [true; 3]);
-        assert_eq!(chunk.bytes().len(), 512, "one bitmap while all parts are equal");
+        assert_eq!(chunk.to_bytes().len(), 1 + 512, "one bitmap while all parts are equal");
         chunk.set(SubjectId(2), [true, true, false]);
-        assert_eq!(chunk.bytes().len(), 1536);
-        assert_eq!(Chunk::from_bytes(chunk.bytes()).unwrap(), chunk);
-        let of = |parts: &[DataScope]| people_of(0, chunk.bytes(), parts).unwrap().iter().map(|s| s.0).collect::<Vec<_>>();
+        assert_eq!(chunk.to_bytes().len(), 1 + 2 * 512);
+        let of = |parts: &[DataScope]| people_of(0, &chunk.to_bytes(), parts).unwrap().iter().map(|s| s.0).collect::<Vec<_>>();
         assert_eq!(of(&[DataScope::Activity, DataScope::Profile]), [1, 2]);
         assert_eq!(of(&[DataScope::Activity, DataScope::Topics]), [1]);
         assert_eq!(of(&[]), [1], "whoever names no part asks for all");
         assert_eq!(of(&[DataScope::Everything]), [1]);
+    }
+
+    #[test]
+    fn every_row_is_read_as_it_was_written_and_equal_bitmaps_are_kept_once() {
+        let kinds = [[false; 3], [true; 3], [true, false, false], [false, true, false], [true, true, false]];
+        for first in kinds {
+            for second in kinds {
+                let mut chunk = Chunk::EMPTY;
+                chunk.set(SubjectId(1), first);
+                chunk.set(SubjectId(4_095), second);
+                let distinct: std::collections::BTreeSet<_> = chunk.0.iter().filter(|bits| **bits != NOBODY).collect();
+                assert_eq!(chunk.to_bytes().len(), 1 + 512 * distinct.len());
+                assert_eq!(Chunk::from_bytes(&chunk.to_bytes()).unwrap(), chunk);
+            }
+        }
+    }
+
+    /// `cargo test --release -p control-plane measures -- --ignored --nocapture`.
+    #[tokio::test]
+    #[ignore = "measures"]
+    #[expect(clippy::disallowed_methods, reason = "it measures time")]
+    async fn measures_the_sets() {
+        const GROUP: u32 = 16;
+        let (_folder, plane) = crate::plane::tests::deployment().await;
+        let (partner, purpose) = ("acme".parse::<PartnerName>().unwrap(), Purpose::AggregateStatistics);
+        let mut tx = plane.inner.store.begin().await.unwrap();
+        // Ten million people, of whom two thirds may be counted.
+        let places: Vec<_> = (0..10_000_000 / CHUNK).map(|chunk| (&partner, purpose, chunk)).collect();
+        let mut sets = PermittedSets::of(&mut tx, &places).await.unwrap();
+        for id in (0..10_000_000 / CHUNK * CHUNK).filter(|id| id % 3 > 0) {
+            sets.set(&partner, purpose, SubjectId(id), [true; 3]).unwrap();
+        }
+        sets.write(&mut tx).await.unwrap();
+        let row = sqlx::query("SELECT sum(length(bits)) FROM permitted_chunk").fetch_one(&mut *tx).await.unwrap();
+        eprintln!("{} bytes a pair", row.get::<i64, _>(0));
+        for _ in 0..3 {
+            let start = std::time::Instant::now();
+            let set = permitted_set(&mut tx, &partner, purpose, &[DataScope::Everything]).await.unwrap();
+            eprintln!("read at the start of a release: {:?}, {} people", start.elapsed(), set.len());
+        }
+        // What a choice adds besides its row: sixteen people of sixteen rows, as they often share a commit.
+        let wanted: Vec<_> = (0..GROUP).map(|n| (&partner, purpose, n * 100)).collect();
+        let row = sqlx::query(AssertSqlSafe(READ.as_str())).bind(json_rows(&wanted).unwrap()).fetch_one(&mut *tx).await.unwrap();
+        let text: &str = row.get(0);
+        let (rounds, start) = (2_000, std::time::Instant::now());
+        for round in 0..rounds {
+            let mut sets = PermittedSets::parse(text).unwrap();
+            for n in 0..GROUP {
+                sets.set(&partner, purpose, SubjectId(n * 100 * CHUNK + round % CHUNK), [round % 2 == 0; 3]).unwrap();
+            }
+            let mut values = Bound::default();
+            bind(&mut values, &sets.changed(), 0).unwrap();
+        }
+        eprintln!("bits of one choice: {:?}", start.elapsed() / rounds / GROUP);
     }
 }

@@ -1,13 +1,14 @@
 //! Bringing permitted sets up to date: of some people, of everybody, and when time alone has changed them.
 
 use domain::{SubjectId, Timestamp};
-use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+use sqlx::{Row, SqliteConnection};
 
-use super::permitted::{self, CHUNK, PermittedSets};
-use super::standing::{Rules, Standings, Whom, standings};
+use super::block::{Block, chunks};
+use super::permitted::{CHUNK, PermittedSets};
+use super::standing::{Rules, Whom, standings};
 use crate::Error;
 use crate::plane::Inner;
-use crate::store::{Bound, ROWS, parse_time, time_text};
+use crate::store::{parse_time, time_text};
 
 /// People whom one statement asks about.
 const PEOPLE: usize = 2_000;
@@ -16,58 +17,32 @@ const PEOPLE: usize = 2_000;
 pub(crate) async fn recompute(tx: &mut SqliteConnection, rules: &Rules, people: &[SubjectId]) -> Result<(), Error> {
     for people in people.chunks(PEOPLE) {
         let all = standings(tx, Whom::These(people)).await?;
-        write(tx, rules, &all).await?;
+        let wanted: Vec<_> =
+            all.people().flat_map(|person| all.pairs(person.subject).into_iter().map(move |(partner, purpose)| (partner, purpose, person.subject.0 / CHUNK))).collect();
+        let mut sets = PermittedSets::of(tx, &wanted).await?;
+        for person in all.people() {
+            for (partner, purpose) in all.pairs(person.subject) {
+                sets.set(partner, purpose, person.subject, all.permissions(rules, person, partner, purpose))?;
+            }
+        }
+        sets.write(tx).await?;
     }
     Ok(())
 }
 
 /// The same of everybody; afterwards the sets are right by these rules.
 pub(crate) async fn recompute_all(tx: &mut SqliteConnection, rules: &Rules) -> Result<(), Error> {
-    let mut everybody = Everybody::of(tx).await?;
-    while let Some(some) = everybody.next(tx).await? {
-        write(tx, rules, &some).await?;
+    for chunk in chunks(tx).await? {
+        let block = Block::read(tx, chunk).await?;
+        let permitted = block.permitted(rules);
+        let places: Vec<_> = permitted.keys().map(|(partner, purpose)| (*partner, *purpose, chunk)).collect();
+        let mut sets = PermittedSets::of(tx, &places).await?;
+        for ((partner, purpose), bits) in permitted {
+            sets.replace(&(partner.clone(), purpose, chunk), bits)?;
+        }
+        sets.write(tx).await?;
     }
     set_basis(tx, rules).await
-}
-
-/// Everybody who ever chose, one row of the permitted sets after another.
-pub(crate) struct Everybody {
-    from: i64,
-    last: i64,
-}
-
-impl Everybody {
-    pub(crate) async fn of(connection: &mut SqliteConnection) -> Result<Self, Error> {
-        let last = sqlx::query("SELECT coalesce(max(subject_id), -1) FROM subject").fetch_one(connection).await?.try_get(0)?;
-        Ok(Self { from: 0, last })
-    }
-
-    pub(crate) async fn next(&mut self, connection: &mut SqliteConnection) -> Result<Option<Standings>, Error> {
-        if self.from > self.last {
-            return Ok(None);
-        }
-        let from = self.from;
-        self.from += i64::from(CHUNK);
-        standings(connection, Whom::Between(from, self.from)).await.map(Some)
-    }
-}
-
-async fn write(tx: &mut SqliteConnection, rules: &Rules, all: &Standings) -> Result<(), Error> {
-    let wanted: Vec<_> =
-        all.people().flat_map(|person| all.pairs(person.subject).into_iter().map(move |(partner, purpose)| (partner, purpose, person.subject.0 / CHUNK))).collect();
-    let mut sets = PermittedSets::of(tx, &wanted).await?;
-    for person in all.people() {
-        for (partner, purpose) in all.pairs(person.subject) {
-            sets.set(partner, purpose, person.subject, all.permissions(rules, person, partner, purpose))?;
-        }
-    }
-    let changed = sets.changed();
-    for call in 0..changed.len().div_ceil(ROWS) {
-        let mut values = Bound::default();
-        permitted::bind(&mut values, &changed, call)?;
-        sqlx::query_with(AssertSqlSafe(permitted::WRITE.as_str()), values.into_arguments()).execute(&mut *tx).await?;
-    }
-    Ok(())
 }
 
 /// Brings permitted sets up to now, where time alone has changed them: consents that have ended, and law that

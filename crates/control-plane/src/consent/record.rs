@@ -91,7 +91,7 @@ static READ: LazyLock<String> = LazyLock::new(|| {
            (SELECT json_group_array(json_array(partner, class)) FROM partner_act WHERE act = 'add'), \
            ({sets}), \
            (SELECT json_group_array(json_array(subject_id, status, age_band, country, region)) FROM (SELECT DISTINCT subject_id, status, age_band, country, region FROM wanted)), \
-           (SELECT json_group_array(json({STANDING})) FROM (SELECT DISTINCT subject_id, purpose FROM wanted) w CROSS JOIN consent_state c ON c.subject_id = w.subject_id AND c.purpose = w.purpose), \
+           (SELECT json_group_array({STANDING}) FROM (SELECT DISTINCT subject_id, purpose FROM wanted) w CROSS JOIN consent_state c ON c.subject_id = w.subject_id AND c.purpose = w.purpose), \
            (SELECT json_group_array(json_array(l.subject_id, l.kind, l.purpose, l.partner)) FROM (SELECT DISTINCT subject_id FROM wanted) w CROSS JOIN limit_state l ON l.subject_id = w.subject_id)"
     )
 });
@@ -108,8 +108,9 @@ pub(super) struct Known<'a> {
     ids: HashMap<SubjectId, SubjectId>,
     pub(super) notices: BTreeMap<NoticeRef, Asked>,
     pub(super) standings: Standings,
-    /// Every event of keys of which a choice tells the past.
-    pub(super) histories: BTreeMap<ConsentKey, Vec<ConsentEvent>>,
+    /// Every event of keys of which a choice tells the past; nothing where none does: what happens now comes after
+    /// everything, and no event has to be put in its place.
+    pub(super) histories: Option<BTreeMap<ConsentKey, Vec<ConsentEvent>>>,
     /// Keys whose standing has changed.
     pub(super) changed: BTreeSet<ConsentKey>,
     permitted_sets: PermittedSets,
@@ -133,16 +134,18 @@ impl<'a> Known<'a> {
             ids: ids.into_iter().collect(),
             notices,
             standings,
-            histories: BTreeMap::new(),
+            histories: None,
             changed: BTreeSet::new(),
             permitted_sets: PermittedSets::parse(row.try_get(6)?)?,
             audit: AuditWriter::at(row.try_get(1)?, inner)?,
         };
         let of_the_past: BTreeSet<SubjectId> = choices().filter(|c| c.at.is_some()).filter_map(|c| known.ids.get(&c.key.subject).copied()).collect();
         if !of_the_past.is_empty() {
+            let mut histories = BTreeMap::<_, Vec<_>>::new();
             for event in history(tx, &of_the_past).await? {
-                known.histories.entry(event.key.clone()).or_default().push(event);
+                histories.entry(event.key.clone()).or_default().push(event);
             }
+            known.histories = Some(histories);
         }
         Ok(known)
     }

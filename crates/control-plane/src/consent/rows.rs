@@ -1,14 +1,14 @@
 //! Rows of the ledger and of what follows from it: written, read, and as the text that an entry vouches for.
 
 use domain::Fault;
+use domain::SubjectId;
 use domain::consent::{ConsentEvent, ConsentKey, EventOrder, Standing, Strength};
 use domain::notice::NoticeRef;
-use domain::{SubjectId, Timestamp};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use crate::Error;
-use crate::store::{Bound, from_i64, parse_time, parse_word, quoted, time_text, to_i64};
+use crate::store::{Bound, Literals, from_i64, parse_time, parse_word, time_text, to_i64};
 
 /// Where events go, for [`crate::store::insert_rows`].
 pub(super) const EVENT: &str = "consent_event (id, subject_id, recipient, purpose, scope, at, sequence, action, actor, method, strength, notice, notice_version, language, evidence, valid_until, recorded_at)";
@@ -71,28 +71,25 @@ pub(super) fn bind_state(values: &mut Bound, key: &ConsentKey, standing: &Standi
 /// The row of an event as [`crate::store::row_texts`] gives it, which the entry vouches for.
 pub(super) fn text(event: &ConsentEvent) -> String {
     let ConsentEvent { seq, key, order, actor, method, strength, notice, language, evidence, valid_until, recorded_at } = event;
-    let time = |at: Timestamp| quoted(&time_text(at));
-    let or_null = |text: Option<String>| text.unwrap_or_else(|| "NULL".to_owned());
-    [
-        seq.to_string(),
-        key.subject.to_string(),
-        quoted(&key.recipient.to_string()),
-        quoted(key.purpose.as_str()),
-        quoted(key.scope.as_str()),
-        time(order.at),
-        order.sequence.to_string(),
-        quoted(order.action.as_str()),
-        quoted(actor.as_str()),
-        quoted(method.as_str()),
-        strength.bits().to_string(),
-        quoted(notice.name.as_str()),
-        notice.version.to_string(),
-        quoted(language),
-        or_null(evidence.as_deref().map(quoted)),
-        or_null(valid_until.map(time)),
-        time(*recorded_at),
-    ]
-    .join(",")
+    let mut row = Literals::default();
+    row.number(*seq);
+    row.number(key.subject.0);
+    row.word(Some(&key.recipient.to_string()));
+    row.word(Some(key.purpose.as_str()));
+    row.word(Some(key.scope.as_str()));
+    row.word(Some(&time_text(order.at)));
+    row.number(order.sequence);
+    row.word(Some(order.action.as_str()));
+    row.word(Some(actor.as_str()));
+    row.word(Some(method.as_str()));
+    row.number(strength.bits());
+    row.word(Some(notice.name.as_str()));
+    row.number(notice.version);
+    row.word(Some(language));
+    row.word(evidence.as_deref());
+    row.word(valid_until.map(time_text).as_deref());
+    row.word(Some(&time_text(*recorded_at)));
+    row.into_text()
 }
 
 /// An event that [`EVENT_SELECT`] gave.

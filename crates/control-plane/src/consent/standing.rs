@@ -10,6 +10,7 @@ use domain::subject::{AgeBand, SubjectStatus};
 use domain::{Fault, NoticeName, PartnerClass, PartnerName, Purpose, SubjectId, Timestamp};
 use sqlx::{Row, SqliteConnection};
 
+use super::permitted::{Chunk, ids_of};
 use crate::Error;
 use crate::error::unreadable;
 use crate::law::InForce;
@@ -90,6 +91,11 @@ pub(crate) struct Known {
 pub(crate) struct Partners(BTreeMap<PartnerName, Option<PartnerClass>>);
 
 impl Partners {
+    /// The name as these partners have it.
+    pub(super) fn named(&self, name: &str) -> Option<&PartnerName> {
+        self.0.keys().find(|partner| partner.as_str() == name)
+    }
+
     pub(super) fn new(all: Vec<(PartnerName, Option<PartnerClass>)>) -> Self {
         Self(all.into_iter().collect())
     }
@@ -118,15 +124,15 @@ impl Partners {
     }
 }
 
-/// What a choice of a person is about besides its purpose, and where it stands.
-type OfKey = (Recipient, DataScope, Known);
+/// To whom a choice speaks, of which data, and where it stands.
+type OfRecipient = (Recipient, DataScope, Known);
 
 /// What the store knows of some people.
 #[derive(Default)]
 pub(crate) struct Standings {
     pub(super) people: BTreeMap<SubjectId, Person>,
     /// By person and purpose.
-    pub(super) known: HashMap<(SubjectId, Purpose), Vec<OfKey>>,
+    pub(super) known: HashMap<(SubjectId, Purpose), Vec<OfRecipient>>,
     pub(super) limits: HashMap<SubjectId, Vec<LimitKey>>,
     pub(super) partners: Partners,
 }
@@ -208,6 +214,18 @@ impl Standings {
             permitted(&self.facts(person, partner, purpose, part, rules.now), demands, opens_classes)
         })
     }
+
+    /// Whom each partner may count for what, of people of one row of the permitted sets.
+    pub(crate) fn permitted(&self, rules: &Rules) -> BTreeMap<(&PartnerName, Purpose), Chunk> {
+        let mut sets = BTreeMap::new();
+        for person in self.people() {
+            for (partner, purpose) in self.pairs(person.subject) {
+                let permissions = self.permissions(rules, person, partner, purpose);
+                sets.entry((partner, purpose)).or_insert(Chunk::EMPTY).set(person.subject, permissions);
+            }
+        }
+        sets
+    }
 }
 
 /// A person as a row of JSON has them: id, status, age, country, region.
@@ -227,8 +245,8 @@ pub(super) fn limit((subject, kind, purpose, partner): (SubjectId, LimitKind, &s
 /// Whose standings are read.
 pub(crate) enum Whom<'a> {
     These(&'a [SubjectId]),
-    /// Ids from the first up to the second, without it.
-    Between(i64, i64),
+    /// Everybody of one row of the permitted sets.
+    Chunk(u32),
 }
 
 /// Everything that permissions of these people depend on.
@@ -236,13 +254,16 @@ pub(crate) async fn standings(connection: &mut SqliteConnection, whom: Whom<'_>)
     let partners = Partners::read(connection).await?;
     let (which, list, from, to) = match whom {
         Whom::These(people) => ("SELECT value AS subject_id FROM json_each(?1)", crate::store::json_rows(&people)?, 0, 0),
-        Whom::Between(from, to) => ("SELECT s.subject_id FROM subject s WHERE s.subject_id >= ?2 AND s.subject_id < ?3 AND ?1 IS NOT NULL", String::new(), from, to),
+        Whom::Chunk(chunk) => {
+            let ids = ids_of(chunk);
+            ("SELECT s.subject_id FROM subject s WHERE s.subject_id >= ?2 AND s.subject_id < ?3 AND ?1 IS NOT NULL", String::new(), ids.start, ids.end)
+        }
     };
     let sql = format!(
         "WITH whom AS MATERIALIZED ({which}) SELECT \
            (SELECT json_group_array(json_array(s.subject_id, s.status, s.age_band, s.country, s.region)) FROM whom w CROSS JOIN subject s ON s.subject_id = w.subject_id \
               WHERE EXISTS (SELECT 1 FROM consent_state c WHERE c.subject_id = s.subject_id)), \
-           (SELECT json_group_array(json({STANDING})) FROM whom w CROSS JOIN consent_state c ON c.subject_id = w.subject_id), \
+           (SELECT json_group_array({STANDING}) FROM whom w CROSS JOIN consent_state c ON c.subject_id = w.subject_id), \
            (SELECT json_group_array(json_array(l.subject_id, l.kind, l.purpose, l.partner)) FROM whom w CROSS JOIN limit_state l ON l.subject_id = w.subject_id)"
     );
     let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(list).bind(from).bind(to).fetch_one(connection).await?;

@@ -30,7 +30,7 @@ impl InForce {
     }
 
     /// The same for a law that no deployment has yet.
-    pub(super) fn of(act: i64, law: Law) -> Self {
+    pub(crate) fn of(act: i64, law: Law) -> Self {
         Self { act, law, asked: RwLock::default() }
     }
 

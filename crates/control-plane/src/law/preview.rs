@@ -7,7 +7,7 @@ use sqlx::SqliteConnection;
 use super::act::with;
 use super::in_force::InForce;
 use crate::Error;
-use crate::consent::{Everybody, Rules};
+use crate::consent::{Bits, Block, NOBODY, Rules, chunks};
 use crate::plane::Inner;
 
 /// Numbers of people are rounded to this.
@@ -30,19 +30,18 @@ pub(super) async fn preview(connection: &mut SqliteConnection, inner: &Inner, pa
     let law = with(connection, pack, now).await?;
     let after = Rules { law: std::sync::Arc::new(InForce::of(before.law.act, law)), now };
     let (mut closed, mut opened, mut people) = (0, 0, 0);
-    let mut everybody = Everybody::of(connection).await?;
-    while let Some(standing) = everybody.next(connection).await? {
-        for person in standing.people() {
-            people += 1;
-            let (mut closes, mut opens) = (false, false);
-            for (partner, purpose) in standing.pairs(person.subject) {
-                let (old, new) = (standing.permissions(&before, person, partner, purpose), standing.permissions(&after, person, partner, purpose));
-                closes |= old.iter().zip(&new).any(|(old, new)| *old && !new);
-                opens |= old.iter().zip(&new).any(|(old, new)| !old && *new);
-            }
-            closed += u64::from(closes);
-            opened += u64::from(opens);
+    for chunk in chunks(connection).await? {
+        let block = Block::read(connection, chunk).await?;
+        let (old, new) = (block.permitted(&before), block.permitted(&after));
+        let (mut closes, mut opens) = (NOBODY, NOBODY);
+        for (old, new) in old.values().zip(new.values()) {
+            closes.iter_mut().zip(old.without(new)).for_each(|(all, some)| *all |= some);
+            opens.iter_mut().zip(new.without(old)).for_each(|(all, some)| *all |= some);
         }
+        let count = |bits: Bits| bits.iter().map(|byte| u64::from(byte.count_ones())).sum::<u64>();
+        closed += count(closes);
+        opened += count(opens);
+        people += block.people();
     }
     let rounded = |n: u64| n.div_ceil(ROUNDED_TO) * ROUNDED_TO;
     Ok(Preview { closed: rounded(closed), opened: rounded(opened), people: rounded(people) })

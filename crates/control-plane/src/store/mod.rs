@@ -16,7 +16,7 @@ use sqlx::{Row, Sqlite, Transaction};
 use crate::Error;
 use crate::error::{store_fault, unreadable};
 
-pub(crate) use row_text::{RECORDED, insert_text, loss_text, quoted, row_text, row_texts};
+pub(crate) use row_text::{Literals, RECORDED, insert_text, loss_text, row_text, row_texts};
 pub(crate) use rows::{Bound, ROWS, insert_rows};
 
 /// Connections for readers.

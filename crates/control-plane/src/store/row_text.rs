@@ -76,9 +76,37 @@ pub(crate) async fn row_texts(connection: &mut SqliteConnection, table: &str, id
     parsed(&row, 0)
 }
 
-/// A text as SQLite's `quote` writes it, for rows whose text is known without reading them back.
-pub(crate) fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
+/// A row as [`row_texts`] gives it, where its values are known without reading them back.
+#[derive(Default)]
+pub(crate) struct Literals(String);
+
+impl Literals {
+    pub(crate) fn number(&mut self, number: impl Into<u64>) {
+        self.next();
+        self.0.push_str(&number.into().to_string());
+    }
+
+    /// A text as SQLite's `quote` writes it, or nothing.
+    pub(crate) fn word(&mut self, word: Option<&str>) {
+        self.next();
+        let Some(word) = word else { return self.0.push_str("NULL") };
+        self.0.push('\'');
+        for (i, part) in word.split('\'').enumerate() {
+            self.0.push_str(if i > 0 { "''" } else { "" });
+            self.0.push_str(part);
+        }
+        self.0.push('\'');
+    }
+
+    fn next(&mut self) {
+        if !self.0.is_empty() {
+            self.0.push(',');
+        }
+    }
+
+    pub(crate) fn into_text(self) -> String {
+        self.0
+    }
 }
 
 /// What goes with an act on identities and is kept for ever: the text of its row, by the act's id.
@@ -111,7 +139,9 @@ mod tests {
         let pool = sqlx::SqlitePool::connect("sqlite::memory:").await.unwrap();
         for text in ["", "'", "it's ''quoted''", "ü\n\"x\""] {
             let row = sqlx::query("SELECT quote(?)").bind(text).fetch_one(&pool).await.unwrap();
-            assert_eq!(row.get::<String, _>(0), quoted(text));
+            let mut literals = Literals::default();
+            literals.word(Some(text));
+            assert_eq!(row.get::<String, _>(0), literals.into_text());
         }
     }
 }

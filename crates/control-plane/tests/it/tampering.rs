@@ -98,6 +98,7 @@ async fn a_changed_value_in_any_table_is_found() {
         ("DELETE FROM audit_entry WHERE id = 20", true),
         ("DELETE FROM consent_event WHERE id = 5", true),
         ("UPDATE consent_state SET state = 'given' WHERE state = 'withdrawn'", false),
+        ("INSERT INTO permitted_chunk SELECT partner, 'ai_training', chunk, bits FROM permitted_chunk WHERE purpose = 'aggregate_statistics'", false),
         ("UPDATE permitted_chunk SET bits = (SELECT bits FROM permitted_chunk WHERE purpose = 'ad_measurement') WHERE purpose = 'aggregate_statistics'", false),
         ("UPDATE budget_counter SET rho_spent = rho_spent - 1 WHERE scope = 'deployment'", false),
         ("UPDATE budget_counter SET rho_cap = rho_cap + 1 WHERE scope LIKE 'window:%'", false),

@@ -47,6 +47,12 @@ impl ConsentState {
         matches!(self, Self::Refused | Self::Withdrawn)
     }
 
+    /// The state at `now` of a consent that counts until `end`: a yes whose time is over has expired.
+    #[must_use]
+    pub fn at(self, now: Timestamp, end: Option<Timestamp>) -> Self {
+        if self.is_valid() && end.is_some_and(|end| end <= now) { Self::Expired } else { self }
+    }
+
     /// The state after one more event, in the order of [`EventOrder`].
     ///
     /// Total: an event that does not fit changes nothing. What a person says always counts: a yes, a no and a
@@ -189,7 +195,7 @@ impl Standing {
     /// The state at `now`: a yes whose time is over has expired.
     #[must_use]
     pub fn state_at(&self, now: Timestamp) -> ConsentState {
-        if self.state.is_valid() && self.valid_until.is_some_and(|end| end <= now) { ConsentState::Expired } else { self.state }
+        self.state.at(now, self.valid_until)
     }
 }
 
@@ -261,10 +267,19 @@ impl Consent {
     }
 
     fn seen(covering: &Covering, now: Timestamp) -> Self {
-        let state = covering.standing.state_at(now);
-        let superseded = covering.superseded && state.is_valid();
+        Self { by_class: !covering.is_named(), ..Self::alone(covering.standing.state_at(now), covering.standing.strength, covering.superseded) }
+    }
+
+    /// What one choice says that names the partner, where no other covers the use: `state` as of now.
+    ///
+    /// # Guarantee
+    /// Permits exactly what [`Consent::of`] permits of the choice. Nothing older or newer is weighed against it: a yes
+    /// that stands is newer than every end of its own key.
+    #[must_use]
+    pub const fn alone(state: ConsentState, strength: Strength, superseded: bool) -> Self {
+        let superseded = superseded && state.is_valid();
         let state = if superseded { ConsentState::Requested } else { state };
-        Self { state, strength: covering.standing.strength, by_class: !covering.is_named(), superseded }
+        Self { state, strength, by_class: false, superseded }
     }
 }
 
