@@ -225,7 +225,7 @@ mod tests {
     async fn fill(tx: &mut SqliteConnection, rng: &mut impl rand::Rng) {
         let floors = "INSERT INTO partner_act (partner, act, class, at) VALUES ('acme', 'add', 'university', ''), ('other', 'add', NULL, ''), ('third', 'add', 'university', ''); \
             INSERT INTO notice_floor (notice, purpose, recipient, version) VALUES ('main', 'aggregate_statistics', 'acme', 2), ('main', 'ad_measurement', 'class:university', 3), ('main', 'ad_measurement', 'other', 3); \
-            INSERT INTO notice (name, version, language, purposes, partners, open_classes, scopes, changed, text, sha256, shown_from, at) VALUES ('main', 2, 'en', '[]', '[]', '[\"university\"]', '[]', '[]', '', '', '', '')";
+            INSERT INTO notice (name, version, language, purposes, partners, open_classes, scopes, particulars, changed, shown_from, at) VALUES ('main', 2, 'en', '[]', '[]', '[\"university\"]', '[]', '{}', '[]', '', '')";
         sqlx::raw_sql(floors).execute(&mut *tx).await.unwrap();
         for id in (0..400).chain(CHUNK - 3..CHUNK + 300) {
             let word = |rng: &mut _, words: &[&'static str]| *words.choose(rng).unwrap();
