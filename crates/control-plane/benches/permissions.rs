@@ -1,7 +1,8 @@
 //! Permissions of many people: worked out anew when a rule pack is approved, and moved on by one choice.
 //!
-//! `cargo bench -p control-plane --bench permissions`; `FAIRSHARE_BENCH_PEOPLE` (1,000,000) and
-//! `FAIRSHARE_BENCH_PAIRS` (10 pairs of purpose and partner) say how many. People and where their consents stand
+//! `cargo bench -p control-plane --bench permissions`; `FAIRSHARE_BENCH_PEOPLE` (1,000,000),
+//! `FAIRSHARE_BENCH_PAIRS` (10 pairs of purpose and partner) and `FAIRSHARE_BENCH_ANSWERS` (of how many of them each
+//! person was asked; all) say how many. People and where their consents stand
 //! are written straight into the store; what follows from them is then worked out as ever. The floor is SQLite's own
 //! scan of the same rows. Memory is the peak of each step, where `/proc` tells it.
 
@@ -60,15 +61,18 @@ fn main() {
     let number = |name: &str, otherwise: u32| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise);
     let (people, pairs) = (number("FAIRSHARE_BENCH_PEOPLE", 1_000_000), number("FAIRSHARE_BENCH_PAIRS", 10));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads");
-    runtime.block_on(measure(people, pairs));
+    let answers = number("FAIRSHARE_BENCH_ANSWERS", pairs).min(pairs);
+    runtime.block_on(measure(people, pairs, answers));
 }
 
-async fn measure(people: u32, pairs: u32) {
+async fn measure(people: u32, pairs: u32, answers: u32) {
     let folder = tempfile::tempdir().expect("a folder");
     let control = deployment(folder.path(), pairs).await;
-    let mut raw = fill(&folder.path().join("control.sqlite"), people, pairs).await;
-    let rows = u64::from(people) * u64::from(pairs);
-    println!("{people} people, {pairs} pairs, {rows} standings\n\n| what | CPU s | wall s | peak MB | standings per CPU s |\n| --- | ---: | ---: | ---: | ---: |");
+    let mut raw = fill(&folder.path().join("control.sqlite"), people, pairs, answers).await;
+    let rows = u64::from(people) * u64::from(answers);
+    println!(
+        "{people} people, {pairs} pairs, {answers} of them asked of each, {rows} standings\n\n| what | CPU s | wall s | peak MB | standings per CPU s |\n| --- | ---: | ---: | ---: | ---: |"
+    );
     step("the floor: SQLite scans the standings", rows, async {
         sqlx::query("SELECT sum(strength) FROM consent_state").fetch_one(&mut raw).await.expect("a scan");
     })
@@ -153,9 +157,9 @@ fn partners(pairs: u32) -> u32 {
     pairs.div_ceil(u32::try_from(PURPOSES.len()).expect("few"))
 }
 
-/// People of four ages and places, each with a standing for every pair: two thirds said yes, a few of them until
+/// People of four ages and places, each with a standing for so many of the pairs: two thirds said yes, a few of them until
 /// some time, and one in a hundred objects to everything.
-async fn fill(store: &Path, people: u32, pairs: u32) -> SqliteConnection {
+async fn fill(store: &Path, people: u32, pairs: u32, answers: u32) -> SqliteConnection {
     let options = SqliteConnectOptions::new().filename(store).synchronous(SqliteSynchronous::Off).pragma("cache_size", "-32768");
     let mut raw = options.connect().await.expect("the store");
     let purposes: Vec<String> = PURPOSES.iter().map(|purpose| format!("('{purpose}')")).collect();
@@ -169,7 +173,7 @@ async fn fill(store: &Path, people: u32, pairs: u32) -> SqliteConnection {
            INSERT INTO consent_state (subject_id, purpose, recipient, scope, state, at, sequence, action, given, ended, strength, valid_until, refused_at, notice, notice_version) \
            SELECT subject_id, purpose, partner, 'everything', iif((subject_id + pair) % 3 > 0, 'given', 'refused'), '2026-11-24T09:00:00.000000Z', 0, iif((subject_id + pair) % 3 > 0, 'give', 'refuse'), \
              iif((subject_id + pair) % 3 > 0, '[\"2026-11-24T09:00:00.000000Z\",0,\"give\"]', NULL), iif((subject_id + pair) % 3 > 0, NULL, '[\"2026-11-24T09:00:00.000000Z\",0,\"refuse\"]'), \
-             subject_id % 2, iif(subject_id % 10 = 0, '2027-11-24T09:00:00.000000Z', NULL), NULL, 'bench', 1 FROM subject CROSS JOIN pairs; \
+             subject_id % 2, iif(subject_id % 10 = 0, '2027-11-24T09:00:00.000000Z', NULL), NULL, 'bench', 1 FROM subject CROSS JOIN pairs WHERE (pair + subject_id * 7) % {pairs} < {answers}; \
          INSERT INTO limit_state (subject_id, kind, purpose, partner) SELECT subject_id, 'objection', '', '' FROM subject WHERE subject_id % 100 = 7; \
          PRAGMA wal_checkpoint(TRUNCATE)",
         partners = partners(pairs),

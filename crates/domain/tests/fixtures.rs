@@ -1,6 +1,5 @@
 //! The cases beside the shipped rule packs (`rulepacks/fixtures`), and a check that they would notice the loss of
 //! any rule that something is computed from.
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests stop when something is wrong, and say what they saw")]
 
 use std::collections::{BTreeMap, BTreeSet};

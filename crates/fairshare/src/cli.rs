@@ -323,38 +323,7 @@ pub(crate) enum Lake {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Notice {
     /// Publish the next version of a notice.
-    Publish {
-        /// The notice.
-        name: NoticeName,
-        /// A file with the text; - for standard input.
-        #[arg(long, value_name = "FILE")]
-        text: PathBuf,
-        /// What it asks consent for; repeat for several.
-        #[arg(long, required = true)]
-        purpose: Vec<Purpose>,
-        /// Whom it names; repeat for several.
-        #[arg(long)]
-        partner: Vec<PartnerName>,
-        /// A class of partners that it names as open to whoever joins it; repeat for several.
-        #[arg(long)]
-        open_class: Vec<PartnerClass>,
-        /// Which data it is about: everything, activity, profile or topics; repeat for several.
-        #[arg(long = "scope", default_value = "everything")]
-        scope: Vec<DataScope>,
-        /// It differs so much from the version before that whoever agreed must be asked again.
-        #[arg(long)]
-        material: bool,
-        /// Since when people have been shown it, if it was in use before; with its zone.
-        #[arg(long)]
-        shown_from: Option<Timestamp>,
-        /// BCP 47 tag of the text's language.
-        #[arg(long, default_value = "en")]
-        language: String,
-        #[command(flatten)]
-        words: Words,
-        #[command(flatten)]
-        particulars: Particulars,
-    },
+    Publish(Box<PublishNotice>),
     /// Publish a notice's words in another language.
     Translate {
         /// The notice.
@@ -405,6 +374,40 @@ pub(crate) enum Notice {
         #[arg(long)]
         version: Option<u32>,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PublishNotice {
+    /// The notice.
+    pub(crate) name: NoticeName,
+    /// A file with the text; - for standard input.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) text: PathBuf,
+    /// What it asks consent for; repeat for several.
+    #[arg(long, required = true)]
+    pub(crate) purpose: Vec<Purpose>,
+    /// Whom it names; repeat for several.
+    #[arg(long)]
+    pub(crate) partner: Vec<PartnerName>,
+    /// A class of partners that it names as open to whoever joins it; repeat for several.
+    #[arg(long)]
+    pub(crate) open_class: Vec<PartnerClass>,
+    /// Which data it is about: everything, activity, profile or topics; repeat for several.
+    #[arg(long = "scope", default_value = "everything")]
+    pub(crate) scope: Vec<DataScope>,
+    /// It differs so much from the version before that whoever agreed must be asked again.
+    #[arg(long)]
+    pub(crate) material: bool,
+    /// Since when people have been shown it, if it was in use before; with its zone.
+    #[arg(long)]
+    pub(crate) shown_from: Option<Timestamp>,
+    /// BCP 47 tag of the text's language.
+    #[arg(long, default_value = "en")]
+    pub(crate) language: String,
+    #[command(flatten)]
+    pub(crate) words: Words,
+    #[command(flatten)]
+    pub(crate) particulars: Particulars,
 }
 
 /// The words of a notice besides its text.

@@ -12,7 +12,7 @@ use domain::law::{Term, TermUnit};
 use domain::notice::{NoticeParticulars, NoticeTerms, Sentence, Wording};
 use serde_json::{Value, json};
 
-use crate::cli::{Notice, Particulars, Words};
+use crate::cli::{Notice, Particulars, PublishNotice, Words};
 use crate::deployment::Deployment;
 use crate::failure::Usage;
 use crate::output::{Format, line, list, note, object, rows};
@@ -20,7 +20,8 @@ use crate::output::{Format, line, list, note, object, rows};
 pub(crate) async fn notice(args: Notice, deployment: &Deployment, format: Format) -> anyhow::Result<ExitCode> {
     let control = &deployment.control;
     match args {
-        Notice::Publish { name, text, purpose, partner, open_class, scope, material, shown_from, language, words, particulars } => {
+        Notice::Publish(args) => {
+            let PublishNotice { name, text, purpose, partner, open_class, scope, material, shown_from, language, words, particulars } = *args;
             let wording = wording(name.as_str(), language, read(&text)?, words)?;
             let terms = NoticeTerms { purposes: purpose, partners: partner, open_classes: open_class, scopes: scope };
             let published = control.notice_publish(NewNotice { name, terms, particulars: told(particulars), wording, shown_from, material }).await?;
