@@ -2,7 +2,8 @@
 //! choice rewrites little.
 //!
 //! A row has one bitmap for each part of the data (activity, profile, topics). Bitmaps that are equal, as they are
-//! unless people or laws tell the parts apart, are kept once, and those without anybody not at all.
+//! unless people or laws tell the parts apart, are kept once, and those without anybody not at all. Where few of a row's
+//! people are in a bitmap their places are kept instead.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -74,26 +75,65 @@ impl Chunk {
                 new += 1;
             }
         }
-        let mut bytes = Vec::with_capacity(1 + kept.len() * size_of::<Bits>());
-        bytes.push(which);
-        kept.into_iter().for_each(|bits| bytes.extend_from_slice(bits));
+        let mut bytes = vec![which];
+        kept.into_iter().for_each(|bits| keep(bits, &mut bytes));
         bytes
     }
 
     fn from_bytes(bytes: &[u8]) -> Result<Self, Fault> {
         let cut_short = || Fault::broken("a permitted set in the control store is cut short");
-        let (which, bitmaps) = bytes.split_first().ok_or_else(cut_short)?;
-        let (bitmaps, rest) = bitmaps.as_chunks::<{ size_of::<Bits>() }>();
-        let (mut chunk, mut used) = (Self::EMPTY, 0);
-        for (part, bits) in chunk.0.iter_mut().enumerate() {
-            let known = usize::from(which >> (2 * part) & 3);
-            if let Some(known) = known.checked_sub(1) {
-                *bits = *bitmaps.get(known).ok_or_else(cut_short)?;
-            }
-            used = used.max(known);
+        let (which, mut rest) = bytes.split_first().ok_or_else(cut_short)?;
+        let places = [0, 1, 2].map(|part| usize::from(which >> (2 * part) & 3));
+        let mut bitmaps = Vec::with_capacity(places.len());
+        for _ in 0..places.into_iter().max().unwrap_or(0) {
+            let (bits, after) = kept(rest).ok_or_else(cut_short)?;
+            bitmaps.push(bits);
+            rest = after;
         }
-        if used == bitmaps.len() && rest.is_empty() && which >> 6 == 0 { Ok(chunk) } else { Err(cut_short()) }
+        if !rest.is_empty() || which >> 6 != 0 {
+            return Err(cut_short());
+        }
+        Ok(Self(places.map(|place| place.checked_sub(1).and_then(|place| bitmaps.get(place)).copied().unwrap_or(NOBODY))))
     }
+}
+
+/// From so many people on a bitmap is kept as it is; below, their places in it take less (the array containers of
+/// Roaring bitmaps; Chambi et al. 2016).
+const MANY: u32 = 256;
+
+/// What stands in the place of the number of people before a bitmap that is kept as it is.
+const AS_IT_IS: u16 = u16::MAX;
+
+/// Keeps one bitmap: the number of people and their places, or the bits.
+fn keep(bits: &Bits, bytes: &mut Vec<u8>) {
+    let people: u32 = bits.iter().map(|byte| byte.count_ones()).sum();
+    match u16::try_from(people) {
+        Ok(few) if people < MANY => {
+            bytes.extend(few.to_le_bytes());
+            let places = (0_u16..).zip(bits).flat_map(|(byte, bits)| (0..8).filter(move |bit| bits >> bit & 1 != 0).map(move |bit| byte * 8 + bit));
+            places.for_each(|place| bytes.extend(place.to_le_bytes()));
+        }
+        _ => {
+            bytes.extend(AS_IT_IS.to_le_bytes());
+            bytes.extend_from_slice(bits);
+        }
+    }
+}
+
+/// The bitmap at the beginning of `bytes`, and what comes after it.
+fn kept(bytes: &[u8]) -> Option<(Bits, &[u8])> {
+    let (people, rest) = bytes.split_first_chunk()?;
+    let people = u16::from_le_bytes(*people);
+    if people == AS_IT_IS {
+        return rest.split_first_chunk().map(|(bits, rest)| (*bits, rest));
+    }
+    let (places, rest) = rest.split_at_checked(usize::from(people) * 2)?;
+    let mut bits = NOBODY;
+    for place in places.as_chunks().0 {
+        let place = u16::from_le_bytes(*place);
+        *bits.get_mut(usize::from(place / 8))? |= 1 << (place % 8);
+    }
+    Some((bits, rest))
 }
 
 /// Everybody who may be counted with all `parts` of their data, as of what `connection` sees.
@@ -263,9 +303,9 @@ mod tests {
     fn whoever_opens_a_part_of_their_data_is_counted_with_that_part_alone() {
         let mut chunk = Chunk::EMPTY;
         chunk.set(SubjectId(1), [true; 3]);
-        assert_eq!(chunk.to_bytes().len(), 1 + 512, "one bitmap while all parts are equal");
+        assert_eq!(chunk.to_bytes().len(), 1 + 2 + 2, "one bitmap, of one person, while all parts are equal");
         chunk.set(SubjectId(2), [true, true, false]);
-        assert_eq!(chunk.to_bytes().len(), 1 + 2 * 512);
+        assert_eq!(chunk.to_bytes().len(), 1 + (2 + 4) + (2 + 2));
         let of = |parts: &[DataScope]| people_of(0, &chunk.to_bytes(), parts).unwrap().iter().map(|s| s.0).collect::<Vec<_>>();
         assert_eq!(of(&[DataScope::Activity, DataScope::Profile]), [1, 2]);
         assert_eq!(of(&[DataScope::Activity, DataScope::Topics]), [1]);
@@ -282,10 +322,27 @@ mod tests {
                 chunk.set(SubjectId(1), first);
                 chunk.set(SubjectId(4_095), second);
                 let distinct: std::collections::BTreeSet<_> = chunk.0.iter().filter(|bits| **bits != NOBODY).collect();
-                assert_eq!(chunk.to_bytes().len(), 1 + 512 * distinct.len());
+                let places: u32 = distinct.iter().flat_map(|bits| bits.iter()).map(|byte| byte.count_ones()).sum();
+                assert_eq!(chunk.to_bytes().len(), 1 + 2 * distinct.len() + 2 * places as usize);
                 assert_eq!(Chunk::from_bytes(&chunk.to_bytes()).unwrap(), chunk);
             }
         }
+    }
+
+    #[test]
+    fn however_many_are_in_a_row_it_is_read_as_it_was_written_and_never_takes_more_than_its_bits() {
+        let mut chunk = Chunk::EMPTY;
+        for n in 0..CHUNK {
+            // Every person once, in an order that fills no byte early.
+            let subject = SubjectId(n * 2_663 % CHUNK);
+            chunk.set(subject, [true, true, n % 2 == 0]);
+            let bytes = chunk.to_bytes();
+            assert_eq!(Chunk::from_bytes(&bytes).unwrap(), chunk, "{n}");
+            assert!(bytes.len() <= 1 + 2 * (2 + 512), "{n}: {}", bytes.len());
+            assert!(Chunk::from_bytes(&bytes[..bytes.len() - 1]).is_err(), "cut short: {n}");
+            assert!(Chunk::from_bytes(&[&bytes[..], &[0]].concat()).is_err(), "too long: {n}");
+        }
+        assert_eq!(chunk.0[0], [u8::MAX; _], "everybody was in it");
     }
 
     /// `cargo test --release -p control-plane measures -- --ignored --nocapture`.
