@@ -259,8 +259,8 @@ async fn choices(tx: &mut SqliteConnection, inner: &Inner, now: Timestamp) -> Re
         let mut replayed = replayed(events);
         let stored = standings(tx, Whom::Chunk(chunk)).await?;
         for person in stored.people() {
-            for (key, known) in stored.of(person.subject) {
-                differs |= replayed.remove(&key).as_ref() != Some(&known.standing);
+            for (key, standing) in stored.of(person.subject) {
+                differs |= replayed.remove(&key).as_ref() != Some(standing);
             }
         }
         differs |= !replayed.is_empty();

@@ -9,7 +9,6 @@ use domain::subject::SubjectStatus;
 use domain::{Fault, PartnerClass, PartnerName, Purpose, Refusal, RefusalCode, Timestamp};
 
 use super::record::Known;
-use super::standing;
 use crate::Error;
 use crate::subject::Person;
 
@@ -87,8 +86,6 @@ pub(super) struct Asked {
     pub(super) scopes: Vec<DataScope>,
     /// When people were shown it first.
     pub(super) shown_from: Timestamp,
-    /// What newer versions ask otherwise.
-    pub(super) outdated: Vec<(Recipient, Purpose)>,
 }
 
 impl Asked {
@@ -112,7 +109,7 @@ impl Known<'_> {
             // Whatever id of theirs a person is called by, the choice is about the one that counts.
             let key = ConsentKey { subject: person.subject, ..choice.key.clone() };
             let asked = self.notices.get(&choice.notice).ok_or_else(|| crate::notice::not_found(&choice.notice.name, Some(choice.notice.version)))?;
-            let before = draft.standings.get(&key).map(|known| &known.standing).or_else(|| self.standings.get(&key).map(|known| &known.standing));
+            let before = draft.standings.get(&key).or_else(|| self.standings.get(&key));
             let order = self.order(choice, before);
             let event = self.event(choice, key.clone(), &person, asked, order, self.seq + 1 + receipts.len() as u64);
             let arrival = before.map_or(Arrival::Next, |standing| standing.meets(&event));
@@ -126,10 +123,8 @@ impl Known<'_> {
                     Standing::replay(&all).ok_or_else(|| Fault::broken("a consent without events"))?
                 }
             };
-            let open_class = matches!(&key.recipient, Recipient::Class(class) if asked.open_classes.contains(class));
-            let superseded = asked.outdated.iter().any(|(recipient, purpose)| *recipient == key.recipient && *purpose == key.purpose);
             let state = standing.state_at(self.rules.now);
-            draft.standings.insert(key, standing::Known { standing, superseded, open_class });
+            draft.standings.insert(key, standing);
             if self.histories.is_some() {
                 draft.events.push(event.clone());
             }
@@ -141,8 +136,8 @@ impl Known<'_> {
                 histories.entry(event.key.clone()).or_default().push(event);
             }
         }
-        for (key, known) in draft.standings {
-            self.standings.put(&key, known);
+        for (key, standing) in draft.standings {
+            self.standings.put(&key, standing);
             self.changed.insert(key);
         }
         Ok(receipts)
@@ -236,7 +231,15 @@ impl Known<'_> {
         let state = before.map_or(ConsentState::Unknown, |standing| standing.state_at(now));
         match action {
             Request => {
-                let quiet = before.and_then(|standing| standing.refused_at).and_then(|at| self.rules.law.law.quiet_until(person.residence, at));
+                if self.standings.is_limited(person.subject, &key.recipient, key.purpose) {
+                    return refuse(
+                        RefusalCode::ConsentQuiet,
+                        "this person opted out, objected or paused, and is not asked as long as that stands".to_owned(),
+                        "they can lift it and agree of their own accord at any time",
+                    );
+                }
+                let refused_at = self.standings.refused_at(key).max(before.and_then(|standing| standing.refused_at));
+                let quiet = refused_at.and_then(|at| self.rules.law.law.quiet_until(person.residence, at));
                 if let Some(end) = quiet.filter(|end| *end > now) {
                     return refuse(
                         RefusalCode::ConsentQuiet,
@@ -261,7 +264,7 @@ impl Known<'_> {
 /// What a request would change, until all of it is known to be right.
 #[derive(Default)]
 struct Draft {
-    standings: BTreeMap<ConsentKey, standing::Known>,
+    standings: BTreeMap<ConsentKey, Standing>,
     /// As far as a history has to know them.
     events: Vec<ConsentEvent>,
 }

@@ -39,6 +39,6 @@ pub(crate) use permitted::{Bits, Chunk, NOBODY, PermittedSets, permitted_set};
 pub(crate) use receipt::receipt_seed;
 pub(crate) use recompute::{basis, freshen, recompute, recompute_all, set_basis};
 pub(crate) use record::record;
-pub(crate) use standing::{Known, Rules, Standings, Whom, standings};
+pub(crate) use standing::{Rules, Standings, Whom, standings};
 
 use history::history;

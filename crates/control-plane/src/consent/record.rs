@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 use super::choice::{Asked, Choice, Receipt};
 use super::permitted::{self, PermittedSets};
-use super::standing::{Partners, Rules, STANDING, Standings};
+use super::standing::{FLOORS, Notices, OPEN, Partners, Rules, STANDING, Standings};
 use super::{history, rows};
 use crate::audit::{AuditWriter, WRITE_ENTRIES};
 use crate::plane::Inner;
@@ -30,9 +30,7 @@ impl ControlPlane {
         tx.commit().await?;
         Ok(written)
     }
-}
 
-impl ControlPlane {
     /// Records each of many choices that can be, in one transaction, and tells of the others why not.
     ///
     /// # Guarantee
@@ -85,19 +83,19 @@ static READ: LazyLock<String> = LazyLock::new(|| {
            (SELECT frontier FROM audit_tree WHERE id = 1), \
            (SELECT law FROM permitted_basis WHERE id = 1), \
            (SELECT json_group_array(json_array(asked, subject_id)) FROM (SELECT DISTINCT asked, subject_id FROM wanted)), \
-           (SELECT json_group_array(json_array(n.name, n.version, n.language, json(n.purposes), json(n.partners), json(n.open_classes), json(n.scopes), n.shown_from, \
-              (SELECT json_group_array(json_array(f.recipient, f.purpose)) FROM notice_floor f WHERE f.notice = n.name AND f.version > n.version))) \
+           (SELECT json_group_array(json_array(n.name, n.version, n.language, json(n.purposes), json(n.partners), json(n.open_classes), json(n.scopes), n.shown_from)) \
               FROM json_each(?2) j CROSS JOIN notice n ON n.name = j.value ->> 0 AND n.version = j.value ->> 1), \
            (SELECT json_group_array(json_array(partner, class)) FROM partner_act WHERE act = 'add'), \
            ({sets}), \
            (SELECT json_group_array(json_array(subject_id, status, age_band, country, region)) FROM (SELECT DISTINCT subject_id, status, age_band, country, region FROM wanted)), \
            (SELECT json_group_array({STANDING}) FROM (SELECT DISTINCT subject_id, purpose FROM wanted) w CROSS JOIN consent_state c ON c.subject_id = w.subject_id AND c.purpose = w.purpose), \
-           (SELECT json_group_array(json_array(l.subject_id, l.kind, l.purpose, l.partner)) FROM (SELECT DISTINCT subject_id FROM wanted) w CROSS JOIN limit_state l ON l.subject_id = w.subject_id)"
+           (SELECT json_group_array(json_array(l.subject_id, l.kind, l.purpose, l.partner)) FROM (SELECT DISTINCT subject_id FROM wanted) w CROSS JOIN limit_state l ON l.subject_id = w.subject_id), \
+           ({FLOORS}), ({OPEN})"
     )
 });
 
 /// A notice as [`READ`] gives it.
-type NoticeRow<'r> = (NoticeName, u32, String, Vec<Purpose>, Vec<PartnerName>, Vec<PartnerClass>, Vec<DataScope>, &'r str, Vec<(Recipient, Purpose)>);
+type NoticeRow<'r> = (NoticeName, u32, String, Vec<Purpose>, Vec<PartnerName>, Vec<PartnerClass>, Vec<DataScope>, &'r str);
 
 /// What some choices need to know.
 pub(super) struct Known<'a> {
@@ -125,7 +123,8 @@ impl<'a> Known<'a> {
         let row = sqlx::query(AssertSqlSafe(READ.as_str())).bind(json_rows(&keys)?).bind(json_rows(&notices)?).fetch_one(&mut *tx).await?;
         let ids: Vec<(SubjectId, SubjectId)> = parsed(&row, 3)?;
         let notices = parsed::<Vec<NoticeRow<'_>>>(&row, 4)?.into_iter().map(asked).collect::<Result<_, Fault>>()?;
-        let mut standings = Standings { partners: Partners::new(parsed(&row, 5)?), ..Standings::default() };
+        let notices_of_yeses = Notices::new(parsed(&row, 10)?, parsed(&row, 11)?);
+        let mut standings = Standings { partners: Partners::new(parsed(&row, 5)?), notices: notices_of_yeses, ..Standings::default() };
         standings.add(row.try_get(7)?, row.try_get(8)?, row.try_get(9)?)?;
         let law = inner.law.of(tx, row.try_get::<Option<i64>, _>(2)?.unwrap_or(0), now).await?;
         let mut known = Self {
@@ -168,9 +167,9 @@ impl<'a> Known<'a> {
     }
 }
 
-fn asked((name, version, language, purposes, partners, open_classes, scopes, shown_from, outdated): NoticeRow<'_>) -> Result<(NoticeRef, Asked), Fault> {
+fn asked((name, version, language, purposes, partners, open_classes, scopes, shown_from): NoticeRow<'_>) -> Result<(NoticeRef, Asked), Fault> {
     let shown_from = parse_time(shown_from)?;
-    Ok((NoticeRef { name, version }, Asked { language, purposes, partners, open_classes, scopes, shown_from, outdated }))
+    Ok((NoticeRef { name, version }, Asked { language, purposes, partners, open_classes, scopes, shown_from }))
 }
 
 /// Writes events, states, permitted sets, entries and the sequence number in one call, as far as the
@@ -183,7 +182,7 @@ static WRITE: LazyLock<String> = LazyLock::new(|| {
 });
 
 async fn write(tx: &mut SqliteConnection, events: &[&ConsentEvent], known: &Known<'_>) -> Result<(), Error> {
-    let states: Vec<_> = known.changed.iter().filter_map(|key| known.standings.get(key).map(|known| (key, &known.standing))).collect();
+    let states: Vec<_> = known.changed.iter().filter_map(|key| known.standings.get(key).map(|standing| (key, standing))).collect();
     let permitted_rows = known.permitted_sets.changed();
     // A choice for a class can change the rows of many partners.
     let calls = [events.len(), states.len(), permitted_rows.len()].map(|rows| rows.div_ceil(ROWS)).into_iter().max().unwrap_or(0);

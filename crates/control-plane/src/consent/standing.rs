@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use domain::consent::{Consent, ConsentAction, ConsentKey, Covering, DataScope, EventOrder, Facts, LimitKey, LimitKind, Limits, Recipient, Standing, Strength, permitted};
 use domain::law::{Residence, Use};
+use domain::notice::NoticeRef;
 use domain::subject::{AgeBand, SubjectStatus};
 use domain::{Fault, NoticeName, PartnerClass, PartnerName, Purpose, SubjectId, Timestamp};
 use sqlx::{Row, SqliteConnection};
@@ -15,7 +16,7 @@ use crate::Error;
 use crate::error::unreadable;
 use crate::law::InForce;
 use crate::plane::Inner;
-use crate::store::parse_time;
+use crate::store::{parse_time, parsed};
 use crate::subject::Person;
 
 /// The law and the time by which permissions are worked out.
@@ -32,11 +33,9 @@ impl Rules {
 }
 
 /// Columns of `consent_state c` as [`StandingRow`] reads them.
-pub(crate) const STANDING: &str = "json_array(c.subject_id, c.purpose, c.recipient, c.scope, c.state, c.at, c.sequence, c.action, json(c.given), json(c.ended), c.strength, c.valid_until, c.refused_at, c.notice, c.notice_version, \
-     EXISTS (SELECT 1 FROM notice_floor f WHERE f.notice = c.notice AND f.purpose = c.purpose AND f.recipient = c.recipient AND f.version > c.notice_version), \
-     c.recipient LIKE 'class:%' AND EXISTS (SELECT 1 FROM notice n, json_each(n.open_classes) o WHERE n.name = c.notice AND n.version = c.notice_version AND 'class:' || o.value = c.recipient))";
+pub(crate) const STANDING: &str = "json_array(c.subject_id, c.purpose, c.recipient, c.scope, c.state, c.at, c.sequence, c.action, json(c.given), json(c.ended), c.strength, c.valid_until, c.refused_at, c.notice, c.notice_version)";
 
-/// A row of `consent_state`, and what its notice says of it.
+/// A row of `consent_state`.
 #[derive(serde::Deserialize)]
 pub(super) struct StandingRow<'r>(
     SubjectId,
@@ -54,13 +53,11 @@ pub(super) struct StandingRow<'r>(
     Option<&'r str>,
     NoticeName,
     u32,
-    i64,
-    i64,
 );
 
 impl StandingRow<'_> {
-    pub(super) fn read(self) -> Result<(ConsentKey, Known), Fault> {
-        let Self(subject, purpose, recipient, scope, state, at, sequence, action, given, ended, strength, valid_until, refused_at, name, version, superseded, open_class) = self;
+    pub(super) fn read(self) -> Result<(ConsentKey, Standing), Fault> {
+        let Self(subject, purpose, recipient, scope, state, at, sequence, action, given, ended, strength, valid_until, refused_at, name, version) = self;
         let time = |text: Option<&str>| text.map(parse_time).transpose();
         let order =
             |order: Option<(&str, u32, ConsentAction)>| order.map(|(at, sequence, action)| Ok::<_, Fault>(EventOrder { at: parse_time(at)?, sequence, action })).transpose();
@@ -72,18 +69,55 @@ impl StandingRow<'_> {
             strength: Strength::from_bits(strength),
             valid_until: time(valid_until)?,
             refused_at: time(refused_at)?,
-            notice: domain::notice::NoticeRef { name, version },
+            notice: NoticeRef { name, version },
         };
-        Ok((ConsentKey { subject, recipient, purpose, scope }, Known { standing, superseded: superseded != 0, open_class: open_class != 0 }))
+        Ok((ConsentKey { subject, recipient, purpose, scope }, standing))
     }
 }
 
-/// Where a consent stands, and what its notice says of it.
-#[derive(Debug, Clone)]
-pub(crate) struct Known {
-    pub(crate) standing: Standing,
-    pub(crate) superseded: bool,
-    pub(crate) open_class: bool,
+/// What notices say of yeses to them.
+///
+/// # Guarantee
+/// It is asked for the text on which a consent stands, whatever has happened since: that somebody was asked again
+/// brings no yes to outdated words back.
+#[derive(Debug, Default)]
+pub(crate) struct Notices {
+    /// By notice: what was asked otherwise from a version on.
+    floors: HashMap<NoticeName, Vec<(Purpose, Recipient, u32)>>,
+    /// By notice: the classes that a version names as open.
+    open: HashMap<NoticeName, Vec<(u32, PartnerClass)>>,
+}
+
+/// What notices ask otherwise from a version on, as JSON.
+pub(super) const FLOORS: &str = "SELECT json_group_array(json_array(notice, purpose, recipient, version)) FROM notice_floor";
+
+/// The classes that versions of notices name as open, as JSON.
+pub(super) const OPEN: &str = "SELECT json_group_array(json_array(n.name, n.version, o.value)) FROM notice n, json_each(n.open_classes) o WHERE n.open_classes <> '[]'";
+
+impl Notices {
+    /// What [`FLOORS`] and [`OPEN`] gave.
+    pub(super) fn new(floors: Vec<(NoticeName, Purpose, Recipient, u32)>, open: Vec<(NoticeName, u32, PartnerClass)>) -> Self {
+        let mut notices = Self::default();
+        for (name, purpose, recipient, version) in floors {
+            notices.floors.entry(name).or_default().push((purpose, recipient, version));
+        }
+        for (name, version, class) in open {
+            notices.open.entry(name).or_default().push((version, class));
+        }
+        notices
+    }
+
+    /// Whether a yes to this text must be asked again.
+    pub(super) fn supersede(&self, notice: &NoticeRef, purpose: Purpose, recipient: &Recipient) -> bool {
+        let floors = self.floors.get(&notice.name).into_iter().flatten();
+        floors.into_iter().any(|(of, to, version)| *of == purpose && to == recipient && *version > notice.version)
+    }
+
+    /// Whether this text names the recipient as a class that is open to whoever joins it.
+    fn open(&self, notice: &NoticeRef, recipient: &Recipient) -> bool {
+        let Recipient::Class(wanted) = recipient else { return false };
+        self.open.get(&notice.name).into_iter().flatten().any(|(version, class)| *version == notice.version && class == wanted)
+    }
 }
 
 /// Partners, with the class that each belongs to.
@@ -102,7 +136,7 @@ impl Partners {
 
     pub(crate) async fn read(connection: &mut SqliteConnection) -> Result<Self, Error> {
         let row = sqlx::query("SELECT json_group_array(json_array(partner, class)) FROM partner_act WHERE act = 'add'").fetch_one(connection).await?;
-        Ok(Self::new(crate::store::parsed(&row, 0)?))
+        Ok(Self::new(parsed(&row, 0)?))
     }
 
     /// The partners to whom a choice speaks.
@@ -125,7 +159,7 @@ impl Partners {
 }
 
 /// To whom a choice speaks, of which data, and where it stands.
-type OfRecipient = (Recipient, DataScope, Known);
+type OfRecipient = (Recipient, DataScope, Standing);
 
 /// What the store knows of some people.
 #[derive(Default)]
@@ -135,6 +169,7 @@ pub(crate) struct Standings {
     pub(super) known: HashMap<(SubjectId, Purpose), Vec<OfRecipient>>,
     pub(super) limits: HashMap<SubjectId, Vec<LimitKey>>,
     pub(super) partners: Partners,
+    pub(super) notices: Notices,
 }
 
 impl Standings {
@@ -143,7 +178,7 @@ impl Standings {
     }
 
     /// Every key of a person's choices, with where it stands.
-    pub(crate) fn of(&self, subject: SubjectId) -> impl Iterator<Item = (ConsentKey, &Known)> {
+    pub(crate) fn of(&self, subject: SubjectId) -> impl Iterator<Item = (ConsentKey, &Standing)> {
         let of_person = Purpose::ALL.iter().filter_map(move |&purpose| Some((purpose, self.known.get(&(subject, purpose))?)));
         of_person.flat_map(move |(purpose, of_purpose)| {
             of_purpose.iter().map(move |(recipient, scope, known)| (ConsentKey { subject, recipient: recipient.clone(), purpose, scope: *scope }, known))
@@ -151,7 +186,7 @@ impl Standings {
     }
 
     /// What a person limits.
-    pub(crate) fn limits(&self, subject: SubjectId) -> &[LimitKey] {
+    fn limits(&self, subject: SubjectId) -> &[LimitKey] {
         self.limits.get(&subject).map_or(&[], Vec::as_slice)
     }
 
@@ -160,16 +195,31 @@ impl Standings {
         self.partners.of(recipient)
     }
 
-    pub(crate) fn get(&self, key: &ConsentKey) -> Option<&Known> {
+    pub(crate) fn get(&self, key: &ConsentKey) -> Option<&Standing> {
         let of_purpose = self.known.get(&(key.subject, key.purpose))?;
-        of_purpose.iter().find(|(recipient, scope, _)| *recipient == key.recipient && *scope == key.scope).map(|(.., known)| known)
+        of_purpose.iter().find(|(recipient, scope, _)| *recipient == key.recipient && *scope == key.scope).map(|(.., standing)| standing)
     }
 
-    pub(super) fn put(&mut self, key: &ConsentKey, known: Known) {
+    pub(super) fn put(&mut self, key: &ConsentKey, standing: Standing) {
         let of_purpose = self.known.entry((key.subject, key.purpose)).or_default();
         match of_purpose.iter_mut().find(|(recipient, scope, _)| *recipient == key.recipient && *scope == key.scope) {
-            Some((.., old)) => *old = known,
-            None => of_purpose.push((key.recipient.clone(), key.scope, known)),
+            Some((.., old)) => *old = standing,
+            None => of_purpose.push((key.recipient.clone(), key.scope, standing)),
+        }
+    }
+
+    /// When the person last said no to this recipient and purpose, about any of the same data.
+    pub(crate) fn refused_at(&self, key: &ConsentKey) -> Option<Timestamp> {
+        let of_purpose = self.known.get(&(key.subject, key.purpose)).into_iter().flatten();
+        let same = of_purpose.filter(|(recipient, scope, _)| *recipient == key.recipient && (scope.covers(key.scope) || key.scope.covers(*scope)));
+        same.filter_map(|(.., standing)| standing.refused_at).max()
+    }
+
+    /// Whether something that the person limits covers all of this.
+    pub(crate) fn is_limited(&self, subject: SubjectId, recipient: &Recipient, purpose: Purpose) -> bool {
+        match recipient {
+            Recipient::Partner(partner) => !Limits::covering(self.limits(subject), partner, purpose).is_empty(),
+            Recipient::Class(_) => self.limits(subject).iter().any(|limit| limit.partner.is_none() && limit.purpose.is_none_or(|p| p == purpose)),
         }
     }
 
@@ -189,20 +239,26 @@ impl Standings {
         let of_purpose = self.known.get(&(subject, purpose)).into_iter().flatten();
         let covering: Vec<Covering> = of_purpose
             .filter(|(recipient, scope, _)| scope.covers(part) && self.partners.covers(recipient, partner))
-            .map(|(recipient, scope, known)| Covering {
+            .map(|(recipient, scope, standing)| Covering {
                 recipient: recipient.clone(),
                 scope: *scope,
-                standing: known.standing.clone(),
-                superseded: known.superseded,
-                open_class: known.open_class,
+                standing: standing.clone(),
+                superseded: self.notices.supersede(&standing.notice, purpose, recipient),
+                open_class: self.notices.open(&standing.notice, recipient),
             })
             .collect();
         Consent::of(&covering, part, now)
     }
 
+    /// What one choice that speaks to a class says by itself.
+    pub(crate) fn to_class(&self, key: &ConsentKey, now: Timestamp) -> Consent {
+        let said = |standing: &Standing| Consent::alone(standing.state_at(now), standing.strength, self.notices.supersede(&standing.notice, key.purpose, &key.recipient));
+        self.get(key).map_or_else(Consent::default, said)
+    }
+
     /// Everything that a permission depends on.
     pub(crate) fn facts(&self, person: &Person, partner: &PartnerName, purpose: Purpose, part: DataScope, now: Timestamp) -> Facts {
-        let limits = self.limits.get(&person.subject).map_or(Limits::NONE, |keys| Limits::covering(keys, partner, purpose));
+        let limits = Limits::covering(self.limits(person.subject), partner, purpose);
         let Person { subject, status, age, residence } = *person;
         Facts { status, age, residence, consent: self.consent(subject, partner, purpose, part, now), limits }
     }
@@ -264,10 +320,12 @@ pub(crate) async fn standings(connection: &mut SqliteConnection, whom: Whom<'_>)
            (SELECT json_group_array(json_array(s.subject_id, s.status, s.age_band, s.country, s.region)) FROM whom w CROSS JOIN subject s ON s.subject_id = w.subject_id \
               WHERE EXISTS (SELECT 1 FROM consent_state c WHERE c.subject_id = s.subject_id)), \
            (SELECT json_group_array({STANDING}) FROM whom w CROSS JOIN consent_state c ON c.subject_id = w.subject_id), \
-           (SELECT json_group_array(json_array(l.subject_id, l.kind, l.purpose, l.partner)) FROM whom w CROSS JOIN limit_state l ON l.subject_id = w.subject_id)"
+           (SELECT json_group_array(json_array(l.subject_id, l.kind, l.purpose, l.partner)) FROM whom w CROSS JOIN limit_state l ON l.subject_id = w.subject_id), \
+           ({FLOORS}), ({OPEN})"
     );
     let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(list).bind(from).bind(to).fetch_one(connection).await?;
-    let mut all = Standings { partners, ..Standings::default() };
+    let notices = Notices::new(parsed(&row, 3)?, parsed(&row, 4)?);
+    let mut all = Standings { partners, notices, ..Standings::default() };
     all.add(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?)?;
     Ok(all)
 }
@@ -278,8 +336,8 @@ impl Standings {
         let rows = |e| unreadable("rows", e);
         self.people.extend(serde_json::from_str::<Vec<PersonRow>>(people).map_err(rows)?.into_iter().map(person).map(|p| (p.subject, p)));
         for row in serde_json::from_str::<Vec<StandingRow<'_>>>(standings).map_err(rows)? {
-            let (key, known) = row.read()?;
-            self.known.entry((key.subject, key.purpose)).or_default().push((key.recipient, key.scope, known));
+            let (key, standing) = row.read()?;
+            self.known.entry((key.subject, key.purpose)).or_default().push((key.recipient, key.scope, standing));
         }
         for row in serde_json::from_str::<Vec<(SubjectId, LimitKind, &str, &str)>>(limits).map_err(rows)? {
             let key = limit(row)?;

@@ -220,13 +220,13 @@ async fn not_permitted(connection: &mut SqliteConnection, rules: &Rules, subject
     // What they agreed to counts as soon as they are a person of their own.
     let own = Person { status: SubjectStatus::Active, ..person(connection, subject).await? };
     let mut choices = Vec::new();
-    for (key, known) in both.of(subject).filter(|(_, known)| known.standing.state.is_valid()) {
+    for (key, standing) in both.of(subject).filter(|(_, standing)| standing.state.is_valid()) {
         let more = both.partners(&key.recipient).any(|partner| {
             let of = |person| both.permissions(rules, person, partner, key.purpose);
             of(&own).into_iter().zip(of(&other)).any(|(own, other)| own && !other)
         });
         if more {
-            choices.push(Choice::now(key, ConsentAction::Withdraw, known.standing.notice.clone(), ConsentMethod::Merge));
+            choices.push(Choice::now(key, ConsentAction::Withdraw, standing.notice.clone(), ConsentMethod::Merge));
         }
     }
     choices.sort_by(|a, b| a.key.cmp(&b.key));

@@ -1,6 +1,6 @@
 //! What a notice asks of one person: each purpose for each recipient, by the law of where they live.
 
-use domain::consent::{ConsentKey, ConsentState, DataScope, Limits, Recipient};
+use domain::consent::{ConsentKey, ConsentState, DataScope, Recipient, Standing};
 use domain::law::{Outcome, Use};
 use domain::notice::Notice;
 use domain::party::Party;
@@ -165,14 +165,10 @@ impl Reader<'_> {
                 .map(|part| known.consent(subject, partner, purpose, *part, *now))
                 .map(|consent| (consent.state, consent.superseded, consent.strength.explicit))
                 .collect(),
-            Recipient::Class(_) => of_keys
-                .iter()
-                .map(|known| known.map_or((ConsentState::Unknown, false, false), |k| (k.standing.state_at(*now), k.superseded, k.standing.strength.explicit)))
-                .map(|(state, superseded, explicit)| (if superseded && state.is_valid() { ConsentState::Requested } else { state }, superseded && state.is_valid(), explicit))
-                .collect(),
+            Recipient::Class(_) => keys.iter().map(|key| known.to_class(key, *now)).map(|consent| (consent.state, consent.superseded, consent.strength.explicit)).collect(),
         };
         let state = together(seen.iter().map(|(state, ..)| *state));
-        let answered = of_keys.iter().flatten().map(|known| &known.standing);
+        let answered = of_keys.iter().flatten();
         let since = if state.is_valid() {
             answered.filter_map(|s| s.given.map(|yes| yes.at)).max()
         } else if state.is_no() {
@@ -180,15 +176,11 @@ impl Reader<'_> {
         } else {
             None
         };
-        let refused = of_keys.iter().flatten().filter_map(|known| known.standing.refused_at).max();
+        let refused = keys.iter().filter_map(|key| known.refused_at(key)).max();
         let quiet_until = refused.and_then(|at| law.law.quiet_until(person.residence, at));
-        let no_stands = state.is_no() && of_keys.iter().flatten().any(|known| self.version(known) == Some(notice.version));
-        let open = barred.is_none() && !state.is_valid() && quiet_until.map_or(!no_stands, |end| end <= *now);
-        let limits = known.limits(subject);
-        let limited = match &recipient {
-            Recipient::Partner(partner) => !Limits::covering(limits, partner, purpose).is_empty(),
-            Recipient::Class(_) => limits.iter().any(|limit| limit.partner.is_none() && limit.purpose.is_none_or(|p| p == purpose)),
-        };
+        let no_stands = state.is_no() && of_keys.iter().flatten().any(|standing| self.version(standing) == Some(notice.version));
+        let limited = known.is_limited(subject, &recipient, purpose);
+        let open = barred.is_none() && !limited && !state.is_valid() && quiet_until.map_or(!no_stands, |end| end <= *now);
         Asking {
             purpose,
             recipient,
@@ -202,14 +194,14 @@ impl Reader<'_> {
             needs,
             barred,
             limited,
-            stands: of_keys.iter().map(|known| known.map_or((ConsentState::Unknown, None), |k| (k.standing.state_at(*now), self.version(k)))).collect(),
+            stands: of_keys.iter().map(|standing| standing.map_or((ConsentState::Unknown, None), |s| (s.state_at(*now), self.version(s)))).collect(),
             keys,
         }
     }
 
     /// The version of this notice on which a consent stands.
-    fn version(&self, known: &crate::consent::Known) -> Option<u32> {
-        let on = &known.standing.notice;
+    fn version(&self, standing: &Standing) -> Option<u32> {
+        let on = &standing.notice;
         (on.name == self.notice.name).then_some(on.version)
     }
 }

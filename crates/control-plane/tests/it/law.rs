@@ -198,6 +198,9 @@ async fn a_consent_ends_and_nobody_is_asked_again_too_soon() {
     world.choose(2, STATISTICS, ConsentAction::Refuse).await;
     assert_eq!(refused(world.control.consent_record(&[choice(2, STATISTICS, ConsentAction::Request)]).await), RefusalCode::ConsentQuiet);
     assert_eq!(counted(&world).await, [1]);
+    // Nor by asking about a part of the same data.
+    let part = Choice { key: ConsentKey { scope: DataScope::Topics, ..key(2, STATISTICS) }, ..choice(2, STATISTICS, ConsentAction::Request) };
+    assert_eq!(refused(world.control.consent_record(&[part]).await), RefusalCode::ConsentQuiet);
     world.clock.forward(TimeDelta::days(100));
     world.choose(2, STATISTICS, ConsentAction::Request).await;
     world.choose(3, STATISTICS, ConsentAction::Give).await;
@@ -320,6 +323,11 @@ async fn a_notice_that_changed_is_asked_again_and_what_stayed_goes_on() {
     material.material = true;
     world.control.notice_publish(material).await.unwrap();
     assert!(!world.permits(1, STATISTICS).await && counted(&world).await.is_empty());
+    // Being asked by the new words does not bring an old yes back.
+    let mut asked = choice(1, STATISTICS, ConsentAction::Request);
+    asked.notice.version = 4;
+    world.control.consent_record(&[asked]).await.unwrap();
+    assert!(!world.permits(1, STATISTICS).await && counted(&world).await.is_empty());
     // A yes to the old words does not bring it back; one to the new words does.
     world.choose(1, STATISTICS, ConsentAction::Give).await;
     assert!(!world.permits(1, STATISTICS).await);
@@ -376,6 +384,7 @@ async fn limits_hold_at_once_and_only_the_person_lifts_them() {
     };
     world.control.limit_record(&[limit(LimitKind::OptOut, LimitAct::Set, Some(STATISTICS), LimitSource::Gpc, false)]).await.unwrap();
     assert_eq!(counted(&world).await, [2, 3]);
+    assert_eq!(refused(world.control.consent_record(&[choice(1, STATISTICS, ConsentAction::Request)]).await), RefusalCode::ConsentQuiet, "whoever opted out is not asked");
     // Agreeing anew does not undo an opt-out, nor does another signal or a single step.
     world.choose(1, STATISTICS, ConsentAction::Give).await;
     assert_eq!(refused(world.control.limit_record(&[limit(LimitKind::OptOut, LimitAct::Lift, Some(STATISTICS), LimitSource::Gpc, true)]).await), RefusalCode::CannotLift);
