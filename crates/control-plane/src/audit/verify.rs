@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
-use std::sync::Arc;
 
 use audit_log::{Claimed, Frontier, Hash, Salt, row_digest, verify_entries};
 use domain::audit::EntryBody;
@@ -277,7 +276,8 @@ async fn choices(tx: &mut SqliteConnection, inner: &Inner, now: Timestamp) -> Re
     permitted_sets(tx, inner, now).await
 }
 
-/// Between what was permitted when time was last looked at and what is permitted now: consents end with time.
+/// Between what was permitted when time was last looked at and what is permitted now: consents end with time, and
+/// laws begin.
 ///
 /// Each person by themselves, on purpose: not by what is made for everybody at once, which wrote the sets.
 async fn permitted_sets(tx: &mut SqliteConnection, inner: &Inner, now: Timestamp) -> Result<Finding, Error> {
@@ -286,17 +286,17 @@ async fn permitted_sets(tx: &mut SqliteConnection, inner: &Inner, now: Timestamp
     if law.act != act || law.law.ends_at() != until || as_of > now {
         return Ok(found(None, "the law by which permissions are kept is not the law of the rule packs"));
     }
-    let (then, now) = (Rules { law: Arc::clone(&law), now: as_of }, Rules { law, now });
+    let (then, now) = (Rules { law, now: as_of }, Rules::read(tx, inner, now).await?);
     let mut rows = 0;
     for chunk in chunks(tx).await? {
         let stored = standings(tx, Whom::Chunk(chunk)).await?;
-        let (most, least) = (stored.permitted(&then), stored.permitted(&now));
-        let places: Vec<_> = most.keys().map(|(partner, purpose)| (*partner, *purpose, chunk)).collect();
+        let (then, now) = (stored.permitted(&then), stored.permitted(&now));
+        let places: Vec<_> = then.keys().map(|(partner, purpose)| (*partner, *purpose, chunk)).collect();
         let Ok(sets) = PermittedSets::of(tx, &places).await else { return Ok(found(None, "a permitted set cannot be read")) };
-        for ((&(partner, purpose), most), least) in most.iter().zip(least.values()) {
+        for ((&(partner, purpose), then), now) in then.iter().zip(now.values()) {
             let Some(set) = sets.get(&(partner.clone(), purpose, chunk)) else { continue };
-            // Not one too many, and nobody missing who is permitted even now.
-            if set.without(&most.or(least)) != NOBODY || least.without(set) != NOBODY {
+            // Nobody who was permitted at neither time, and nobody missing who was at both.
+            if set.without(&then.or(now)) != NOBODY || then.and(now).without(set) != NOBODY {
                 return Ok(found(None, format!("whom {partner} may count for {purpose} is not what people chose")));
             }
             rows += i64::from(set.without(&Chunk::EMPTY) != NOBODY);

@@ -64,6 +64,13 @@ impl Chunk {
         both
     }
 
+    /// What both have.
+    pub(crate) fn and(&self, other: &Self) -> Self {
+        let mut both = *self;
+        both.0.as_flattened_mut().iter_mut().zip(other.0.as_flattened()).for_each(|(both, other)| *both &= other);
+        both
+    }
+
     /// As it is kept: which bitmap each part has, two bits a part, and the bitmaps, each once. Nobody has none.
     fn to_bytes(self) -> Vec<u8> {
         let (mut which, mut new, mut kept) = (0_u8, 1_u8, Vec::with_capacity(self.0.len()));

@@ -261,6 +261,9 @@ async fn a_law_begins_on_its_day_without_anybody_doing_anything() {
     world.clock.forward(TimeDelta::days(6));
     assert_eq!(counted(&world).await, [1], "the thirtieth");
     world.clock.forward(TimeDelta::days(1));
+    // Chosen under the new law, while the sets still know the old one.
+    world.choose(2, STATISTICS, ConsentAction::Give).await;
+    assert!(world.control.audit_verify(None).await.unwrap().verified, "before a release has looked at the day");
     assert!(counted(&world).await.is_empty(), "the first");
     assert!(world.control.audit_verify(None).await.unwrap().verified);
 }
