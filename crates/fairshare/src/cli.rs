@@ -105,33 +105,33 @@ pub(crate) enum Command {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Signal {
     /// Show what a signal says, field by field, and which purposes it narrows. Needs no deployment.
-    Decode {
-        /// The kind of signal.
-        #[arg(value_enum)]
-        kind: SignalKind,
-        /// The signal: a TC string, a GPP string, the value of the Sec-GPC header, or for the others JSON or a file with it.
-        text: String,
-        /// The vendor of the Global Vendor List that asks (TCF, also within GPP).
-        #[arg(long)]
-        vendor: Option<u16>,
-    },
+    Decode(SignalText),
     /// Record what a signal says for a person: every purpose that it narrows is closed at once.
-    Record {
-        /// The kind of signal.
-        #[arg(value_enum)]
-        kind: SignalKind,
-        /// The signal, as for `decode`.
-        text: String,
-        /// For whom.
-        #[arg(long)]
-        subject: String,
-        /// The vendor of the Global Vendor List that asks (TCF, also within GPP).
-        #[arg(long)]
-        vendor: Option<u16>,
-        /// When it was sent, with its zone; now when not given.
-        #[arg(long)]
-        at: Option<Timestamp>,
-    },
+    Record(RecordSignal),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SignalText {
+    /// The kind of signal.
+    #[arg(value_enum)]
+    pub(crate) kind: SignalKind,
+    /// The signal: a TC string, a GPP string, the value of the Sec-GPC header, or for the others JSON or a file with it.
+    pub(crate) text: String,
+    /// The vendor of the Global Vendor List that asks (TCF, also within GPP).
+    #[arg(long)]
+    pub(crate) vendor: Option<u16>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RecordSignal {
+    #[command(flatten)]
+    pub(crate) signal: SignalText,
+    /// For whom.
+    #[arg(long)]
+    pub(crate) subject: String,
+    /// When it was sent, with its zone; now when not given.
+    #[arg(long)]
+    pub(crate) at: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -675,7 +675,14 @@ pub(crate) struct RecordConsent {
     /// The yes was said in so many words, as sensitive data ask (GDPR Art. 9(2)(a)).
     #[arg(long)]
     pub(crate) explicit: bool,
-    /// The person was asked twice, as after an opt-out.
+    #[command(flatten)]
+    pub(crate) happened: Happened,
+}
+
+/// When and how something happened that a person did.
+#[derive(Debug, Args)]
+pub(crate) struct Happened {
+    /// The person was asked twice, as after an opt-out and to lift one.
     #[arg(long)]
     pub(crate) two_step: bool,
     /// When it happened, with its zone; now when not given.
@@ -724,15 +731,8 @@ pub(crate) struct ChangeLimit {
     /// What said so: person, gpc, gpp, tcf, activitypub, user_intents, platform or controller.
     #[arg(long, default_value_t = LimitSource::Person)]
     pub(crate) source: LimitSource,
-    /// The person was asked twice, as lifting an opt-out needs.
-    #[arg(long)]
-    pub(crate) two_step: bool,
-    /// When it happened, with its zone; now when not given.
-    #[arg(long)]
-    pub(crate) at: Option<Timestamp>,
-    /// A file that proves it; its digest is kept.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) evidence: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) happened: Happened,
 }
 
 #[derive(Debug, Subcommand)]

@@ -7,6 +7,7 @@ mod command;
 mod demo;
 mod deployment;
 mod failure;
+mod input;
 mod output;
 mod progress;
 

@@ -354,7 +354,7 @@ mod tests {
 
     /// `cargo test --release -p control-plane measures -- --ignored --nocapture`.
     #[tokio::test]
-    #[ignore = "measures"]
+    #[ignore = "a measurement, run by hand"]
     #[expect(clippy::disallowed_methods, reason = "it measures time")]
     async fn measures_the_sets() {
         const GROUP: u32 = 16;

@@ -14,7 +14,8 @@ use sha2::{Digest, Sha256};
 use crate::cli::{Consent, RecordConsent};
 use crate::deployment::{Deployment, SystemClock};
 use crate::failure::{Usage, code};
-use crate::output::{Format, line as line_of, list, note as note_of, object};
+use crate::input;
+use crate::output::{Format, line, list, note, object};
 
 pub(crate) async fn consent(args: Consent, deployment: &Deployment, format: Format) -> anyhow::Result<ExitCode> {
     let control = &deployment.control;
@@ -65,14 +66,14 @@ pub(crate) async fn consent(args: Consent, deployment: &Deployment, format: Form
             let subject = control.subject_find(&subject).await?.id;
             let history = control.consent_history(subject).await?;
             let headers = ["seq", "at", "action", "by", "recipient", "purpose", "data", "notice", "method", "recorded_at"];
-            let table: Vec<Vec<Value>> = history.iter().map(line).collect();
+            let table: Vec<Vec<Value>> = history.iter().map(cells).collect();
             list(format, "events", &headers, &table)?;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn line(e: &ConsentEvent) -> Vec<Value> {
+fn cells(e: &ConsentEvent) -> Vec<Value> {
     vec![
         json!(e.seq),
         json!(e.order.at),
@@ -89,16 +90,15 @@ fn line(e: &ConsentEvent) -> Vec<Value> {
 
 /// Checks a receipt; needs no deployment.
 pub(crate) fn verify(receipt: &Path, key: &str) -> anyhow::Result<ExitCode> {
-    let note = if receipt == Path::new("-") { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(receipt) };
-    let note = note.with_context(|| format!("reading the receipt {}", receipt.display()))?;
+    let text = input::text(receipt, "the receipt")?;
     let key = std::fs::read_to_string(key).unwrap_or_else(|_| key.to_owned());
-    match control_plane::receipt_open(&note, &key) {
+    match control_plane::receipt_open(&text, &key) {
         Ok(json) => {
-            line_of(&json)?;
+            line(&json)?;
             Ok(ExitCode::SUCCESS)
         }
         Err(why) => {
-            note_of(&format!("NOT VERIFIED: {why}"));
+            note(&format!("NOT VERIFIED: {why}"));
             Ok(ExitCode::from(code::UNVERIFIED))
         }
     }
@@ -111,10 +111,10 @@ async fn choice(args: RecordConsent, deployment: &Deployment) -> anyhow::Result<
     let choice = Choice::now(key, args.action, notice, ConsentMethod::Operator);
     Ok(Choice {
         actor: args.by.unwrap_or(choice.actor),
-        strength: Strength { explicit: args.explicit, parental: false, two_step: args.two_step },
+        strength: Strength { explicit: args.explicit, parental: false, two_step: args.happened.two_step },
         language: args.language,
-        at: args.at,
-        evidence: args.evidence.as_deref().map(evidence).transpose()?,
+        at: args.happened.at,
+        evidence: args.happened.evidence.as_deref().map(evidence).transpose()?,
         ..choice
     })
 }

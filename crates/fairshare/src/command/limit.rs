@@ -33,8 +33,8 @@ pub(crate) async fn limit(args: Limits, deployment: &Deployment, format: Format)
 async fn change(args: ChangeLimit, act: LimitAct, deployment: &Deployment, format: Format) -> anyhow::Result<()> {
     let subject = deployment.control.subject_find(&args.subject).await?.id;
     let key = LimitKey { subject, kind: args.kind, purpose: args.purpose, partner: args.partner };
-    let evidence = args.evidence.as_deref().map(evidence).transpose()?;
-    let limit = Limit { key, act, actor: args.by, source: args.source, two_step: args.two_step, at: args.at, evidence };
+    let evidence = args.happened.evidence.as_deref().map(evidence).transpose()?;
+    let limit = Limit { key, act, actor: args.by, source: args.source, two_step: args.happened.two_step, at: args.happened.at, evidence };
     for recorded in deployment.control.limit_record(&[limit]).await? {
         object(format, &document(&recorded))?;
     }

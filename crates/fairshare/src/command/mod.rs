@@ -54,7 +54,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Table(args) => table::table(args, format),
         Command::Consent(Consent::Verify { receipt, key }) => consent::verify(&receipt, &key),
-        Command::Signal(args @ Signal::Decode { .. }) => signal::decode(args, format),
+        Command::Signal(Signal::Decode(text)) => signal::decode(text, format),
         command => {
             let deployment = Deployment::open(&data).await?;
             let code = on_deployment(command, &deployment, format).await;
@@ -95,7 +95,7 @@ async fn on_deployment(command: Command, deployment: &Deployment, format: Format
         Command::Consent(args) => consent::consent(args, deployment, format).await?,
         Command::Limit(args) => limit::limit(args, deployment, format).await?,
         Command::RulePack(args) => rule_pack::rule_pack(args, deployment, format).await?,
-        Command::Signal(args) => signal::record(args, deployment, format).await?,
+        Command::Signal(Signal::Record(args)) => signal::record(args, deployment, format).await?,
         Command::Query(args) => query::query(args, deployment, format).await?,
         Command::Subject(args) => subject::subject(args, deployment, format).await?,
         other => {

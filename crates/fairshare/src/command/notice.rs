@@ -1,11 +1,8 @@
 //! `fairshare notice`.
 
 use std::collections::BTreeMap;
-use std::io::Read;
-use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use control_plane::{MailInfo, NewNotice, Seen};
 use domain::Purpose;
 use domain::law::{Term, TermUnit};
@@ -15,6 +12,7 @@ use serde_json::{Value, json};
 use crate::cli::{Notice, Particulars, PublishNotice, Words};
 use crate::deployment::Deployment;
 use crate::failure::Usage;
+use crate::input;
 use crate::output::{Format, line, list, note, object, rows};
 
 pub(crate) async fn notice(args: Notice, deployment: &Deployment, format: Format) -> anyhow::Result<ExitCode> {
@@ -22,7 +20,7 @@ pub(crate) async fn notice(args: Notice, deployment: &Deployment, format: Format
     match args {
         Notice::Publish(args) => {
             let PublishNotice { name, text, purpose, partner, open_class, scope, material, shown_from, language, words, particulars } = *args;
-            let wording = wording(name.as_str(), language, read(&text)?, words)?;
+            let wording = wording(name.as_str(), language, input::text(&text, "the notice")?, words)?;
             let terms = NoticeTerms { purposes: purpose, partners: partner, open_classes: open_class, scopes: scope };
             let published = control.notice_publish(NewNotice { name, terms, particulars: told(particulars), wording, shown_from, material }).await?;
             if !published.changed.is_empty() {
@@ -34,7 +32,7 @@ pub(crate) async fn notice(args: Notice, deployment: &Deployment, format: Format
             object(format, &document(&published))?;
         }
         Notice::Translate { name, version, text, language, words } => {
-            let wording = wording(name.as_str(), language, read(&text)?, words)?;
+            let wording = wording(name.as_str(), language, input::text(&text, "the notice")?, words)?;
             object(format, &document(&control.notice_translate(&name, version, wording).await?))?;
         }
         Notice::Diff { name, from, to } => {
@@ -113,15 +111,6 @@ fn by_purpose(texts: &[String]) -> anyhow::Result<Vec<(Purpose, String)>> {
 
 fn told(Particulars { retention, storage, jurisdiction, withdrawal_url, rights_url }: Particulars) -> NoticeParticulars {
     NoticeParticulars { retention: retention.map(|n| Term { n, unit: TermUnit::Day }), storage, jurisdiction, withdrawal_url, rights_url }
-}
-
-fn read(path: &Path) -> anyhow::Result<String> {
-    if path == Path::new("-") {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).context("reading the notice from standard input")?;
-        return Ok(text);
-    }
-    std::fs::read_to_string(path).with_context(|| format!("reading the notice from {}", path.display()))
 }
 
 fn document(notice: &domain::notice::Notice) -> Value {

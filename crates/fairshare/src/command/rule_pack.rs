@@ -1,16 +1,14 @@
 //! `fairshare rule-pack`: the law as data.
 
-use std::io::Read;
-use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use control_plane::{Preview, RulePackInfo};
 use domain::law::{RulePack, parse};
 use serde_json::{Value, json};
 
 use crate::cli::RulePacks;
 use crate::deployment::Deployment;
+use crate::input;
 use crate::output::{Format, line, note, object, rows};
 
 pub(crate) async fn rule_pack(args: RulePacks, deployment: &Deployment, format: Format) -> anyhow::Result<ExitCode> {
@@ -33,9 +31,9 @@ pub(crate) async fn rule_pack(args: RulePacks, deployment: &Deployment, format: 
                 object(format, &json!({ "schema": 1, "pack": info.pack, "by": info.by, "at": info.at, "in_force": info.in_force }))?;
             }
         }
-        RulePacks::Check { file } => object(format, &checked(&parse(&read(&file)?)?))?,
+        RulePacks::Check { file } => object(format, &checked(&parse(&input::text(&file, "the rule pack")?)?))?,
         RulePacks::Propose { file, by } => {
-            let pack = control.rule_pack_propose(&read(&file)?, &by).await?;
+            let pack = control.rule_pack_propose(&input::text(&file, "the rule pack")?, &by).await?;
             note(&format!("nothing has changed yet: look at it with `fairshare rule-pack preview {} {}`, and let somebody else approve it", pack.id, pack.version));
             object(format, &checked(&pack))?;
         }
@@ -59,13 +57,4 @@ fn checked(pack: &RulePack) -> Value {
 /// Numbers of people are rounded up to tens.
 fn changes(pack: &str, version: u32, Preview { closed, opened, people }: Preview) -> Value {
     json!({ "schema": 1, "pack": pack, "version": version, "people_closed_about": closed, "people_opened_about": opened, "people_who_chose_about": people })
-}
-
-fn read(path: &Path) -> anyhow::Result<String> {
-    if path == Path::new("-") {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).context("reading the rule pack from standard input")?;
-        return Ok(text);
-    }
-    std::fs::read_to_string(path).with_context(|| format!("reading the rule pack {}", path.display()))
 }

@@ -14,13 +14,12 @@ use domain::consent::{Actor, LimitAct, LimitKey, LimitKind, LimitSource};
 use serde_json::{Value, json, to_value};
 use sha2::{Digest, Sha256};
 
-use crate::cli::{Signal, SignalKind};
+use crate::cli::{RecordSignal, SignalKind, SignalText};
 use crate::deployment::Deployment;
 use crate::output::{Format, object};
 
-pub(crate) fn decode(args: Signal, format: Format) -> anyhow::Result<ExitCode> {
-    let Signal::Decode { kind, text, vendor } = args else { return Ok(ExitCode::SUCCESS) };
-    let (name, says, narrows) = decoded(kind, text, vendor)?;
+pub(crate) fn decode(signal: SignalText, format: Format) -> anyhow::Result<ExitCode> {
+    let (name, says, narrows) = decoded(signal)?;
     let mut document = json!({ "schema": 1, "kind": name });
     if let (Some(document), Value::Object(says)) = (document.as_object_mut(), says) {
         document.extend(says);
@@ -32,18 +31,18 @@ pub(crate) fn decode(args: Signal, format: Format) -> anyhow::Result<ExitCode> {
 
 /// Closes every purpose that a signal narrows. What it says of a part of a purpose closes the whole: the parts are not
 /// told apart here.
-pub(crate) async fn record(args: Signal, deployment: &Deployment, format: Format) -> anyhow::Result<ExitCode> {
-    let Signal::Record { kind, text, subject, vendor, at } = args else { return Ok(ExitCode::SUCCESS) };
+pub(crate) async fn record(args: RecordSignal, deployment: &Deployment, format: Format) -> anyhow::Result<ExitCode> {
+    let RecordSignal { signal, subject, at } = args;
     let subject = deployment.control.subject_find(&subject).await?.id;
-    let evidence = hex::encode(Sha256::digest(&text));
-    let (name, _, narrows) = decoded(kind, text, vendor)?;
-    let source = match kind {
+    let evidence = hex::encode(Sha256::digest(&signal.text));
+    let source = match signal.kind {
         SignalKind::Tcf => LimitSource::Tcf,
         SignalKind::Gpp => LimitSource::Gpp,
         SignalKind::Gpc => LimitSource::Gpc,
         SignalKind::Activitypub => LimitSource::ActivityPub,
         SignalKind::UserIntents => LimitSource::UserIntents,
     };
+    let (name, _, narrows) = decoded(signal)?;
     let words: BTreeSet<&str> = narrows.iter().flat_map(|narrowing| narrowing.purposes.iter().map(|purpose| purpose.word())).collect();
     let mut limits = Vec::with_capacity(words.len());
     for word in words {
@@ -57,7 +56,7 @@ pub(crate) async fn record(args: Signal, deployment: &Deployment, format: Format
 }
 
 /// The kind, what it says, and what we make of it.
-fn decoded(kind: SignalKind, text: String, vendor: Option<u16>) -> anyhow::Result<(&'static str, Value, Vec<meaning::Narrowing>)> {
+fn decoded(SignalText { kind, text, vendor }: SignalText) -> anyhow::Result<(&'static str, Value, Vec<meaning::Narrowing>)> {
     Ok(match kind {
         SignalKind::Tcf => {
             let consent = ConsentString::decode(&text)?;
