@@ -123,7 +123,7 @@ impl Known<'_> {
                     Standing::replay(&all).ok_or_else(|| Fault::broken("a consent without events"))?
                 }
             };
-            let state = standing.state_at(self.rules.now);
+            let state = self.standings.alone(&key, &standing, self.rules.now).state;
             draft.standings.insert(key, standing);
             if self.histories.is_some() {
                 draft.events.push(event.clone());

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::SubjectId;
-use domain::consent::{ConsentEvent, ConsentKey, ConsentState, Standing};
+use domain::consent::{Consent, ConsentEvent, ConsentKey, ConsentState, Standing};
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use super::permitted::ids_of;
 use super::rows::{self, EVENT_SELECT};
+use super::standing::{Whom, standings};
 use crate::store::{Bound, json_rows};
 use crate::{ControlPlane, Error};
 
@@ -17,16 +18,19 @@ impl ControlPlane {
     /// # Errors
     /// A fault of the store.
     pub async fn consent_state(&self, key: &ConsentKey) -> Result<ConsentState, Error> {
-        let standings = self.consent_standings(key.subject).await?;
-        Ok(standings.get(key).map_or(ConsentState::Unknown, |standing| standing.state_at(self.now())))
+        let stands = self.consent_show(key.subject).await?;
+        Ok(stands.get(key).map_or(ConsentState::Unknown, |(_, consent)| consent.state))
     }
 
-    /// Where every consent of a person stands, by the ledger.
+    /// Where every consent of a person stands, and what that says now: a yes whose time is over or whose words are
+    /// outdated is none.
     ///
     /// # Errors
     /// A fault of the store.
-    pub async fn consent_standings(&self, subject: SubjectId) -> Result<BTreeMap<ConsentKey, Standing>, Error> {
-        Ok(replayed(self.consent_history(subject).await?))
+    pub async fn consent_show(&self, subject: SubjectId) -> Result<BTreeMap<ConsentKey, (Standing, Consent)>, Error> {
+        let now = self.now();
+        let known = standings(&mut *self.inner.store.snapshot().await?, Whom::These(&[subject])).await?;
+        Ok(known.of(subject).map(|(key, standing)| (key.clone(), (standing.clone(), known.alone(&key, standing, now)))).collect())
     }
 
     /// Everything that happened to a person's consents, in the order in which it was recorded.

@@ -250,10 +250,9 @@ impl Standings {
         Consent::of(&covering, part, now)
     }
 
-    /// What one choice that speaks to a class says by itself.
-    pub(crate) fn to_class(&self, key: &ConsentKey, now: Timestamp) -> Consent {
-        let said = |standing: &Standing| Consent::alone(standing.state_at(now), standing.strength, self.notices.supersede(&standing.notice, key.purpose, &key.recipient));
-        self.get(key).map_or_else(Consent::default, said)
+    /// What the consent of one key says by itself: a yes to outdated words must be asked again.
+    pub(crate) fn alone(&self, key: &ConsentKey, standing: &Standing, now: Timestamp) -> Consent {
+        Consent::alone(standing.state_at(now), standing.strength, self.notices.supersede(&standing.notice, key.purpose, &key.recipient))
     }
 
     /// Everything that a permission depends on.

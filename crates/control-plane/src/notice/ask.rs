@@ -1,6 +1,6 @@
 //! What a notice asks of one person: each purpose for each recipient, by the law of where they live.
 
-use domain::consent::{ConsentKey, ConsentState, DataScope, Recipient, Standing};
+use domain::consent::{Consent, ConsentKey, ConsentState, DataScope, Recipient, Standing};
 use domain::law::{Outcome, Use};
 use domain::notice::Notice;
 use domain::party::Party;
@@ -165,7 +165,11 @@ impl Reader<'_> {
                 .map(|part| known.consent(subject, partner, purpose, *part, *now))
                 .map(|consent| (consent.state, consent.superseded, consent.strength.explicit))
                 .collect(),
-            Recipient::Class(_) => keys.iter().map(|key| known.to_class(key, *now)).map(|consent| (consent.state, consent.superseded, consent.strength.explicit)).collect(),
+            Recipient::Class(_) => keys
+                .iter()
+                .map(|key| known.get(key).map_or_else(Consent::default, |standing| known.alone(key, standing, *now)))
+                .map(|consent| (consent.state, consent.superseded, consent.strength.explicit))
+                .collect(),
         };
         let state = together(seen.iter().map(|(state, ..)| *state));
         let answered = of_keys.iter().flatten();

@@ -97,7 +97,7 @@ async fn whatever_the_order_of_arrival_the_state_is_the_same() {
             }
             let report = world.control.audit_verify(None).await.unwrap();
             assert!(report.verified, "seed {seed}: {:?}", report.bad);
-            standings.push((world.control.consent_standings(SubjectId(1)).await.unwrap(), world.permits(1, STATISTICS).await));
+            standings.push((world.control.consent_show(SubjectId(1)).await.unwrap(), world.permits(1, STATISTICS).await));
         }
         assert_eq!(standings[0], standings[1], "seed {seed}");
     }
@@ -331,6 +331,7 @@ async fn a_notice_that_changed_is_asked_again_and_what_stayed_goes_on() {
     asked.notice.version = 4;
     world.control.consent_record(&[asked]).await.unwrap();
     assert!(!world.permits(1, STATISTICS).await && counted(&world).await.is_empty());
+    assert_eq!(world.control.consent_state(&key(1, STATISTICS)).await.unwrap(), ConsentState::Requested);
     // A yes to the old words does not bring it back; one to the new words does.
     world.choose(1, STATISTICS, ConsentAction::Give).await;
     assert!(!world.permits(1, STATISTICS).await);

@@ -6,13 +6,13 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use control_plane::{Choice, NewLink, Receipt};
-use domain::consent::{ConsentEvent, ConsentKey, ConsentMethod, Strength};
+use domain::consent::{Consent as Stands, ConsentEvent, ConsentKey, ConsentMethod, Standing, Strength};
 use domain::notice::NoticeRef;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::cli::{Consent, RecordConsent};
-use crate::deployment::{Deployment, SystemClock};
+use crate::deployment::Deployment;
 use crate::failure::{Usage, code};
 use crate::input;
 use crate::output::{Format, line, list, note, object};
@@ -46,21 +46,21 @@ pub(crate) async fn consent(args: Consent, deployment: &Deployment, format: Form
         Consent::Verify { receipt, key } => return verify(&receipt, &key),
         Consent::Show { subject } => {
             let subject = control.subject_find(&subject).await?.id;
-            let now = domain::port::Clock::now(&SystemClock);
-            let line = |(key, standing): (&ConsentKey, &domain::consent::Standing)| {
+            let line = |(key, (standing, consent)): (&ConsentKey, &(Standing, Stands))| {
                 vec![
                     json!(key.recipient),
                     json!(key.purpose),
                     json!(key.scope),
-                    json!(standing.state_at(now)),
+                    json!(consent.state),
+                    json!(consent.superseded),
                     json!(standing.last.at),
                     json!(standing.valid_until),
                     json!(standing.notice.to_string()),
                 ]
             };
-            let standings = control.consent_standings(subject).await?;
+            let standings = control.consent_show(subject).await?;
             let table: Vec<Vec<Value>> = standings.iter().map(line).collect();
-            list(format, "choices", &["recipient", "purpose", "data", "state", "since", "until", "notice"], &table)?;
+            list(format, "choices", &["recipient", "purpose", "data", "state", "superseded", "since", "until", "notice"], &table)?;
         }
         Consent::History { subject } => {
             let subject = control.subject_find(&subject).await?.id;
