@@ -97,9 +97,77 @@ impl L2Squared {
         }
     }
 
+    /// The sensitivity of numbers of rows per group, of which one person changes at most `groups` by at
+    /// most `per_group` rows each, and by at most `overall` rows in all of them together.
+    ///
+    /// With n = min(`overall`, `groups` × `per_group`) rows to give, Σrᵍ² is largest when as many groups as
+    /// possible are full, since moving a row to a group that has no fewer never makes the sum smaller:
+    /// ⌊n/k⌋·k² + (n mod k)² for k = `per_group`. Without a tighter cap it is `groups` × k².
+    ///
+    /// # Errors
+    /// When a bound is zero or the sensitivity cannot be counted.
+    pub const fn of_rows(groups: u32, per_group: u32, overall: u64) -> Result<Self, BoundsError> {
+        if groups == 0 || per_group == 0 || overall == 0 {
+            return Err(BoundsError::Zero);
+        }
+        let (k, uncapped) = (per_group as u128, groups as u128 * per_group as u128);
+        let rows = if (overall as u128) < uncapped { overall as u128 } else { uncapped };
+        let rest = rows % k;
+        match (rows / k).checked_mul(k * k) {
+            Some(full) => match full.checked_add(rest * rest) {
+                Some(square) => Ok(Self(square)),
+                None => Err(BoundsError::TooLarge),
+            },
+            None => Err(BoundsError::TooLarge),
+        }
+    }
+
+    /// The sensitivity of `times` such vectors put side by side.
+    ///
+    /// # Errors
+    /// When it is zero or cannot be counted.
+    pub const fn repeated(self, times: u32) -> Result<Self, BoundsError> {
+        match self.0.checked_mul(times as u128) {
+            Some(0) => Err(BoundsError::Zero),
+            Some(product) => Ok(Self(product)),
+            None => Err(BoundsError::TooLarge),
+        }
+    }
+
     /// The square.
     #[must_use]
     pub const fn get(self) -> u128 {
         self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The largest Σr² over all ways to give rows to groups, tried one by one.
+    fn largest(groups: u32, per_group: u32, overall: u64) -> u128 {
+        if groups == 0 {
+            return 0;
+        }
+        let most = overall.min(u64::from(per_group));
+        (0..=most).map(|rows| u128::from(rows * rows) + largest(groups - 1, per_group, overall - rows)).max().unwrap()
+    }
+
+    #[test]
+    fn capped_rows_have_the_largest_square_that_can_be_reached() {
+        for groups in 1..=4 {
+            for per_group in 1..=5 {
+                for overall in 1..=22 {
+                    let found = L2Squared::of_rows(groups, per_group, overall).unwrap().get();
+                    assert_eq!(found, largest(groups, per_group, overall), "c = {groups}, k = {per_group}, m = {overall}");
+                }
+            }
+        }
+        assert_eq!(L2Squared::of_rows(8, 10, u64::MAX), L2Squared::of_vector(8, 10));
+        assert_eq!(L2Squared::of_rows(0, 1, 1), Err(BoundsError::Zero));
+        assert_eq!(L2Squared::of_rows(u32::MAX, u32::MAX, u64::MAX).unwrap().get(), u128::from(u32::MAX).pow(3));
+        assert_eq!(L2Squared::of_vector(3, 4).unwrap().repeated(4), L2Squared::of_vector(12, 4));
+        assert!(L2Squared::of_vector(1, u64::MAX).unwrap().repeated(3).is_err());
     }
 }

@@ -14,6 +14,9 @@ mod fixed_point;
 mod keyed_hash;
 mod mechanism;
 mod sampler;
+#[cfg(test)]
+#[expect(clippy::cast_precision_loss, reason = "statistics of small numbers")]
+mod testing;
 mod unit;
 
 pub use accountant::{epsilon, filter, rho_for_epsilon};
@@ -22,5 +25,6 @@ pub use fixed_point::Granularity;
 pub use keyed_hash::{BoundingKey, GroupTag};
 pub use mechanism::discrete_gaussian::{ParameterError, Variance, discrete_gaussian};
 pub use mechanism::key_selection::{KeyThreshold, key_threshold};
+pub use mechanism::quantile_tree::{LeafCounts, Quantile, QuantileEstimate, QuantileTree, Shape, thin};
 pub use sampler::{BitSource, Noise, NoiseError, OsNoise, sample_discrete_gaussian, sample_discrete_laplace};
 pub use unit::{Cost, Delta, Rho, UnitError};

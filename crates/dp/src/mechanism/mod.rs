@@ -2,3 +2,4 @@
 
 pub(crate) mod discrete_gaussian;
 pub(crate) mod key_selection;
+pub(crate) mod quantile_tree;

@@ -1,58 +1,10 @@
-use std::collections::BTreeMap;
-
 use num_bigint::BigUint;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 
 use super::*;
 use crate::mechanism::discrete_gaussian::{far, normalizer};
-
-struct Seeded(ChaCha20Rng);
-
-impl Seeded {
-    fn new(seed: u64) -> Self {
-        eprintln!("seed {seed}");
-        Self(ChaCha20Rng::seed_from_u64(seed))
-    }
-}
-
-impl BitSource for Seeded {
-    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), NoiseError> {
-        self.0.fill_bytes(bytes);
-        Ok(())
-    }
-}
-
-/// χ² of counts against probabilities, pooling cells that expect fewer than 10; and its degrees.
-fn chi_square(counts: &BTreeMap<i128, u64>, probability: &dyn Fn(i128) -> f64, reach: i128, samples: u64) -> (f64, f64) {
-    let (mut statistic, mut cells) = (0.0, 0.0);
-    let (mut pooled_expected, mut pooled_found) = (0.0, 0.0);
-    for x in -reach..=reach {
-        pooled_expected += probability(x) * samples as f64;
-        pooled_found += counts.get(&x).copied().unwrap_or(0) as f64;
-        if pooled_expected >= 10.0 {
-            statistic += (pooled_found - pooled_expected).powi(2) / pooled_expected;
-            cells += 1.0;
-            (pooled_expected, pooled_found) = (0.0, 0.0);
-        }
-    }
-    (statistic, cells - 1.0)
-}
-
-/// Wilson & Hilferty: χ² with f degrees is about normal after a cube root; 6σ is one in 10⁹.
-fn assert_fits(what: &str, (statistic, degrees): (f64, f64)) {
-    let spread = 2.0 / (9.0 * degrees);
-    let z = ((statistic / degrees).cbrt() - (1.0 - spread)) / spread.sqrt();
-    assert!(z < 6.0, "{what}: χ² = {statistic:.1} with {degrees} degrees, z = {z:.1}");
-}
-
-fn counts(samples: u64, mut draw: impl FnMut() -> i128) -> BTreeMap<i128, u64> {
-    let mut counts = BTreeMap::new();
-    for _ in 0..samples {
-        *counts.entry(draw()).or_default() += 1;
-    }
-    counts
-}
+use crate::testing::{Seeded, assert_fits, chi_square, counts, two_samples};
 
 #[test]
 fn the_discrete_gaussian_has_its_exact_probabilities() {
@@ -103,23 +55,6 @@ fn opendp_draws_from_the_same_distribution() {
     assert_fits("opendp, Laplace", two_samples(&ours, &theirs));
 }
 
-/// χ² of two samples of one size.
-fn two_samples(a: &BTreeMap<i128, u64>, b: &BTreeMap<i128, u64>) -> (f64, f64) {
-    let (mut statistic, mut cells) = (0.0, 0.0);
-    let (mut x, mut y) = (0.0, 0.0);
-    let (low, high) = (*a.keys().chain(b.keys()).min().unwrap(), *a.keys().chain(b.keys()).max().unwrap());
-    for value in low..=high {
-        x += a.get(&value).copied().unwrap_or(0) as f64;
-        y += b.get(&value).copied().unwrap_or(0) as f64;
-        if x + y >= 20.0 {
-            statistic += (x - y).powi(2) / (x + y);
-            cells += 1.0;
-            (x, y) = (0.0, 0.0);
-        }
-    }
-    (statistic, cells - 1.0)
-}
-
 /// The acceptance step in machine integers and in big integers spends the same bits the same way.
 #[test]
 fn machine_and_big_integers_agree() {
@@ -127,7 +62,7 @@ fn machine_and_big_integers_agree() {
         let mut parameters = ChaCha20Rng::seed_from_u64(seed);
         let (numer, denom) = (u128::from(parameters.next_u32()), u128::from(parameters.next_u32() % 1000 + 1));
         for _ in 0..50 {
-            let (mut small, mut big) = (Seeded(ChaCha20Rng::seed_from_u64(seed)), Seeded(ChaCha20Rng::seed_from_u64(seed)));
+            let (mut small, mut big) = (Seeded::quiet(seed), Seeded::quiet(seed));
             let a = bernoulli::exp_minus(&mut small, numer, denom << 24).unwrap();
             let b = bernoulli::exp_minus_big(&mut big, &BigUint::from(numer), &BigUint::from(denom << 24)).unwrap();
             // Ranges that are powers of two differ by one bit in width; both are uniform.

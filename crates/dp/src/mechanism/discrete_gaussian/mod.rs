@@ -16,6 +16,9 @@ pub enum ParameterError {
     /// A number that is no number.
     #[error("{0} must be a number")]
     NotANumber(&'static str),
+    /// A number outside what it can be.
+    #[error("{0} is out of range")]
+    OutOfRange(&'static str),
 }
 
 /// The variance parameter σ² as an exact fraction in lowest terms.

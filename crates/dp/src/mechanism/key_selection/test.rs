@@ -1,9 +1,7 @@
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha20Rng;
-
 use super::*;
 use crate::bounds::L2Squared;
-use crate::sampler::{BitSource, NoiseError, sample_discrete_gaussian};
+use crate::sampler::sample_discrete_gaussian;
+use crate::testing::Seeded;
 
 fn variance(groups: u32, rho: &str) -> Variance {
     Variance::for_cost(L2Squared::of_vector(groups, 1).unwrap(), rho.parse().unwrap()).unwrap()
@@ -77,18 +75,9 @@ fn simulated_releases_of_a_lone_person_stay_within_delta() {
     }
 }
 
-struct Seeded(ChaCha20Rng);
-impl BitSource for Seeded {
-    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), NoiseError> {
-        self.0.fill_bytes(bytes);
-        Ok(())
-    }
-}
-
 /// How often a person alone in `groups` groups is shown in at least one.
 fn simulate(variance: &Variance, groups: u32, threshold: i128, seed: u64) -> (u32, u32) {
-    eprintln!("seed {seed}");
-    let mut bits = Seeded(ChaCha20Rng::seed_from_u64(seed));
+    let mut bits = Seeded::new(seed);
     let rule = KeyThreshold(threshold);
     let runs = 100_000;
     let shown = (0..runs).filter(|_| (0..groups).fold(false, |any, _| rule.keeps(1 + sample_discrete_gaussian(&mut bits, variance).unwrap()) | any));
