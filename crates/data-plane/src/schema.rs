@@ -40,6 +40,8 @@ pub(crate) enum Storage {
     Day(DayPart),
     /// An instant in microseconds.
     Instant,
+    /// A whole number that a subquery made; never in files.
+    Whole,
 }
 
 /// What of a day a column shows.
@@ -136,6 +138,7 @@ impl Storage {
             Self::Float => DataType::Float64,
             Self::Day(_) => DataType::Date32,
             Self::Instant => DataType::Timestamp(TimeUnit::Microsecond, None),
+            Self::Whole => DataType::Int64,
         }
     }
 }

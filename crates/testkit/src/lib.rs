@@ -8,6 +8,6 @@ mod sample;
 mod world;
 
 pub use random::{Generator, env_seed};
-pub use reference::{Reference, ReferenceAnswer, Row, Tables, tables};
+pub use reference::{Part, Reference, ReferenceAnswer, Row, Tables, tables};
 pub use sample::sample;
 pub use world::{ManualClock, SeededEntropy, ZeroNoise};

@@ -1,4 +1,5 @@
-//! Random questions in the accepted SQL: joins, aliases, conditions, averages, lists of keys.
+//! Random questions in the accepted SQL: joins, subqueries, expressions with every function, aggregates,
+//! lists of keys.
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, TimeDelta};
 use domain::catalog::{Calendar, Column, ColumnType, Domain, Table, TableName};
@@ -9,8 +10,10 @@ use crate::Generator;
 
 /// A column and how the question writes it.
 #[derive(Clone)]
-struct Written {
-    column: &'static Column,
+pub(crate) struct Written {
+    /// Of a table.
+    column: Option<&'static Column>,
+    ty: ColumnType,
     text: String,
 }
 
@@ -18,27 +21,209 @@ impl Generator {
     /// A random question in the accepted SQL, as text.
     pub fn sql(&mut self) -> String {
         let (from, columns) = self.from();
-        let groupable: Vec<&Written> = columns.iter().filter(|c| !matches!(c.column.ty, ColumnType::Id | ColumnType::Timestamp | ColumnType::Float)).collect();
-        let many = self.0.random_range(0..3);
-        let keys: Vec<Written> = groupable.sample(&mut self.0, many).map(|c| (*c).clone()).collect();
-        let mut aggregates = vec!["count(*)".to_owned(), "count(distinct subject_id)".to_owned()];
-        aggregates.extend(columns.iter().filter(|c| c.column.sum.is_some()).flat_map(|c| [format!("sum({})", c.text), format!("avg({})", c.text)]));
+        let mut keys: Vec<(String, Option<&'static Column>)> = Vec::new();
+        for _ in 0..self.0.random_range(0..3) {
+            let key = if self.0.random_ratio(2, 3) { self.column_key(&columns) } else { self.expression_key(&columns) };
+            // A key once: with different lists twice is refused.
+            keys.extend(key.filter(|key| keys.iter().all(|(other, _)| *other != key.0)));
+        }
         let many = self.0.random_range(1..4);
-        let chosen: Vec<String> = aggregates.sample(&mut self.0, many).cloned().collect();
-        let select: Vec<String> = keys.iter().map(|k| k.text.clone()).chain(chosen).collect();
+        let aggregates: Vec<String> = (0..many).map(|_| self.aggregate(&columns)).collect();
+        let select: Vec<String> = keys.iter().map(|k| k.0.clone()).chain(aggregates).collect();
         let mut sql = format!("SELECT {} FROM {from}", select.join(", "));
         if self.0.random_ratio(2, 3) {
             sql += &format!(" WHERE {}", self.condition(&columns, 2));
         }
         if !keys.is_empty() {
-            let keys: Vec<String> = keys.iter().map(|k| format!("{}{}", k.text, self.keys(k.column))).collect();
+            let keys: Vec<String> = keys.into_iter().map(|(text, column)| format!("{text}{}", column.map(|column| self.keys(column)).unwrap_or_default())).collect();
             sql += &format!(" GROUP BY {}", keys.join(", "));
         }
         sql
     }
 
-    /// `FROM` with one table or several, and the columns that it gives.
+    fn column_key(&mut self, columns: &[Written]) -> Option<(String, Option<&'static Column>)> {
+        let groupable: Vec<&Written> = columns.iter().filter(|c| !matches!(c.ty, ColumnType::Id | ColumnType::Timestamp | ColumnType::Float)).collect();
+        groupable.choose(&mut self.0).map(|c| (c.text.clone(), c.column))
+    }
+
+    fn expression_key(&mut self, columns: &[Written]) -> Option<(String, Option<&'static Column>)> {
+        let ty = *[ColumnType::Integer, ColumnType::Text, ColumnType::Date, ColumnType::Boolean].choose(&mut self.0)?;
+        let text = self.expression(columns, ty, 2);
+        // One column at least: what is the same for every row makes no groups.
+        let names = columns.iter().any(|c| c.ty != ColumnType::Id && text.contains(&c.text));
+        (names && !text.contains("NULL")).then_some((text, None))
+    }
+
+    /// An aggregate over the columns.
+    fn aggregate(&mut self, columns: &[Written]) -> String {
+        let summable: Vec<&Written> = columns.iter().filter(|c| c.column.is_some_and(|c| c.sum.is_some())).collect();
+        let number = match summable.choose(&mut self.0) {
+            Some(column) if self.0.random_ratio(2, 3) => column.text.clone(),
+            _ => {
+                let ty = if self.0.random_ratio(1, 2) { ColumnType::Integer } else { ColumnType::Float };
+                format!("least(greatest({}, {}), {})", self.expression(columns, ty, 2), self.0.random_range(-9..5), self.0.random_range(5..90))
+            }
+        };
+        let filter = if self.0.random_ratio(1, 5) { format!(" FILTER (WHERE {})", self.condition(columns, 1)) } else { String::new() };
+        match self.0.random_range(0..12) {
+            0 | 1 => "count(distinct subject_id)".to_owned(),
+            2 => format!("count(*){filter}"),
+            3 => {
+                let ty = *[ColumnType::Text, ColumnType::Integer, ColumnType::Date, ColumnType::Timestamp].choose(&mut self.0).unwrap_or(&ColumnType::Text);
+                format!("count({}){filter}", self.expression(columns, ty, 1))
+            }
+            4 => {
+                let ty = *[ColumnType::Text, ColumnType::Integer, ColumnType::Float, ColumnType::Timestamp].choose(&mut self.0).unwrap_or(&ColumnType::Text);
+                format!("count(distinct {}){filter}", self.expression(columns, ty, 1))
+            }
+            5 | 6 => format!("sum({number}){filter}"),
+            7 => format!("avg({number}){filter}"),
+            8 => format!("{}({number}){filter}", self.pick(&["variance", "var_pop", "stddev", "stddev_pop", "var_samp", "stddev_samp"])),
+            9 => format!("median({number}){filter}"),
+            10 => format!("percentile_cont(0.{}) WITHIN GROUP (ORDER BY {number}){filter}", self.0.random_range(0..100)),
+            _ => format!("percentile_cont(ARRAY[0.1, 0.{}]) WITHIN GROUP (ORDER BY {number})", self.0.random_range(20..100)),
+        }
+    }
+
+    /// An expression of that type.
+    pub(crate) fn expression(&mut self, columns: &[Written], ty: ColumnType, depth: u32) -> String {
+        let of_type: Vec<&Written> = columns.iter().filter(|c| c.ty == ty).collect();
+        if depth == 0 || self.0.random_ratio(1, 4) {
+            return match of_type.choose(&mut self.0) {
+                Some(column) if self.0.random_ratio(4, 5) => column.text.clone(),
+                _ => self.constant(ty),
+            };
+        }
+        let mut of = |g: &mut Self, ty| g.expression(columns, ty, depth - 1);
+        if self.0.random_ratio(1, 5) {
+            let (a, b) = (of(self, ty), of(self, ty));
+            return match self.0.random_range(0..4) {
+                0 => format!("CASE WHEN {} THEN {a} ELSE {b} END", of(self, ColumnType::Boolean)),
+                1 => format!("coalesce({a}, {b})"),
+                2 => format!("nullif({a}, {b})"),
+                _ if ty == ColumnType::Boolean => a,
+                _ => format!("{}({a}, {b})", self.pick(&["greatest", "least"])),
+            };
+        }
+        let number = if self.0.random_ratio(1, 2) { ColumnType::Integer } else { ColumnType::Float };
+        let part = self.pick(&["year", "quarter", "month", "week", "day", "hour", "minute"]);
+        match ty {
+            ColumnType::Boolean => return self.condition(columns, depth - 1),
+            ColumnType::Integer => match self.0.random_range(0..9) {
+                0 | 1 => format!("({} {} {})", of(self, ty), self.pick(&["+", "-", "*", "%"]), of(self, ty)),
+                2 => format!("-({})", of(self, ty)),
+                3 => format!("{}({})", self.pick(&["abs", "sign"]), of(self, ty)),
+                4 => format!("length({})", of(self, ColumnType::Text)),
+                5 => format!("strpos({}, {})", of(self, ColumnType::Text), of(self, ColumnType::Text)),
+                6 => {
+                    let when = if self.0.random_ratio(1, 2) { ColumnType::Date } else { ColumnType::Timestamp };
+                    let part = if self.0.random_ratio(1, 7) { "isodow" } else { part };
+                    format!("extract({part} from {})", of(self, when))
+                }
+                7 => format!("width_bucket({}, {}, {}, {})", of(self, number), self.0.random_range(-5..2), self.0.random_range(5..50), self.0.random_range(1..9)),
+                _ if self.0.random_ratio(1, 2) => format!("({} - {})", of(self, ColumnType::Date), of(self, ColumnType::Date)),
+                _ => {
+                    let from = *[ColumnType::Text, ColumnType::Float, ColumnType::Boolean].choose(&mut self.0).unwrap_or(&ColumnType::Text);
+                    format!("cast({} as integer)", of(self, from))
+                }
+            },
+            ColumnType::Float => match self.0.random_range(0..5) {
+                0 | 1 => format!("({} / {})", of(self, number), of(self, number)),
+                2 => format!("({} {} {})", of(self, ty), self.pick(&["+", "-", "*", "%"]), of(self, number)),
+                3 => format!("{}({})", self.pick(&["round", "floor", "ceil", "trunc", "sqrt", "ln", "log10", "exp", "abs", "sign"]), of(self, ty)),
+                _ if self.0.random_ratio(1, 2) => format!("power({}, {})", of(self, number), self.0.random_range(-2..4)),
+                _ => format!("({})::float8", of(self, if self.0.random_ratio(1, 2) { ColumnType::Text } else { ColumnType::Integer })),
+            },
+            ColumnType::Text | ColumnType::Id => {
+                let (text, count) = (of(self, ColumnType::Text), self.0.random_range(-2..5));
+                match self.0.random_range(0..8) {
+                    0 => format!("{}({text})", self.pick(&["lower", "upper", "trim"])),
+                    1 => format!("substr({text}, {count}, {})", self.0.random_range(0..4)),
+                    2 => format!("{}({text}, {count})", self.pick(&["left", "right"])),
+                    3 => format!("replace({text}, {}, {})", of(self, ColumnType::Text), self.constant(ColumnType::Text)),
+                    4 => format!("({text} || {})", of(self, ColumnType::Text)),
+                    5 => format!("split_part({text}, 'a', {})", self.0.random_range(1..4)),
+                    6 => {
+                        let from = *[ColumnType::Integer, ColumnType::Date, ColumnType::Boolean].choose(&mut self.0).unwrap_or(&ColumnType::Date);
+                        format!("cast({} as text)", of(self, from))
+                    }
+                    _ => text,
+                }
+            }
+            ColumnType::Date => match self.0.random_range(0..3) {
+                0 => format!("date_trunc('{part}', {})", of(self, ty)),
+                1 => format!("({} {} {})", of(self, ty), self.pick(&["+", "-"]), self.0.random_range(0..90)),
+                _ => format!("cast({} as date)", of(self, if self.0.random_ratio(1, 2) { ColumnType::Timestamp } else { ColumnType::Text })),
+            },
+            ColumnType::Timestamp => match self.0.random_range(0..2) {
+                0 => format!("date_trunc('{part}', {})", of(self, ty)),
+                _ => format!("cast({} as timestamp)", of(self, ColumnType::Date)),
+            },
+        }
+    }
+
+    /// A constant of that type.
+    fn constant(&mut self, ty: ColumnType) -> String {
+        match ty {
+            ColumnType::Boolean => self.pick(&["TRUE", "FALSE"]).to_owned(),
+            ColumnType::Integer => format!("{}", if self.0.random_ratio(1, 8) { i64::MAX } else { self.0.random_range(0..40) }),
+            ColumnType::Float => self.pick(&["0.5", "2.25", "1e9", "0.001"]).to_owned(),
+            ColumnType::Date => format!("DATE '{}'", (DateTime::UNIX_EPOCH + TimeDelta::days(19_000 + self.0.random_range(0..62))).date_naive()),
+            ColumnType::Timestamp => "TIMESTAMP '2022-01-20T10:00:00Z'".to_owned(),
+            ColumnType::Text | ColumnType::Id => {
+                let word = if self.0.random_ratio(1, 2) { self.text() } else { self.pick(&["en", "de", "post", "like", "image", "public", "18_24", "12", "2022-01-20"]).to_owned() };
+                format!("'{}'", word.replace('\'', "''").replace('\u{0}', ""))
+            }
+        }
+    }
+
+    /// `FROM` with tables, subqueries or both, and the columns that these give.
     fn from(&mut self) -> (String, Vec<Written>) {
+        let (mut from, mut columns) = if self.0.random_ratio(1, 8) { (String::new(), Vec::new()) } else { self.tables() };
+        let first = from.split_whitespace().next().unwrap_or_default().to_owned();
+        let subqueries = if from.is_empty() { self.0.random_range(1..3) } else { self.0.random_range(0..8) / 6 };
+        for number in 0..subqueries {
+            let (text, made) = self.subquery();
+            let alias = format!("q{number}");
+            if from.is_empty() {
+                from = format!("{text} AS {alias}");
+            } else if self.0.random_ratio(1, 2) || number > 0 || from.contains(" AS ") || from.contains(" JOIN ") {
+                from += &format!(" JOIN {text} AS {alias} USING (subject_id)");
+            } else {
+                from += &format!(" JOIN {text} AS {alias} ON {first}.subject_id = {alias}.subject_id");
+            }
+            columns.extend(made.into_iter().map(|(name, ty)| Written { column: None, ty, text: format!("{alias}.{name}") }));
+        }
+        (from, columns)
+    }
+
+    /// A subquery that aggregates per subject, and its columns.
+    fn subquery(&mut self) -> (String, Vec<(String, ColumnType)>) {
+        let (from, columns) = self.tables();
+        let mut made = Vec::new();
+        let mut select = vec!["subject_id".to_owned()];
+        for number in 0..self.0.random_range(1..4) {
+            let ty = *[ColumnType::Integer, ColumnType::Float, ColumnType::Date, ColumnType::Timestamp].choose(&mut self.0).unwrap_or(&ColumnType::Integer);
+            let of = self.expression(&columns, ty, 1);
+            let numeric = matches!(ty, ColumnType::Integer | ColumnType::Float);
+            let (text, ty) = match self.0.random_range(0..6) {
+                0 => ("count(*)".to_owned(), ColumnType::Integer),
+                1 => (format!("count({of})"), ColumnType::Integer),
+                2 => (format!("count(distinct {of})"), ColumnType::Integer),
+                3 if numeric => (format!("sum({of})"), ty),
+                4 if numeric => (format!("avg({of})"), ColumnType::Float),
+                _ => (format!("{}({of})", self.pick(&["min", "max"])), ty),
+            };
+            select.push(format!("{text} AS m{number}"));
+            made.push((format!("m{number}"), ty));
+        }
+        let filter = if self.0.random_ratio(1, 2) { format!(" WHERE {}", self.condition(&columns, 1)) } else { String::new() };
+        let having = if self.0.random_ratio(1, 3) { format!(" HAVING count(*) > {}", self.0.random_range(0..4)) } else { String::new() };
+        (format!("(SELECT {} FROM {from}{filter} GROUP BY subject_id{having})", select.join(", ")), made)
+    }
+
+    /// `FROM` with one table or several, and the columns that it gives.
+    fn tables(&mut self) -> (String, Vec<Written>) {
         let mut tables = TableName::ALL.to_vec();
         tables.shuffle(&mut self.0);
         tables.truncate(if self.0.random_ratio(1, 2) { 1 } else { self.0.random_range(2..5) });
@@ -62,9 +247,10 @@ impl Generator {
         let of = |table: TableName| Table::of(table).columns;
         let columns = aliases.iter().flat_map(|(table, alias)| of(*table).iter().map(move |column| (*table, alias, column)));
         let shared = |name: &str| aliases.iter().filter(|(table, _)| Table::of(*table).column(name).is_some()).count() > 1;
-        let written = columns.map(|(_, alias, column)| {
+        let written = columns.filter(|(_, _, column)| column.ty != ColumnType::Id).map(|(_, alias, column)| {
             let qualified = shared(column.name) || self.0.random_ratio(1, 3);
-            Written { column, text: if qualified { format!("{alias}.{}", column.name) } else { column.name.to_owned() } }
+            let text = if qualified { format!("{alias}.{}", column.name) } else { column.name.to_owned() };
+            Written { column: Some(column), ty: column.ty, text }
         });
         let written = written.collect();
         (from, written)
@@ -116,33 +302,35 @@ impl Generator {
     fn condition(&mut self, columns: &[Written], depth: u32) -> String {
         if depth > 0 && self.0.random_ratio(1, 2) {
             let (a, b) = (self.condition(columns, depth - 1), self.condition(columns, depth - 1));
-            return match self.0.random_range(0..3) {
+            return match self.0.random_range(0..5) {
                 0 => format!("({a} AND {b})"),
                 1 => format!("({a} OR {b})"),
+                2 => format!("(({a}) IS {} {})", self.pick(&["", "NOT"]), self.pick(&["TRUE", "FALSE", "UNKNOWN"])),
                 _ => format!("NOT ({a})"),
             };
         }
-        let columns: Vec<_> = columns.iter().filter(|c| c.column.ty != ColumnType::Id).collect();
-        let Some(Written { column, text: name }) = columns.choose(&mut self.0) else { return "TRUE".to_owned() };
-        let constant = |g: &mut Self| match column.ty {
-            ColumnType::Integer => format!("{}", if g.0.random_ratio(1, 4) { i64::MAX } else { g.0.random_range(-3..40) }),
-            ColumnType::Float => "0.5".to_owned(),
-            ColumnType::Date => format!("'{}'", (DateTime::UNIX_EPOCH + TimeDelta::days(19_000 + g.0.random_range(0..62))).date_naive()),
-            ColumnType::Timestamp => "'2022-01-20T10:00:00Z'".to_owned(),
-            ColumnType::Text | ColumnType::Id => {
-                let word = if g.0.random_ratio(1, 2) { g.text() } else { g.pick(&["en", "de", "post", "like", "image", "public", "18_24"]).to_owned() };
-                format!("'{}'", word.replace('\'', "''").replace('\u{0}', ""))
-            }
+        let ty = match columns.choose(&mut self.0) {
+            Some(column) if column.ty != ColumnType::Boolean => column.ty,
+            _ => return "TRUE".to_owned(),
         };
-        match self.0.random_range(0..6) {
-            0 => format!("{name} IS NULL"),
-            1 => format!("{name} IS NOT NULL"),
-            2 => format!("{name} IN ({}, {})", constant(self), constant(self)),
-            3 => format!("{name} BETWEEN {} AND {}", constant(self), constant(self)),
-            4 if column.ty == ColumnType::Text => format!("{name} LIKE '{}'", self.pick(&["%a%", "r_st", "%", "_", "de%", "%ot%"])),
+        let tested = self.expression(columns, ty, u32::from(self.0.random_ratio(1, 3)));
+        let constant = |g: &mut Self| {
+            // Days may be written as texts.
+            let text = g.constant(ty);
+            if g.0.random_ratio(1, 2) && tested.chars().all(|c| c.is_ascii_alphanumeric() || "._\"".contains(c)) { text.replace("DATE ", "").replace("TIMESTAMP ", "") } else { text }
+        };
+        match self.0.random_range(0..9) {
+            0 => format!("{tested} IS NULL"),
+            1 => format!("{tested} IS NOT NULL"),
+            2 => format!("{tested} IN ({}, {})", constant(self), constant(self)),
+            3 => format!("{tested} BETWEEN {} AND {}", constant(self), constant(self)),
+            4 if ty == ColumnType::Text => format!("{tested} LIKE '{}'", self.pick(&["%a%", "r_st", "%", "_", "de%", "%ot%"])),
+            5 if ty == ColumnType::Text => format!("starts_with({tested}, {})", constant(self)),
+            6 => format!("{tested} IS {}DISTINCT FROM {}", self.pick(&["", "NOT "]), self.expression(columns, ty, 0)),
+            7 => format!("{tested} {} {}", self.pick(&["=", "<>", "<", ">="]), self.expression(columns, ty, 1)),
             _ => {
                 let op = self.pick(&["=", "<>", "<", "<=", ">", ">="]);
-                format!("{name} {op} {}", constant(self))
+                format!("{tested} {op} {}", constant(self))
             }
         }
     }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{Datelike, TimeDelta, Timelike};
 use domain::catalog::{ColumnName, INTERESTS_JOINED, TableName};
 use domain::lake::Arrival;
-use domain::question::{Aggregate, KeyValues, Plan, Value, encode_key};
+use domain::question::{Aggregate, Field, Fold, Grid, KeyValues, Plan, RowExpr, Value, encode_key, tree_shape};
 use domain::record::{ActivityRecord, SubjectRecord};
 use domain::subject::{AgeBand, FollowersBand};
 use domain::{SubjectId, SubjectSet};
@@ -127,11 +127,44 @@ fn activity(subject: SubjectId, platform: &'static str, act: &ActivityRecord<'_>
     Row { act: Some((platform, act.native_key.to_string())), ..row(subject, order, values) }
 }
 
+/// What one group has of one aggregate, exactly.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// A sum.
+    Number(i128),
+    /// Different values, by the bytes of their key.
+    Distinct(BTreeSet<Vec<u8>>),
+    /// How many values lie in each leaf of the tree of percentiles.
+    Leaves(BTreeMap<u32, u64>),
+}
+
+impl Part {
+    /// Nothing of an aggregate.
+    #[must_use]
+    pub fn nothing(aggregate: &Aggregate) -> Self {
+        match aggregate {
+            Aggregate::CountDistinct { .. } => Self::Distinct(BTreeSet::new()),
+            Aggregate::Quantiles { .. } => Self::Leaves(BTreeMap::new()),
+            _ => Self::Number(0),
+        }
+    }
+
+    /// With what others have of the same aggregate.
+    pub fn merge(&mut self, other: &Self) {
+        match (self, other) {
+            (Self::Number(a), Self::Number(b)) => *a += b,
+            (Self::Distinct(a), Self::Distinct(b)) => a.extend(b.iter().cloned()),
+            (Self::Leaves(a), Self::Leaves(b)) => b.iter().for_each(|(leaf, count)| *a.entry(*leaf).or_default() += count),
+            (a, b) => *a = b.clone(),
+        }
+    }
+}
+
 /// Exact, bounded values by group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReferenceAnswer {
-    /// Groups that somebody is in: the bytes of their key, and the values in the plan's order.
-    pub groups: BTreeMap<Vec<u8>, Vec<i128>>,
+    /// Groups that somebody is in: the bytes of their key, and what they have, in the plan's order.
+    pub groups: BTreeMap<Vec<u8>, Vec<Part>>,
     /// Eligible people with a matching row.
     pub participants: Vec<SubjectId>,
 }
@@ -147,63 +180,101 @@ pub struct Reference<'a> {
     pub key: &'a BoundingKey,
 }
 
-/// One row of each table of a question.
-#[derive(Clone)]
-struct Joined<'a>(BTreeMap<TableName, &'a Row>);
+/// One row of each table of a question, and what its subqueries made of the person.
+#[derive(Clone, Default)]
+struct Joined<'a> {
+    rows: BTreeMap<TableName, &'a Row>,
+    made: Vec<(usize, Fold, Value)>,
+}
 
 impl Joined<'_> {
-    fn get(&self, column: ColumnName) -> Value {
-        self.0.get(&column.table()).and_then(|row| row.values.get(column.name())).cloned().unwrap_or(Value::Null)
+    fn column(&self, column: ColumnName) -> Value {
+        self.rows.get(&column.table()).and_then(|row| row.values.get(column.name())).cloned().unwrap_or(Value::Null)
+    }
+
+    fn get(&self, field: &Field) -> Value {
+        match field {
+            Field::Column(column) => self.column(*column),
+            Field::Fold(place, fold) => self.made.iter().find(|(of, made, _)| of == place && *made == **fold).map_or(Value::Null, |(_, _, value)| value.clone()),
+        }
     }
 
     /// Whether a row of another table speaks of the same act, where both speak of one.
     fn fits(&self, other: &Row) -> bool {
-        self.0.values().all(|row| row.act.is_none() || other.act.is_none() || row.act == other.act)
+        self.rows.values().all(|row| row.act.is_none() || other.act.is_none() || row.act == other.act)
     }
 }
 
+/// One person's rows, by table.
+type Own<'a> = BTreeMap<TableName, Vec<&'a Row>>;
+
 impl Reference<'_> {
+    /// The tables that the plan and its subqueries read.
+    #[must_use]
+    pub fn tables(plan: &Plan) -> Vec<TableName> {
+        plan.tables.iter().chain(plan.per_subject.iter().flat_map(|inner| &inner.tables)).copied().collect()
+    }
+
     /// The exact, bounded answer over the plan's tables.
     #[must_use]
     pub fn answer(&self, tables: &Tables) -> ReferenceAnswer {
-        let mut people: BTreeMap<SubjectId, BTreeMap<TableName, Vec<&Row>>> = BTreeMap::new();
-        for &table in &self.plan.tables {
-            for row in tables.get(&table).into_iter().flatten().filter(|row| self.eligible.contains(row.subject)) {
+        let mut people: BTreeMap<SubjectId, Own<'_>> = BTreeMap::new();
+        for (&table, rows) in tables {
+            for row in rows.iter().filter(|row| self.eligible.contains(row.subject)) {
                 people.entry(row.subject).or_default().entry(table).or_default().push(row);
             }
         }
         let mut answer = ReferenceAnswer { groups: BTreeMap::new(), participants: Vec::new() };
-        for (subject, tables) in people {
-            let rows: Vec<Joined<'_>> = self.joined(tables).into_iter().filter(|row| self.matches(row)).collect();
+        for (subject, mut own) in people {
+            own.values_mut().for_each(|rows| rows.sort_by(|a, b| a.order.cmp(&b.order)));
+            let Some(made) = self.made(&own) else { continue };
+            let rows: Vec<Joined<'_>> = self.joined(&self.plan.tables, &own).into_iter().map(|row| Joined { made: made.clone(), ..row }).filter(|row| self.matches(row)).collect();
             if rows.is_empty() {
                 continue;
             }
             answer.participants.push(subject);
             for (key, contribution) in self.contribution(subject, rows) {
-                let values = answer.groups.entry(key).or_insert_with(|| vec![0; self.plan.aggregates.len()]);
-                values.iter_mut().zip(contribution).for_each(|(value, add)| *value += add);
+                let values = answer.groups.entry(key).or_insert_with(|| self.plan.aggregates.iter().map(Part::nothing).collect());
+                values.iter_mut().zip(&contribution).for_each(|(value, add)| value.merge(add));
             }
         }
         answer
     }
 
-    /// All combinations of one person's rows that belong together.
-    fn joined<'a>(&self, mut tables: BTreeMap<TableName, Vec<&'a Row>>) -> Vec<Joined<'a>> {
-        tables.values_mut().for_each(|rows| rows.sort_by(|a, b| a.order.cmp(&b.order)));
+    /// What the subqueries make of one person; nothing when one of them has no row of theirs.
+    fn made(&self, own: &Own<'_>) -> Option<Vec<(usize, Fold, Value)>> {
+        let mut made = Vec::new();
+        for (place, inner) in self.plan.per_subject.iter().enumerate() {
+            let holds = |row: &Joined<'_>| inner.filter.as_ref().is_none_or(|f| f.evaluate(&|c| row.column(*c)) == Value::Boolean(true));
+            let rows: Vec<Joined<'_>> = self.joined(&inner.tables, own).into_iter().filter(holds).collect();
+            if rows.is_empty() {
+                return None;
+            }
+            for fold in self.plan.folds(place) {
+                let values: Vec<Value> = fold.of().map(|of| rows.iter().map(|row| of.evaluate(&|c| row.column(*c))).collect()).unwrap_or_default();
+                let value = fold.value(rows.len(), &values);
+                made.push((place, fold, value));
+            }
+        }
+        Some(made)
+    }
+
+    /// All combinations of one person's rows that belong together. Without tables, one row without columns.
+    fn joined<'a>(&self, tables: &[TableName], own: &Own<'a>) -> Vec<Joined<'a>> {
         // The first rows of the largest table are looked at, and the first interests are joined to them.
         let largest = [TableName::ActivityTag, TableName::Activity, TableName::SubjectInterest, TableName::Subject];
-        let Some(largest) = largest.into_iter().find(|table| self.plan.tables.contains(table)) else { return Vec::new() };
-        let mut joined = vec![Joined(BTreeMap::new())];
-        for &table in &self.plan.tables {
+        let largest = largest.into_iter().find(|table| tables.contains(table));
+        let mut joined = vec![Joined::default()];
+        for &table in tables {
             let most = match table {
-                table if table == largest => self.plan.bounds.rows_at_scan(),
+                table if Some(table) == largest => self.plan.bounds.rows_at_scan(),
                 TableName::SubjectInterest => INTERESTS_JOINED,
                 TableName::Activity | TableName::ActivityTag | TableName::Subject => u32::MAX,
             };
-            let rows: Vec<&Row> = tables.remove(&table).unwrap_or_default().into_iter().take(usize::try_from(most).unwrap_or(usize::MAX)).collect();
+            let rows: Vec<&Row> = own.get(&table).into_iter().flatten().copied().take(usize::try_from(most).unwrap_or(usize::MAX)).collect();
             let with = |base: &Joined<'a>, row: &'a Row| {
                 let mut wider = base.clone();
-                wider.0.insert(table, row);
+                wider.rows.insert(table, row);
                 wider
             };
             joined = joined.iter().flat_map(|base| rows.iter().filter(|row| base.fits(row)).map(|row| with(base, row)).collect::<Vec<_>>()).collect();
@@ -214,18 +285,18 @@ impl Reference<'_> {
     /// Whether a row satisfies `WHERE` and has listed keys only.
     fn matches(&self, row: &Joined<'_>) -> bool {
         let listed = self.plan.keys.iter().all(|key| match &key.values {
-            KeyValues::Listed(values) => values.contains(&row.get(key.column)),
+            KeyValues::Listed(values) => values.contains(&key.of.evaluate(&|field| row.get(field))),
             KeyValues::Unknown | KeyValues::Domain => true,
         });
-        listed && self.plan.filter.as_ref().is_none_or(|f| f.evaluate(&|c| row.get(c)) == Some(true))
+        listed && self.plan.filter.as_ref().is_none_or(|f| f.evaluate(&|field| row.get(field)) == Value::Boolean(true))
     }
 
     /// What one person adds: at most c groups, each aggregate within its bound.
-    fn contribution(&self, subject: SubjectId, rows: Vec<Joined<'_>>) -> Vec<(Vec<u8>, Vec<i128>)> {
+    fn contribution(&self, subject: SubjectId, rows: Vec<Joined<'_>>) -> Vec<(Vec<u8>, Vec<Part>)> {
         let bounds = &self.plan.bounds;
         let mut groups: BTreeMap<Vec<u8>, Vec<Joined<'_>>> = BTreeMap::new();
         for row in rows {
-            let key: Vec<Value> = self.plan.keys.iter().map(|k| row.get(k.column)).collect();
+            let key: Vec<Value> = self.plan.keys.iter().map(|k| k.of.evaluate(&|field| row.get(field))).collect();
             groups.entry(encode_key(&key)).or_default().push(row);
         }
         let mut groups: Vec<_> = groups.into_iter().collect();
@@ -233,30 +304,55 @@ impl Reference<'_> {
             groups.sort_by_key(|(key, _)| (self.key.rank(subject.0, self.key.tag(key)), key.clone()));
             groups.truncate(usize::try_from(bounds.groups()).unwrap_or(usize::MAX));
         }
-        let values = |rows: &[Joined<'_>]| self.plan.aggregates.iter().map(|a| self.value(a, rows)).collect();
+        let values = |rows: &[Joined<'_>]| self.plan.aggregates.iter().map(|a| self.part(a, subject, rows)).collect();
         groups.into_iter().map(|(key, rows)| (key, values(&rows))).collect()
     }
 
-    fn value(&self, aggregate: &Aggregate, rows: &[Joined<'_>]) -> i128 {
+    fn part(&self, aggregate: &Aggregate, subject: SubjectId, rows: &[Joined<'_>]) -> Part {
         let most = i128::from(self.plan.bounds.rows_per_group());
-        let known = |column: ColumnName| rows.iter().map(|row| row.get(column)).filter(|value| *value != Value::Null).collect::<Vec<_>>();
-        match aggregate {
+        let known = |of: &RowExpr| rows.iter().map(|row| of.evaluate(&|field| row.get(field))).filter(|value| *value != Value::Null).collect::<Vec<_>>();
+        let weighed = |values: &[i128]| {
+            let (sum, count) = (values.iter().sum::<i128>(), length(values));
+            if count <= most { sum } else { sum * most / count }
+        };
+        let within = |of: &RowExpr, values: &Grid| known(of).iter().map(|value| grid(value, values.denominator).clamp(values.low.into(), values.high.into())).collect::<Vec<i128>>();
+        // Twice the distance of a value from the middle of low and high.
+        let distance = |x: &i128, values: &Grid| (x - i128::from(values.low)) - (i128::from(values.high) - x);
+        Part::Number(match aggregate {
             Aggregate::CountSubjects => 1,
             Aggregate::CountRows => length(rows).min(most),
-            Aggregate::CountKnown { column } => length(&known(*column)).min(most),
-            Aggregate::Sum { column, low, high, .. } => {
-                let known: Vec<i128> = known(*column).iter().filter_map(|value| aggregate.grid_value(value)).collect();
-                if known.is_empty() { 0 } else { known.iter().sum::<i128>().clamp((*low).into(), (*high).into()) }
+            Aggregate::CountKnown { of } => length(&known(of)).min(most),
+            Aggregate::Sum { of, sums, values } => {
+                let all: Vec<i128> = match values {
+                    Some(values) => within(of, values),
+                    None => known(of).iter().map(|value| grid(value, sums.denominator)).collect(),
+                };
+                if all.is_empty() { 0 } else { all.iter().sum::<i128>().clamp(sums.low.into(), sums.high.into()) }
             }
-            Aggregate::CenteredSum { column, low, high, denominator } => {
-                let (low, high) = (i128::from(*low), i128::from(*high));
-                let values: Vec<i128> = known(*column).iter().map(|value| grid(value, *denominator).clamp(low, high)).collect();
-                // Twice the distance of each value from the middle of low and high.
-                let sum: i128 = values.iter().map(|x| (x - low) - (high - x)).sum();
-                let count = length(&values);
-                if count <= most { sum } else { sum * most / count }
+            Aggregate::CenteredSum { of, values } => weighed(&within(of, values).iter().map(|x| distance(x, values)).collect::<Vec<_>>()),
+            Aggregate::CenteredSquares { of, values } => {
+                let widest = i128::from(values.high) - i128::from(values.low);
+                weighed(&within(of, values).iter().map(|x| 2 * distance(x, values) * distance(x, values) - widest * widest).collect::<Vec<_>>())
             }
-        }
+            Aggregate::CountDistinct { of } => {
+                let all: BTreeSet<Vec<u8>> = known(of).iter().map(|value| encode_key(std::slice::from_ref(value))).collect();
+                let mut all: Vec<Vec<u8>> = all.into_iter().collect();
+                if length(&all) > most {
+                    all.sort_by_key(|value| (self.key.rank(subject.0, self.key.tag(value)), value.clone()));
+                    all.truncate(usize::try_from(most).unwrap_or(usize::MAX));
+                }
+                return Part::Distinct(all.into_iter().collect());
+            }
+            Aggregate::Quantiles { of, values, .. } => {
+                let mut leaves: Vec<u32> = within(of, values).iter().filter_map(|x| Some(tree_shape(values).ok()?.leaf(i64::try_from(*x).ok()?))).collect();
+                leaves.sort_unstable();
+                let (all, most) = (leaves.len(), usize::try_from(most).unwrap_or(usize::MAX));
+                let kept: Vec<u32> = if all <= most { leaves } else { (0..most).filter_map(|part| leaves.get((2 * part + 1) * all / (2 * most)).copied()).collect() };
+                let mut counts = BTreeMap::new();
+                kept.into_iter().for_each(|leaf| *counts.entry(leaf).or_default() += 1);
+                return Part::Leaves(counts);
+            }
+        })
     }
 }
 

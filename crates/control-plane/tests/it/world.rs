@@ -14,7 +14,8 @@ use domain::mail::{Contact, ContactSource};
 use domain::notice::{NoticeRef, NoticeTerms, ServedBy, Wording};
 use domain::party::Party;
 use domain::port::{CleanRoom, PaidLook};
-use domain::question::{Aggregate, Expr, Mechanisms, Narrowing, Plan, Prepared, Question, Value, View, ViewColumn};
+use domain::question::expr::{Expr, Function};
+use domain::question::{Aggregate, Comparison, Field, Mechanisms, Narrowing, Plan, Prepared, Question, Released, Value, View, ViewColumn};
 use domain::record::{AccountKey, Counts, NormalizedBatch, SourceInfo, SourceKind, SubjectRecord};
 use domain::release::{Answered, NoisedAggregate, NoisedRow, NoisedTable};
 use domain::subject::AgeBand;
@@ -267,14 +268,11 @@ impl CleanRoom for ScriptedRoom {
             return Err(Refusal::new(RefusalCode::Syntax, "not in the script"));
         }
         // The text stands in for the plan: different questions have different filters.
-        let filter = Some(domain::question::Predicate::Compare {
-            column: Table::of(TableName::Activity).named("language").unwrap(),
-            op: domain::question::Comparison::Eq,
-            value: Value::Text(question.sql.clone()),
-        });
+        let language = Expr::Leaf(Field::Column(Table::of(TableName::Activity).named("language").unwrap()));
+        let filter = Some(Expr::call2(Function::Compare(Comparison::Eq), language, Expr::Constant(Value::Text(question.sql.clone()))));
         let bounds = dp::ContributionBounds::new(1, 1, 1).unwrap();
-        let plan = Plan { schema: Plan::SCHEMA, tables: vec![TableName::Activity], filter, keys: Vec::new(), aggregates: vec![Aggregate::CountSubjects], bounds };
-        let view = View { columns: vec![ViewColumn { name: "n".into(), expr: Expr::Aggregate(0) }], having: None, order_by: Vec::new(), limit: None, offset: 0 };
+        let plan = Plan { schema: Plan::SCHEMA, tables: vec![TableName::Activity], per_subject: Vec::new(), filter, keys: Vec::new(), aggregates: vec![Aggregate::CountSubjects], bounds };
+        let view = View { columns: vec![ViewColumn { name: "n".into(), expr: Expr::Leaf(Released::Number(0)) }], having: None, order_by: Vec::new(), limit: None, offset: 0 };
         let cost = Mechanisms::cost(&plan, question.rho);
         Ok(Prepared { plan, view, cost })
     }

@@ -1,6 +1,7 @@
 //! Bounded people, added up exactly.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use domain::question::{Plan, Value};
@@ -10,6 +11,17 @@ use futures::future::try_join_all;
 
 use super::bound::{Bounded, Group};
 use super::filter::Consented;
+use super::set::Kept;
+
+/// The exact values of one group.
+#[derive(Clone)]
+pub(super) struct ExactGroup {
+    pub(super) key: Vec<Value>,
+    /// In the order of the plan's aggregates; 0 for those that are sets.
+    pub(super) values: Vec<i128>,
+    /// In the order of the plan's aggregates that are sets.
+    pub(super) kept: Vec<Kept>,
+}
 
 /// The exact, bounded, un-noised answer.
 ///
@@ -17,20 +29,20 @@ use super::filter::Consented;
 /// sent by accident. Only [`super::noise`] reads it.
 pub(super) struct ExactAnswer {
     /// Groups by the bytes of their key.
-    groups: BTreeMap<Vec<u8>, (Vec<Value>, Vec<i128>)>,
+    groups: BTreeMap<Vec<u8>, ExactGroup>,
     /// Eligible people with at least one matching row.
     participants: SubjectSet,
 }
 
 impl ExactAnswer {
     /// The exact values of a group; none when nobody is in it.
-    pub(super) fn group(&self, encoded_key: &[u8]) -> Option<&[i128]> {
-        self.groups.get(encoded_key).map(|(_, values)| values.as_slice())
+    pub(super) fn group(&self, encoded_key: &[u8]) -> Option<&ExactGroup> {
+        self.groups.get(encoded_key)
     }
 
     /// The groups that somebody is in.
-    pub(super) fn groups(&self) -> impl Iterator<Item = (&[Value], &[i128])> {
-        self.groups.values().map(|(key, values)| (key.as_slice(), values.as_slice()))
+    pub(super) fn groups(&self) -> impl Iterator<Item = &ExactGroup> {
+        self.groups.values()
     }
 
     /// Who took part.
@@ -38,13 +50,22 @@ impl ExactAnswer {
         self.participants
     }
 
-    /// Integer addition commutes: the order of partitions plays no part.
-    fn merge(&mut self, (groups, participants): (Vec<Group>, SubjectSet)) {
-        for Group { key, encoded, values, .. } in groups {
-            let (_, sums) = self.groups.entry(encoded).or_insert_with(|| (key, vec![0; values.len()]));
-            sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
+    /// Integer addition and unions commute: the order of partitions plays no part.
+    fn merge(&mut self, (groups, participants): (Vec<Group>, SubjectSet)) -> Result<(), Fault> {
+        for Group { key, encoded, values, kept } in groups {
+            match self.groups.entry(encoded) {
+                Entry::Vacant(new) => {
+                    new.insert(ExactGroup { key, values, kept });
+                }
+                Entry::Occupied(mut known) => {
+                    let known = known.get_mut();
+                    known.values.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
+                    known.kept.iter_mut().zip(kept).try_for_each(|(all, more)| all.merge(more))?;
+                }
+            }
         }
         self.participants.union_with(&participants);
+        Ok(())
     }
 }
 
@@ -64,7 +85,7 @@ pub(super) async fn aggregate(consented: Consented, plan: &Plan, key: &BoundingK
     });
     let mut exact = ExactAnswer { groups: BTreeMap::new(), participants: SubjectSet::new() };
     for part in try_join_all(tasks).await? {
-        exact.merge(part);
+        exact.merge(part)?;
     }
     Ok(exact)
 }

@@ -15,20 +15,23 @@ use domain::{Fault, SubjectId, SubjectSet};
 use dp::{BoundingKey, GroupTag};
 use hashbrown::HashMap;
 
-use super::column::{Coder, Column};
+use super::computed::Coded;
 use super::filter::Visitor;
-use super::join::StoredColumn;
+use super::join::Scanned;
 use super::mask::Mask;
 use super::measure::{Added, Measure};
 use super::person::{Person, index};
+use super::set::{Kept, Set};
 
 /// What one group gets from bounded people.
 pub(super) struct Group {
     pub(super) key: Vec<Value>,
     /// The key's bytes, by which groups are merged and, equal tags aside, ranked.
     pub(super) encoded: Vec<u8>,
-    /// Exact values, in the order of the plan's aggregates.
+    /// Exact values, in the order of the plan's aggregates; 0 for those that are sets.
     pub(super) values: Vec<i128>,
+    /// The sets, in the order of the plan's aggregates that are some.
+    pub(super) kept: Vec<Kept>,
 }
 
 /// Adds up bounded people of one partition.
@@ -36,10 +39,13 @@ pub(super) struct Bounded<'a> {
     plan: &'a Plan,
     key: &'a BoundingKey,
     mask: Option<Mask>,
-    coders: Vec<Coder>,
+    coders: Vec<Coded>,
     measures: Vec<Measure>,
     /// Which of the measures each aggregate reads, if it reads one.
     measured: Vec<Option<usize>>,
+    sets: Vec<Set>,
+    /// How often each item of a set was kept in each group.
+    kept: Vec<HashMap<(u32, u32), u64>>,
     /// Groups by pairs of numbers: that of the columns before, and that of the next, from the second on.
     pairs: Vec<HashMap<(u32, u32), u32>>,
     groups: Groups,
@@ -71,6 +77,8 @@ pub(super) struct Grouped {
     groups: Vec<u32>,
     /// What the rows add to each measure.
     added: Vec<Added>,
+    /// The item of each row, for each set.
+    items: Vec<Vec<u32>>,
 }
 
 fn broken() -> Fault {
@@ -78,15 +86,17 @@ fn broken() -> Fault {
 }
 
 impl<'a> Bounded<'a> {
-    /// Nobody yet. `scanned` are the scan's stored columns.
-    pub(super) fn new(plan: &'a Plan, key: &'a BoundingKey, scanned: &[StoredColumn]) -> Result<Self, Fault> {
-        let coders = plan.keys.iter().map(|k| Column::find(k.column, scanned).map(Coder::new)).collect::<Result<Vec<_>, _>>()?;
+    /// Nobody yet. `scanned` are the scan's columns.
+    pub(super) fn new(plan: &'a Plan, key: &'a BoundingKey, scanned: &[Scanned]) -> Result<Self, Fault> {
+        let coders = plan.keys.iter().map(|k| Coded::of(&k.of, scanned)).collect::<Result<Vec<_>, _>>()?;
         let (measures, measured) = Measure::all(&plan.aggregates, scanned)?;
+        let sets = plan.aggregates.iter().filter_map(|a| Set::of(a, scanned).transpose()).collect::<Result<Vec<_>, _>>()?;
         let mask = plan.row_filter().map(|f| Mask::of(&f, scanned)).transpose()?;
         let pairs = plan.keys.iter().skip(1).map(|_| HashMap::new()).collect();
-        let rows_max = if plan.tables.len() > 1 { u32::MAX } else { plan.bounds.rows_at_scan() };
-        let (groups, participants, person, ranked) = (Groups::default(), SubjectSet::new(), Person::new(measures.len()), Vec::new());
-        let mut bounded = Self { plan, key, mask, coders, measures, measured, pairs, groups, participants, person, ranked, rows_max };
+        let kept = sets.iter().map(|_| HashMap::new()).collect();
+        let rows_max = if plan.tables.len() + plan.per_subject.len() > 1 { u32::MAX } else { plan.bounds.rows_at_scan() };
+        let (groups, participants, person, ranked) = (Groups::default(), SubjectSet::new(), Person::new(measures.len(), sets.len()), Vec::new());
+        let mut bounded = Self { plan, key, mask, coders, measures, measured, sets, kept, pairs, groups, participants, person, ranked, rows_max };
         if plan.keys.is_empty() {
             bounded.new_group(Vec::new())?;
         }
@@ -97,6 +107,13 @@ impl<'a> Bounded<'a> {
     pub(super) fn finish(mut self) -> Result<(Vec<Group>, SubjectSet), Fault> {
         self.finish_person()?;
         let width = self.plan.aggregates.len();
+        let mut kept: HashMap<u32, Vec<Kept>> = HashMap::new();
+        for (place, (set, items)) in self.sets.iter().zip(&self.kept).enumerate() {
+            for ((group, item), count) in items {
+                let of_group = kept.entry(*group).or_insert_with(|| self.sets.iter().map(Set::nothing).collect());
+                set.keep(of_group.get_mut(place).ok_or_else(broken)?, *item, *count)?;
+            }
+        }
         let mut groups = Vec::new();
         for (place, encoded) in self.groups.encoded.into_iter().enumerate() {
             // A group that no person's bound left anybody in must not even be a candidate: whether it
@@ -104,7 +121,9 @@ impl<'a> Bounded<'a> {
             if self.groups.counted.get(place) == Some(&true) {
                 let codes = self.groups.codes.get(place).ok_or_else(broken)?;
                 let values = self.groups.values.get(place * width..(place + 1) * width).ok_or_else(broken)?.to_vec();
-                groups.push(Group { key: key_of(&self.coders, codes)?, encoded, values });
+                let kept = u32::try_from(place).ok().and_then(|place| kept.remove(&place));
+                let kept = kept.unwrap_or_else(|| self.sets.iter().map(Set::nothing).collect());
+                groups.push(Group { key: key_of(&self.coders, codes)?, encoded, values, kept });
             }
         }
         Ok((groups, self.participants))
@@ -127,7 +146,7 @@ impl<'a> Bounded<'a> {
         if self.coders.is_empty() {
             return Ok(vec![0; rows]);
         }
-        let mut codes = self.coders.iter_mut().map(|coder| coder.codes(columns)).collect::<Result<Vec<_>, _>>()?;
+        let mut codes = self.coders.iter_mut().map(|coder| coder.codes(columns, rows)).collect::<Result<Vec<_>, _>>()?;
         if let [only] = codes.as_mut_slice() {
             // Numbers of one column become groups as they come.
             let seen = self.coders.first().map_or(0, |c| c.values().len());
@@ -163,8 +182,9 @@ impl<'a> Bounded<'a> {
     /// The groups of matching rows, and what they add.
     fn grouped(&mut self, columns: &[ArrayRef], rows: usize, before: Option<Vec<usize>>) -> Result<Grouped, Fault> {
         let groups = self.groups_of(columns, rows)?;
-        let added = self.measures.iter().map(|measure| measure.added(columns)).collect::<Result<_, _>>()?;
-        Ok(Grouped { before, groups, added })
+        let added = self.measures.iter().map(|measure| measure.added(columns, rows)).collect::<Result<_, _>>()?;
+        let items = self.sets.iter_mut().map(|set| set.items(columns, rows, self.key)).collect::<Result<_, _>>()?;
+        Ok(Grouped { before, groups, added, items })
     }
 
     /// Bounds what the current person touched and adds it up.
@@ -192,7 +212,31 @@ impl<'a> Bounded<'a> {
                 self.groups.add(*group, self.plan, &self.measured, &self.person)?;
             }
         }
+        if !self.sets.is_empty() {
+            let counted: Vec<u32> = if touched.len() > groups_max { self.ranked.iter().take(groups_max).map(|(_, group)| *group).collect() } else { touched.to_vec() };
+            self.keep_items(subject, &counted)?;
+        }
         self.person.leave();
+        Ok(())
+    }
+}
+
+impl Bounded<'_> {
+    /// Keeps what a person's sets have in the groups in which they count.
+    fn keep_items(&mut self, subject: SubjectId, counted: &[u32]) -> Result<(), Fault> {
+        let most = index(self.plan.bounds.rows_per_group());
+        for (place, (set, kept)) in self.sets.iter().zip(&mut self.kept).enumerate() {
+            let mut of_person = self.person.take_items(place);
+            of_person.sort_unstable();
+            for of_group in of_person.chunk_by(|a, b| a.0 == b.0) {
+                let Some((group, _)) = of_group.first().copied().filter(|(group, _)| counted.contains(group)) else { continue };
+                let mut items: Vec<u32> = of_group.iter().map(|(_, item)| *item).collect();
+                set.bound(&mut items, most, self.key, subject);
+                for item in items {
+                    *kept.entry((group, item)).or_default() += 1;
+                }
+            }
+        }
         Ok(())
     }
 }
@@ -211,7 +255,7 @@ impl Groups {
     }
 }
 
-fn key_of(coders: &[Coder], codes: &[u32]) -> Result<Vec<Value>, Fault> {
+fn key_of(coders: &[Coded], codes: &[u32]) -> Result<Vec<Value>, Fault> {
     coders.iter().zip(codes).map(|(coder, code)| coder.values().get(index(*code)).cloned().ok_or_else(broken)).collect()
 }
 
@@ -247,6 +291,6 @@ impl Visitor for Bounded<'_> {
             None => rows,
             Some(before) => before.get(rows.start).zip(before.get(rows.end)).map(|(start, end)| *start..*end).ok_or_else(broken)?,
         };
-        self.person.add(&batch.groups, &batch.added, matching)
+        self.person.add(&batch.groups, &batch.added, &batch.items, matching)
     }
 }

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, UInt8Array};
 use datafusion::arrow::buffer::NullBuffer;
-use datafusion::arrow::datatypes::{Date32Type, Float64Type, Int32Type, TimestampMicrosecondType, UInt8Type, UInt32Type};
+use datafusion::arrow::datatypes::{Date32Type, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType, UInt8Type, UInt32Type};
 use domain::Fault;
-use domain::catalog::ColumnName;
-use domain::question::Value;
+use domain::catalog::{ColumnName, ColumnType};
+use domain::question::{Field, Fold, Value};
 use hashbrown::HashMap;
 
-use super::join::StoredColumn;
+use super::join::Scanned;
 use crate::schema::{DayPart, NO_TEXT, Storage, stored};
 
 /// A column of the catalogue, found among the columns of a scan.
@@ -25,16 +25,36 @@ fn broken() -> Fault {
 }
 
 impl Column {
-    /// The column of that name among the stored columns `scanned`.
-    pub(super) fn find(name: ColumnName, scanned: &[StoredColumn]) -> Result<Self, Fault> {
-        let (stored, storage) = stored(name.column());
-        let place = scanned.iter().position(|s| *s == (name.table(), stored)).ok_or_else(|| Fault::broken("a column that is not scanned"))?;
+    /// What `field` looks up, among the columns `scanned`.
+    pub(super) fn find(field: &Field, scanned: &[Scanned]) -> Result<Self, Fault> {
+        let (wanted, storage) = match field {
+            Field::Column(name) => {
+                let (column, storage) = stored(name.column());
+                (Scanned::Stored(name.table(), column), storage)
+            }
+            Field::Fold(place, fold) => {
+                let storage = match fold_type(fold)? {
+                    ColumnType::Integer => Storage::Whole,
+                    ColumnType::Float => Storage::Float,
+                    ColumnType::Date => Storage::Day(DayPart::Whole),
+                    ColumnType::Timestamp => Storage::Instant,
+                    ColumnType::Id | ColumnType::Text | ColumnType::Boolean => return Err(broken()),
+                };
+                (Scanned::Fold(*place, (**fold).clone()), storage)
+            }
+        };
+        let place = scanned.iter().position(|s| *s == wanted).ok_or_else(|| Fault::broken("a column that is not scanned"))?;
         Ok(Self { place, storage })
     }
 
     /// Whether so many different values are likely that they are better not remembered.
     pub(super) const fn is_wide(&self) -> bool {
-        matches!(self.storage, Storage::Count | Storage::Float | Storage::Instant | Storage::Id)
+        matches!(self.storage, Storage::Count | Storage::Float | Storage::Instant | Storage::Id | Storage::Whole)
+    }
+
+    /// Whether its values can be numbered as they lie in the scan.
+    pub(super) const fn has_codes(&self) -> bool {
+        !matches!(self.storage, Storage::Float | Storage::Instant | Storage::Id)
     }
 
     /// The column's array.
@@ -52,6 +72,7 @@ impl Column {
             Storage::Word(words) => word(words, array.as_primitive_opt::<UInt8Type>().ok_or_else(broken)?.value(row))?,
             Storage::Small => Value::Integer(i64::from(array.as_primitive_opt::<UInt8Type>().ok_or_else(broken)?.value(row))),
             Storage::Count => Value::Integer(i64::from(array.as_primitive_opt::<UInt32Type>().ok_or_else(broken)?.value(row))),
+            Storage::Whole => Value::Integer(array.as_primitive_opt::<Int64Type>().ok_or_else(broken)?.value(row)),
             Storage::Float => Value::float(array.as_primitive_opt::<Float64Type>().ok_or_else(broken)?.value(row)),
             Storage::Day(part) => day(part, array.as_primitive_opt::<Date32Type>().ok_or_else(broken)?.value(row))?,
             Storage::Instant => {
@@ -69,6 +90,12 @@ impl Column {
             Storage::Id => return Err(broken()),
         })
     }
+}
+
+/// The type of what a subquery makes.
+pub(super) fn fold_type(fold: &Fold) -> Result<ColumnType, Fault> {
+    let of = fold.of().map(|of| of.ty(&|column: &ColumnName| column.column().ty).ok_or_else(broken)).transpose()?;
+    fold.ty(of.unwrap_or(ColumnType::Integer)).ok_or_else(broken)
 }
 
 fn word(words: &'static [&'static str], code: u8) -> Result<Value, Fault> {
@@ -118,6 +145,10 @@ impl Coder {
             Storage::Count => {
                 let counts = array.as_primitive_opt::<UInt32Type>().ok_or_else(broken)?;
                 self.of_numbers(counts.iter().map(|x| x.map(i64::from)), |x| Ok(Value::Integer(x)))
+            }
+            Storage::Whole => {
+                let numbers = array.as_primitive_opt::<Int64Type>().ok_or_else(broken)?;
+                self.of_numbers(numbers.iter(), |x| Ok(Value::Integer(x)))
             }
             Storage::Text => self.of_texts(&array),
             Storage::Id | Storage::Float | Storage::Instant => Err(broken()),

@@ -8,7 +8,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use datafusion::arrow::array::ArrayRef;
+use datafusion::arrow::array::{ArrayRef, UInt32Array};
 use datafusion::arrow::buffer::ScalarBuffer;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
@@ -23,7 +23,7 @@ use domain::question::Plan;
 use domain::{Fault, SubjectId, SubjectSet};
 use futures::{StreamExt, TryStreamExt};
 
-use super::join::{ACT, Held, Read, Reading, StoredColumn, Tables, Widening, owners};
+use super::join::{ACT, Held, Read, Reading, Scanned, Tables, Widening, owners};
 use crate::ParquetLake;
 use crate::schema::schema;
 
@@ -50,33 +50,41 @@ struct Bucket {
     scanned: Scans,
     /// Of the tables whose rows are joined to the scanned ones, in their order.
     beside: Vec<Scans>,
+    /// Of the subqueries, in their order.
+    subqueries: Vec<Self>,
 }
 
 /// One scan per file.
 type Scans = Vec<Arc<dyn ExecutionPlan>>;
 
+impl Bucket {
+    /// The scans of `tables` over the files of the bucket that `file` is in.
+    fn of(tables: &Tables, snapshot: &Snapshot, file: &LakeFile) -> Result<Self, DataFusionError> {
+        let scans = |read: &Read| snapshot.manifest.files(read.table).iter().filter(|other| other.bucket == file.bucket).map(|file| scan(read, file)).collect::<Result<Scans, _>>();
+        Ok(Self {
+            scanned: tables.scanned.as_ref().map(scans).transpose()?.unwrap_or_default(),
+            beside: tables.beside.iter().map(scans).collect::<Result<_, _>>()?,
+            subqueries: tables.subqueries.iter().map(|subquery| Self::of(&subquery.tables, snapshot, file)).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
 impl Consented {
     /// The scan of `plan` over `snapshot`, cut into at most `threads` partitions between buckets.
     pub(super) fn of(lake: &ParquetLake, plan: &Plan, snapshot: &Snapshot, eligible: &SubjectSet, threads: usize) -> Result<Self, Fault> {
         let tables = Tables::of(plan)?;
-        let files = snapshot.manifest.files(tables.scanned.table);
+        let files = snapshot.manifest.files(tables.leading()?.table);
         let context = Arc::new(TaskContext::default().with_session_config(SessionConfig::new().with_batch_size(BATCH_ROWS)));
         if !files.is_empty() {
             context.runtime_env().register_object_store(store_url()?.as_ref(), lake.store().object_store()?);
         }
-        let scans = |read: &Read, files: &mut dyn Iterator<Item = &LakeFile>| files.map(|file| scan(read, file)).collect::<Result<Scans, _>>();
-        let bucket = |files: &[LakeFile]| {
-            let of_bucket = |file: &&LakeFile| files.first().is_some_and(|first| first.bucket == file.bucket);
-            let beside = tables.beside.iter().map(|read| scans(read, &mut snapshot.manifest.files(read.table).iter().filter(of_bucket)));
-            Ok(Bucket { beside: beside.collect::<Result<_, _>>()?, scanned: scans(&tables.scanned, &mut files.iter())? })
-        };
-        let partitions = split(files, threads).into_iter().map(|buckets| buckets.into_iter().map(bucket).collect::<Result<Vec<_>, _>>());
-        let partitions = partitions.collect::<Result<_, _>>().map_err(engine)?;
+        let buckets = |buckets: Vec<&[LakeFile]>| buckets.into_iter().filter_map(<[LakeFile]>::first).map(|file| Bucket::of(&tables, snapshot, file)).collect::<Result<Vec<_>, _>>();
+        let partitions = split(files, threads).into_iter().map(buckets).collect::<Result<_, _>>().map_err(engine)?;
         Ok(Self { eligible: Arc::new(eligible.clone()), partitions, context, tables: Arc::new(tables) })
     }
 
-    /// The stored columns after the owner, in order.
-    pub(super) fn columns(&self) -> Vec<StoredColumn> {
+    /// The columns after the owner, in order.
+    pub(super) fn columns(&self) -> Vec<Scanned> {
         self.tables.columns()
     }
 
@@ -136,7 +144,7 @@ impl<B> Lane<B> {
             let batch = batch.map_err(engine)?;
             let (owners, columns) = match widening {
                 None => (owners(batch.columns())?, batch.columns().iter().skip(1).cloned().collect()),
-                Some(widening) => widening.widen(&batch, &mut self.reading)?,
+                Some(widening) => widening.widen(batch.columns(), &mut self.reading)?,
             };
             if owners.is_empty() {
                 continue;
@@ -186,32 +194,86 @@ impl Partition {
     /// Reads the partition from beginning to end.
     pub(super) async fn visit<V: Visitor>(self, visitor: &mut V) -> Result<(), Fault> {
         for bucket in self.buckets {
-            let mut held = Vec::with_capacity(bucket.beside.len());
-            for (read, scans) in self.tables.beside.iter().zip(bucket.beside) {
-                let mut batches = Vec::new();
-                for scan in scans {
-                    let stream = scan.execute(0, Arc::clone(&self.context)).map_err(engine)?;
-                    batches.extend(stream.try_collect::<Vec<_>>().await.map_err(engine)?);
-                }
-                held.push(Held::of(read, &batches, &self.eligible)?);
+            let reader = Reader { tables: &self.tables, eligible: &self.eligible, context: &self.context };
+            reader.read(bucket, visitor).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What reads buckets: of a plan, or of one of its subqueries.
+#[derive(Clone, Copy)]
+struct Reader<'a> {
+    tables: &'a Tables,
+    eligible: &'a SubjectSet,
+    context: &'a Arc<TaskContext>,
+}
+
+impl Reader<'_> {
+    /// Hands out the rows of one bucket, joined, person by person.
+    async fn read<V: Visitor>(self, bucket: Bucket, visitor: &mut V) -> Result<(), Fault> {
+        let mut held = Vec::with_capacity(bucket.beside.len());
+        for (read, scans) in self.tables.beside.iter().zip(bucket.beside) {
+            let mut batches = Vec::new();
+            for scan in scans {
+                let stream = scan.execute(0, Arc::clone(self.context)).map_err(engine)?;
+                batches.extend(stream.try_collect::<Vec<_>>().await.map_err(engine)?);
             }
-            let widening = Widening { tables: &self.tables, held: &held, eligible: &self.eligible };
-            let widening = (!held.is_empty()).then_some(&widening);
-            let lane = |plan: Arc<dyn ExecutionPlan>| {
-                Ok(Lane { stream: plan.execute(0, Arc::clone(&self.context)).map_err(engine)?, loaded: None, last: None, reading: Reading::default() })
-            };
-            let lanes = bucket.scanned.into_iter().map(lane);
-            let mut lanes = lanes.collect::<Result<Vec<Lane<V::Batch>>, Fault>>()?;
-            let mut heads = Vec::with_capacity(lanes.len());
-            for lane in &mut lanes {
-                heads.push(lane.peek(visitor, widening).await?);
-            }
-            // The lowest person first; of equals the first file first.
-            while let Some((_, place)) = first(&heads, None) {
-                let others = first(&heads, Some(place));
-                let Some((lane, head)) = lanes.get_mut(place).zip(heads.get_mut(place)) else { break };
-                lane.hand_out(visitor, &self.eligible, |subject| others.is_none_or(|other| (subject, place) < other))?;
-                *head = lane.peek(visitor, widening).await?;
+            held.push(Held::of(read, &batches, self.eligible)?);
+        }
+        let mut made = Vec::with_capacity(bucket.subqueries.len());
+        for (subquery, bucket) in self.tables.subqueries.iter().zip(bucket.subqueries) {
+            let mut folding = subquery.folds.start(&subquery.tables.columns())?;
+            // A subquery has none of its own: one level of calls.
+            Box::pin(Reader { tables: &subquery.tables, ..self }.read(bucket, &mut folding)).await?;
+            made.push(folding.finish()?);
+        }
+        let mut made = made.into_iter();
+        // Where there are subqueries only, the rows of the first are those that the others are joined to.
+        let scanned = if self.tables.scanned.is_none() { made.next() } else { None };
+        for (people, columns) in made {
+            held.push(Held::made(&people, columns)?);
+        }
+        let widening = Widening { tables: self.tables, held: &held, eligible: self.eligible };
+        if let Some((people, columns)) = scanned {
+            return self.hand_out(people, columns, &widening, visitor);
+        }
+        let widening = (!held.is_empty()).then_some(&widening);
+        let lane =
+            |plan: Arc<dyn ExecutionPlan>| Ok(Lane { stream: plan.execute(0, Arc::clone(self.context)).map_err(engine)?, loaded: None, last: None, reading: Reading::default() });
+        let lanes = bucket.scanned.into_iter().map(lane);
+        let mut lanes = lanes.collect::<Result<Vec<Lane<V::Batch>>, Fault>>()?;
+        let mut heads = Vec::with_capacity(lanes.len());
+        for lane in &mut lanes {
+            heads.push(lane.peek(visitor, widening).await?);
+        }
+        // The lowest person first; of equals the first file first.
+        while let Some((_, place)) = first(&heads, None) {
+            let others = first(&heads, Some(place));
+            let Some((lane, head)) = lanes.get_mut(place).zip(heads.get_mut(place)) else { break };
+            lane.hand_out(visitor, self.eligible, |subject| others.is_none_or(|other| (subject, place) < other))?;
+            *head = lane.peek(visitor, widening).await?;
+        }
+        Ok(())
+    }
+
+    /// Hands out rows that a subquery made.
+    fn hand_out<V: Visitor>(self, people: UInt32Array, columns: Vec<ArrayRef>, widening: &Widening<'_>, visitor: &mut V) -> Result<(), Fault> {
+        let batch: Vec<ArrayRef> = std::iter::once(Arc::new(people) as ArrayRef).chain(columns).collect();
+        let (owners, columns) = widening.widen(&batch, &mut Reading::default())?;
+        if owners.is_empty() {
+            return Ok(());
+        }
+        let batch = visitor.batch(&columns, owners.len())?;
+        let mut next = 0;
+        while let Some(rest) = owners.get(next..)
+            && let Some(&subject) = rest.first()
+        {
+            let rows = next..next + run(rest, subject);
+            next = rows.end;
+            // INVARIANT (consent): only rows of eligible people were widened.
+            if self.eligible.contains(SubjectId(subject)) {
+                visitor.run(&batch, SubjectId(subject), rows)?;
             }
         }
         Ok(())

@@ -15,11 +15,12 @@ use datafusion::arrow::buffer::ScalarBuffer;
 use datafusion::arrow::compute::{concat_batches, filter_record_batch, take};
 use datafusion::arrow::datatypes::UInt32Type;
 use datafusion::arrow::error::ArrowError;
-use domain::catalog::{INTERESTS_JOINED, TableName};
-use domain::question::Plan;
+use domain::catalog::{ColumnName, INTERESTS_JOINED, TableName};
+use domain::question::{Fold, PerSubject, Plan};
 use domain::{Fault, SubjectId, SubjectSet};
 use hashbrown::HashMap;
 
+use super::fold::Folds;
 use crate::schema::{ACTIVITY_ID_BYTES, stored};
 
 /// The column by which acts and their hashtags are joined.
@@ -28,8 +29,14 @@ pub(super) const ACT: &str = "activity_id";
 /// Bytes of an act's id.
 type ActId = [u8; ACTIVITY_ID_BYTES as usize];
 
-/// A stored column and its table.
-pub(super) type StoredColumn = (TableName, &'static str);
+/// A column of a scan.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Scanned {
+    /// A stored column of a table.
+    Stored(TableName, &'static str),
+    /// What the subquery at that place makes of the person.
+    Fold(usize, Fold),
+}
 
 /// One table of a plan, as it is read.
 #[derive(Debug, Clone)]
@@ -42,40 +49,68 @@ pub(super) struct Read {
     pub(super) by_act: bool,
 }
 
-/// The tables of a plan.
+/// The tables of a plan, or of one of its subqueries.
 #[derive(Debug, Clone)]
 pub(super) struct Tables {
-    /// The one that is scanned: that with the most rows per person, which a join multiplies least.
-    pub(super) scanned: Read,
+    /// The one that is scanned: that with the most rows per person, which a join multiplies least. None
+    /// where there are subqueries only; then the first of these is.
+    pub(super) scanned: Option<Read>,
     /// Those whose rows are looked up.
     pub(super) beside: Vec<Read>,
+    /// Subqueries, whose rows are made and looked up.
+    pub(super) subqueries: Vec<Subquery>,
     rows_at_scan: u32,
+}
+
+/// A subquery: its own tables, and what it makes of them.
+#[derive(Debug, Clone)]
+pub(super) struct Subquery {
+    pub(super) tables: Tables,
+    pub(super) folds: Folds,
 }
 
 fn arrow(error: ArrowError) -> Fault {
     Fault::new("joining rows", error)
 }
 
+/// How each of `tables` is read, the one that is scanned first.
+fn reads(tables: &[TableName], read: &[ColumnName]) -> Vec<Read> {
+    let scan_order = [TableName::ActivityTag, TableName::Activity, TableName::SubjectInterest, TableName::Subject];
+    let both = tables.contains(&TableName::Activity) && tables.contains(&TableName::ActivityTag);
+    let of = |table: TableName| {
+        let mut columns: Vec<&'static str> = read.iter().filter(|column| column.table() == table).map(|column| stored(column.column()).0).collect();
+        columns.sort_unstable();
+        columns.dedup();
+        Read { table, columns, by_act: both && matches!(table, TableName::Activity | TableName::ActivityTag) }
+    };
+    scan_order.into_iter().filter(|table| tables.contains(table)).map(of).collect()
+}
+
 impl Tables {
     /// Which table of `plan` is scanned, which are looked up, and what is read of each.
     pub(super) fn of(plan: &Plan) -> Result<Self, Fault> {
-        let scan_order = [TableName::ActivityTag, TableName::Activity, TableName::SubjectInterest, TableName::Subject];
-        let mut tables = scan_order.into_iter().filter(|table| plan.tables.contains(table)).map(|table| {
-            let all = plan.columns().into_iter().filter(|column| column.table() == table);
-            let mut columns: Vec<&'static str> = all.map(|column| stored(column.column()).0).collect();
-            columns.sort_unstable();
-            columns.dedup();
-            let both = plan.tables.contains(&TableName::Activity) && plan.tables.contains(&TableName::ActivityTag);
-            Read { table, columns, by_act: both && matches!(table, TableName::Activity | TableName::ActivityTag) }
-        });
-        let scanned = tables.next().ok_or_else(|| Fault::broken("a plan without a table"))?;
-        Ok(Self { scanned, beside: tables.collect(), rows_at_scan: plan.bounds.rows_at_scan() })
+        let rows_at_scan = plan.bounds.rows_at_scan();
+        let subquery = |(place, inner): (usize, &PerSubject)| {
+            let mut reads = reads(&inner.tables, &plan.inner_columns(place)).into_iter();
+            let tables = Self { scanned: reads.next(), beside: reads.collect(), subqueries: Vec::new(), rows_at_scan };
+            Ok(Subquery { tables, folds: Folds::of(plan, place)? })
+        };
+        let subqueries: Vec<Subquery> = plan.per_subject.iter().enumerate().map(subquery).collect::<Result<_, Fault>>()?;
+        let mut reads = reads(&plan.tables, &plan.columns()).into_iter();
+        Ok(Self { scanned: reads.next(), beside: reads.collect(), subqueries, rows_at_scan })
     }
 
     /// The columns of joined rows after the owner, in order.
-    pub(super) fn columns(&self) -> Vec<StoredColumn> {
-        let of = |read: &Read| read.columns.iter().map(|column| (read.table, *column)).collect::<Vec<_>>();
-        std::iter::once(&self.scanned).chain(&self.beside).flat_map(of).collect()
+    pub(super) fn columns(&self) -> Vec<Scanned> {
+        let of = |read: &Read| read.columns.iter().map(|column| Scanned::Stored(read.table, column)).collect::<Vec<_>>();
+        let stored = self.scanned.iter().chain(&self.beside).flat_map(of);
+        stored.chain(self.subqueries.iter().enumerate().flat_map(|(place, subquery)| subquery.folds.columns(place))).collect()
+    }
+
+    /// The table by whose files a scan is cut into partitions.
+    pub(super) fn leading(&self) -> Result<&Read, Fault> {
+        let of_first = || self.subqueries.first().and_then(|first| first.tables.scanned.as_ref());
+        self.scanned.as_ref().or_else(of_first).ok_or_else(|| Fault::broken("a plan without a table"))
     }
 }
 
@@ -113,6 +148,11 @@ impl Held {
             (Index::Person(people(&owners)?), 1)
         };
         Ok(Self { columns: rows.columns().iter().skip(keys).cloned().collect(), index })
+    }
+
+    /// The rows that a subquery made: one per person, ascending.
+    pub(super) fn made(people: &UInt32Array, columns: Vec<ArrayRef>) -> Result<Self, Fault> {
+        Ok(Self { columns, index: Index::Person(self::people(people.values())?) })
     }
 
     /// The rows that are joined to a row of that person and act.
@@ -157,9 +197,10 @@ pub(super) struct Widening<'a> {
 impl Widening<'_> {
     /// The joined rows of a batch of the scanned table: their owners, and their columns in the order of
     /// [`Tables::columns`].
-    pub(super) fn widen(&self, batch: &RecordBatch, reading: &mut Reading) -> Result<(ScalarBuffer<u32>, Vec<ArrayRef>), Fault> {
-        let scanned = owners(batch.columns())?;
-        let (acts, keys) = if self.tables.scanned.by_act { (Some(acts(batch.columns())?), 2) } else { (None, 1) };
+    pub(super) fn widen(&self, batch: &[ArrayRef], reading: &mut Reading) -> Result<(ScalarBuffer<u32>, Vec<ArrayRef>), Fault> {
+        let scanned = owners(batch)?;
+        let by_act = self.tables.scanned.as_ref().is_some_and(|scanned| scanned.by_act);
+        let (acts, keys) = if by_act { (Some(acts(batch)?), 2) } else { (None, 1) };
         let mut picks: Vec<Vec<u32>> = vec![Vec::new(); self.held.len() + 1];
         let mut matches: Vec<Range<u32>> = Vec::with_capacity(self.held.len());
         let (mut last, mut matched) = (None, None);
@@ -186,7 +227,7 @@ impl Widening<'_> {
         let mut picks = picks.into_iter().map(UInt32Array::from);
         let of_scan = picks.next().ok_or_else(|| Fault::broken("a join without a scanned table"))?;
         let mut columns = Vec::new();
-        for column in batch.columns().iter().skip(keys) {
+        for column in batch.iter().skip(keys) {
             columns.push(take(column, &of_scan, None).map_err(arrow)?);
         }
         for (held, picks) in self.held.iter().zip(picks) {
@@ -194,7 +235,7 @@ impl Widening<'_> {
                 columns.push(take(column, &picks, None).map_err(arrow)?);
             }
         }
-        let owner = batch.columns().first().ok_or_else(|| Fault::broken("a batch without an owner"))?;
+        let owner = batch.first().ok_or_else(|| Fault::broken("a batch without an owner"))?;
         let owner = take(owner, &of_scan, None).map_err(arrow)?;
         Ok((owners(&[owner])?, columns))
     }

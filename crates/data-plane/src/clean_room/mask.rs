@@ -1,51 +1,47 @@
 //! Which rows of a batch match `WHERE`.
-//!
-//! The meaning of a condition is [`Predicate::evaluate`] and nothing else: it is asked once per
-//! different value of a column where there are few, and once per row where there are many.
 
 use datafusion::arrow::array::ArrayRef;
 use domain::Fault;
-use domain::question::{Predicate, Truth, Value};
+use domain::question::expr::{Expr, Function};
+use domain::question::{RowExpr, Value};
 
-use super::column::{Coder, Column};
-use super::join::StoredColumn;
+use super::column::Coder;
+use super::computed::Computed;
+use super::join::Scanned;
+
+/// SQL's three-valued truth: `None` is unknown.
+type Truth = Option<bool>;
 
 /// A condition over batches of one scan.
 pub(super) enum Mask {
     Constant(Truth),
-    /// A leaf over a column with few values, and its truth for each of them.
+    /// An expression of one column with few values, and its truth for each of them.
     Narrow {
-        leaf: Predicate,
+        expr: Computed,
         coder: Box<Coder>,
         truths: Vec<Truth>,
     },
-    /// A leaf over a column with many values.
-    Wide {
-        leaf: Predicate,
-        column: Column,
-    },
+    /// Any other expression.
+    Wide(Computed),
     And(Vec<Self>),
     Or(Vec<Self>),
     Not(Box<Self>),
 }
 
 impl Mask {
-    /// The condition over the stored columns `scanned`.
-    pub(super) fn of(predicate: &Predicate, scanned: &[StoredColumn]) -> Result<Self, Fault> {
-        let all = |parts: &[Predicate]| parts.iter().map(|p| Self::of(p, scanned)).collect::<Result<_, _>>();
-        Ok(match predicate {
-            Predicate::Constant(truth) => Self::Constant(*truth),
-            Predicate::And(parts) => Self::And(all(parts)?),
-            Predicate::Or(parts) => Self::Or(all(parts)?),
-            Predicate::Not(inner) => Self::Not(Box::new(Self::of(inner, scanned)?)),
-            Predicate::Compare { column, .. } | Predicate::In { column, .. } | Predicate::IsNull { column } | Predicate::Like { column, .. } => {
-                let column = Column::find(*column, scanned)?;
-                if column.is_wide() {
-                    Self::Wide { leaf: predicate.clone(), column }
-                } else {
-                    Self::Narrow { leaf: predicate.clone(), coder: Box::new(Coder::new(column)), truths: Vec::new() }
-                }
-            }
+    /// The condition over the columns `scanned`.
+    pub(super) fn of(expr: &RowExpr, scanned: &[Scanned]) -> Result<Self, Fault> {
+        let computed = Computed::of(expr, scanned)?;
+        if let Some(column) = computed.narrow() {
+            return Ok(Self::Narrow { expr: computed, coder: Box::new(Coder::new(column)), truths: Vec::new() });
+        }
+        let all = |parts: &[RowExpr]| parts.iter().map(|p| Self::of(p, scanned)).collect::<Result<_, _>>();
+        Ok(match expr {
+            Expr::Constant(value) => Self::Constant(truth(value)),
+            Expr::Call(Function::And, parts) => Self::And(all(parts)?),
+            Expr::Call(Function::Or, parts) => Self::Or(all(parts)?),
+            Expr::Call(Function::Not, parts) if let [inner] = parts.as_slice() => Self::Not(Box::new(Self::of(inner, scanned)?)),
+            _ => Self::Wide(computed),
         })
     }
 
@@ -57,11 +53,11 @@ impl Mask {
     fn truths(&mut self, batch: &[ArrayRef], rows: usize) -> Result<Vec<Truth>, Fault> {
         match self {
             Self::Constant(truth) => Ok(vec![*truth; rows]),
-            Self::Wide { leaf, column } => (0..rows).map(|row| column.value(batch, row).map(|value| truth(leaf, &value))).collect(),
-            Self::Narrow { leaf, coder, truths } => {
+            Self::Wide(expr) => (0..rows).map(|row| expr.value(batch, row).map(|value| truth(&value))).collect(),
+            Self::Narrow { expr, coder, truths } => {
                 let codes = coder.codes(batch)?;
                 for value in coder.values().iter().skip(truths.len()) {
-                    truths.push(truth(leaf, value));
+                    truths.push(truth(&expr.of_value(value)));
                 }
                 Ok(codes.into_iter().map(|code| usize::try_from(code).ok().and_then(|c| truths.get(c)).copied().flatten()).collect())
             }
@@ -72,8 +68,11 @@ impl Mask {
     }
 }
 
-fn truth(leaf: &Predicate, value: &Value) -> Truth {
-    leaf.evaluate(&|_| value.clone())
+const fn truth(value: &Value) -> Truth {
+    match value {
+        Value::Boolean(truth) => Some(*truth),
+        _ => None,
+    }
 }
 
 fn combine(parts: &mut [Mask], neutral: Truth, op: fn(Truth, Truth) -> Truth, batch: &[ArrayRef], rows: usize) -> Result<Vec<Truth>, Fault> {

@@ -3,12 +3,15 @@
 mod aggregate;
 mod bound;
 mod column;
+mod computed;
 mod filter;
+mod fold;
 mod join;
 mod mask;
 mod measure;
 mod noise;
 mod person;
+mod set;
 mod validate;
 
 use std::fmt;

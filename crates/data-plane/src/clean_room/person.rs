@@ -6,6 +6,7 @@ use domain::question::Tally;
 use domain::{Fault, SubjectId};
 
 use super::measure::Added;
+use super::set::NOTHING;
 
 /// The current person.
 pub(super) struct Person {
@@ -15,6 +16,8 @@ pub(super) struct Person {
     touched: Touched,
     /// By measure and group.
     tallies: Vec<Vec<Tally>>,
+    /// By set: groups, and an item in each.
+    items: Vec<Vec<(u32, u32)>>,
 }
 
 /// Rows by group.
@@ -64,9 +67,9 @@ fn add(tallies: &mut [Tally], group: usize, (value, known): (&i64, &bool)) -> Op
 
 impl Person {
     /// Nobody, in no groups.
-    pub(super) fn new(measures: usize) -> Self {
+    pub(super) fn new(measures: usize, sets: usize) -> Self {
         let touched = Touched { counts: Vec::new(), order: vec![0], length: 0 };
-        Self { subject: None, rows: 0, touched, tallies: vec![Vec::new(); measures] }
+        Self { subject: None, rows: 0, touched, tallies: vec![Vec::new(); measures], items: vec![Vec::new(); sets] }
     }
 
     /// There is one more group.
@@ -76,12 +79,13 @@ impl Person {
         self.tallies.iter_mut().for_each(|tallies| tallies.push(Tally::default()));
     }
 
-    /// Adds the rows `rows` of a batch: the group of each, and what they add to each measure.
-    pub(super) fn add(&mut self, groups: &[u32], added: &[Added], rows: Range<usize>) -> Result<(), Fault> {
-        self.try_add(groups, added, rows).ok_or_else(|| Fault::broken("bounding lost count of its groups"))
+    /// Adds the rows `rows` of a batch: the group of each, what they add to each measure, and their item for
+    /// each set.
+    pub(super) fn add(&mut self, groups: &[u32], added: &[Added], items: &[Vec<u32>], rows: Range<usize>) -> Result<(), Fault> {
+        self.try_add(groups, added, items, rows).ok_or_else(|| Fault::broken("bounding lost count of its groups"))
     }
 
-    fn try_add(&mut self, groups: &[u32], added: &[Added], rows: Range<usize>) -> Option<()> {
+    fn try_add(&mut self, groups: &[u32], added: &[Added], items: &[Vec<u32>], rows: Range<usize>) -> Option<()> {
         let groups = groups.get(rows.clone())?;
         let mut measures = self.tallies.iter_mut().zip(added);
         // The first measure is added in the pass that counts rows: most of a pass is to find the groups.
@@ -91,6 +95,10 @@ impl Person {
         }
         for (tallies, added) in measures {
             groups.iter().zip(added.rows(&rows)?).try_for_each(|(group, added)| add(tallies, index(*group), added))?;
+        }
+        for (of_person, items) in self.items.iter_mut().zip(items) {
+            let known = groups.iter().zip(items.get(rows.clone())?).filter(|(_, item)| **item != NOTHING);
+            of_person.extend(known.map(|(group, item)| (*group, *item)));
         }
         Some(())
     }
@@ -110,6 +118,11 @@ impl Person {
         self.tallies.get(measure).and_then(|tallies| tallies.get(index(group))).copied().unwrap_or_default()
     }
 
+    /// The groups and items of one set.
+    pub(super) fn take_items(&mut self, set: usize) -> Vec<(u32, u32)> {
+        self.items.get_mut(set).map(std::mem::take).unwrap_or_default()
+    }
+
     /// The person is done; the next has touched nothing.
     pub(super) fn leave(&mut self) {
         let Touched { counts, order, length } = &mut self.touched;
@@ -119,6 +132,7 @@ impl Person {
                 tallies.get_mut(index(*group)).into_iter().for_each(|tally| *tally = Tally::default());
             }
         }
+        self.items.iter_mut().for_each(Vec::clear);
         (self.subject, self.rows) = (None, 0);
     }
 }

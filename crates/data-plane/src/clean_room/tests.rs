@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::lake::{Arrival, Snapshot};
 use domain::port::{Lake, Unwatched};
-use domain::question::{KeyValues, Narrowing, Plan, Prepared, Question};
+use domain::question::{Aggregate, KeyValues, Narrowing, Plan, Prepared, Question};
 use domain::record::NormalizedBatch;
 use domain::release::Charge;
 use domain::{SubjectId, SubjectSet, Timestamp};
@@ -13,7 +13,7 @@ use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use tempfile::TempDir;
-use testkit::{Generator, Reference, ReferenceAnswer, ZeroNoise, env_seed, tables};
+use testkit::{Generator, Part, Reference, ReferenceAnswer, ZeroNoise, env_seed, tables};
 
 use super::*;
 
@@ -55,9 +55,20 @@ impl World {
         let charge = Charge::of_durable_reservation(prepared.cost);
         let look = PaidLook { prepared, charge: &charge, snapshot: &self.snapshot, eligible, bounding_key: key };
         let exact = self.room.exact(&look).unwrap();
-        let groups = exact.groups().map(|(key, values)| (domain::question::encode_key(key), values.to_vec())).collect();
+        let groups = exact.groups().map(|group| (domain::question::encode_key(&group.key), parts(&prepared.plan, group))).collect();
         ReferenceAnswer { groups, participants: exact.into_participants().iter().collect() }
     }
+}
+
+/// The exact values of a group as the reference writes them.
+fn parts(plan: &Plan, group: &aggregate::ExactGroup) -> Vec<Part> {
+    let mut kept = group.kept.iter();
+    let of = |(aggregate, value): (&Aggregate, &i128)| match if aggregate.is_set() { kept.next() } else { None } {
+        None => Part::Number(*value),
+        Some(set::Kept::Distinct(values)) => Part::Distinct(values.clone()),
+        Some(set::Kept::Leaves(counts)) => Part::Leaves(counts.iter().collect()),
+    };
+    plan.aggregates.iter().zip(&group.values).map(of).collect()
 }
 
 /// The acts of an arrival whose turn it is, in random order. Acts with equal keys stay in one import
@@ -172,19 +183,49 @@ fn check_removal(world: &World, smaller: &World, prepared: &Prepared, eligible: 
     let alone = world.exact(prepared, &eligible.iter().filter(|p| *p == person).collect(), key);
     let mut sum = without.groups.clone();
     for (group, values) in &alone.groups {
-        let total = sum.entry(group.clone()).or_insert_with(|| vec![0; values.len()]);
-        total.iter_mut().zip(values).for_each(|(a, b)| *a += b);
+        let total = sum.entry(group.clone()).or_insert_with(|| plan.aggregates.iter().map(Part::nothing).collect());
+        total.iter_mut().zip(values).for_each(|(a, b)| a.merge(b));
     }
     assert_eq!(sum, with.groups, "{case}");
     // Which is within the declared sensitivity, in exact integers.
     assert!(alone.groups.len() <= plan.bounds.groups() as usize, "{case}");
     for (place, aggregate) in plan.aggregates.iter().enumerate() {
         let max = i128::from(aggregate.per_group_max(&plan.bounds));
-        assert!(alone.groups.values().all(|v| v[place].abs() <= max), "{case}");
-        let square: i128 = alone.groups.values().map(|v| v[place] * v[place]).sum();
+        let mut square: i128 = 0;
+        for part in alone.groups.values().map(|parts| &parts[place]) {
+            match part {
+                Part::Number(value) => {
+                    assert!(value.abs() <= max, "{case}");
+                    square += value * value;
+                }
+                Part::Distinct(values) => {
+                    let many = i128::try_from(values.len()).unwrap();
+                    assert!(many <= max, "{case}");
+                    square += many * many;
+                }
+                Part::Leaves(leaves) => {
+                    let many: u64 = leaves.values().sum();
+                    assert!(i128::from(many) <= max, "{case}");
+                    square += i128::from(tree_squares(aggregate, leaves));
+                }
+            }
+        }
         assert!(u128::try_from(square).unwrap() <= aggregate.sensitivity(&plan.bounds).unwrap().get(), "{case}");
     }
     !alone.groups.is_empty()
+}
+
+/// The sum of the squares of all counts of a tree.
+fn tree_squares(aggregate: &Aggregate, leaves: &BTreeMap<u32, u64>) -> u64 {
+    let Aggregate::Quantiles { values, .. } = aggregate else { panic!("a tree of nothing") };
+    let height = domain::question::tree_shape(values).unwrap().height();
+    (0..height)
+        .map(|level| {
+            let mut nodes: BTreeMap<u32, u64> = BTreeMap::new();
+            leaves.iter().for_each(|(leaf, count)| *nodes.entry(leaf / 16_u32.pow(level)).or_default() += count);
+            nodes.values().map(|count| count * count).sum::<u64>()
+        })
+        .sum()
 }
 
 /// The engine and the plain loops agree, bit for bit, on random data, layouts and questions.
@@ -202,7 +243,7 @@ fn the_engine_agrees_with_the_plain_loops() {
             let prepared = prepare(&mut generator);
             let eligible: SubjectSet = arrivals[0].ids.iter().copied().filter(|_| generator.0.random_ratio(4, 5)).collect();
             let key = BoundingKey::from_bytes(generator.0.random());
-            let expected = Reference { plan: &prepared.plan, eligible: &eligible, key: &key }.answer(&tables(&prepared.plan.tables, &arrivals));
+            let expected = Reference { plan: &prepared.plan, eligible: &eligible, key: &key }.answer(&tables(&Reference::tables(&prepared.plan), &arrivals));
             assert_eq!(world.exact(&prepared, &eligible, &key), expected, "FAIRSHARE_SEED={} {}", seed + n, prepared.plan.to_json());
             let (plan, some) = (&prepared.plan, !expected.groups.is_empty());
             joined += u32::from(some && plan.tables.len() > 1);

@@ -3,48 +3,110 @@
 use dp::{ContributionBounds, Granularity, L2Squared};
 use serde::Serialize;
 
-use super::Value;
-use crate::catalog::ColumnName;
+use super::{RowExpr, Value};
 
 /// An aggregate over the bounded rows of a group.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Aggregate {
     /// `count(distinct subject_id)`: people.
     CountSubjects,
     /// `count(*)`: rows, at most [`ContributionBounds::rows_per_group`] per person and group.
     CountRows,
-    /// Rows in which the column is known, bounded likewise: one part of an average.
+    /// `count(x)`: rows in which it is known, bounded likewise; also a part of averages and variances.
     CountKnown {
-        /// The column.
-        column: ColumnName,
+        /// What is counted.
+        of: RowExpr,
     },
-    /// `sum(column)`: each person's sum within the group, clamped.
+    /// `count(distinct x)`: different values; of each person and group at most as many as rows count.
+    CountDistinct {
+        /// What is counted.
+        of: RowExpr,
+    },
+    /// `sum(x)`: each person's sum within the group, clamped.
     Sum {
-        /// The column.
-        column: ColumnName,
-        /// Lowest and highest sum of one person in one group, in grid units.
-        low: i64,
-        /// See `low`.
-        high: i64,
-        /// Grid units per 1.
-        denominator: u32,
+        /// What is summed.
+        of: RowExpr,
+        /// Lowest and highest sum of one person in one group.
+        sums: Grid,
+        /// Lowest and highest single value that counts, where single values are clamped as well.
+        values: Option<Grid>,
     },
-    /// The sum of what each value is above the middle of its range: the other part of an average. A
+    /// The sum of what each value is above the middle of its range: a part of averages and variances. A
     /// person with more known rows in a group than count has all of them weighed alike.
     CenteredSum {
-        /// The column.
-        column: ColumnName,
-        /// Lowest and highest value that counts, in grid units.
-        low: i64,
-        /// See `low`.
-        high: i64,
-        /// Grid units per 1. Sums are kept in halves of a grid unit, on which every middle lies.
-        denominator: u32,
+        /// What is summed.
+        of: RowExpr,
+        /// Lowest and highest value that counts. Sums are kept in halves of a grid unit, on which every
+        /// middle lies.
+        values: Grid,
+    },
+    /// The sum of what each value's squared distance from the middle is above half of what it can be: the
+    /// third part of a variance, kept in eighths of a squared grid unit.
+    CenteredSquares {
+        /// What is summed.
+        of: RowExpr,
+        /// Lowest and highest value that counts.
+        values: Grid,
+    },
+    /// Percentiles, all by one tree of counts ([`dp::QuantileTree`]).
+    Quantiles {
+        /// Of what.
+        of: RowExpr,
+        /// Lowest and highest value that counts.
+        values: Grid,
+        /// Which, in millionths; sorted, without duplicates.
+        at: Vec<u32>,
     },
 }
 
-/// What one person has of an aggregate's column in one group.
+/// A range of numbers that are kept as whole multiples of 1/denominator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Grid {
+    /// The lowest, in grid units.
+    pub low: i64,
+    /// The highest, in grid units; not below `low`.
+    pub high: i64,
+    /// Grid units per 1.
+    pub denominator: u32,
+}
+
+impl Grid {
+    /// The ends as numbers.
+    #[must_use]
+    pub fn ends(&self) -> (f64, f64) {
+        #[expect(clippy::cast_precision_loss, reason = "bounds of a contract: far below 2^53")]
+        let number = |grid: i64| grid as f64 / f64::from(self.denominator.max(1));
+        (number(self.low), number(self.high))
+    }
+
+    /// A value in grid units, clamped only to the ends of the numbers; `None` for what is no number.
+    fn value(&self, value: &Value) -> Option<i128> {
+        match value {
+            Value::Integer(x) => Some(i128::from(*x) * i128::from(self.denominator)),
+            Value::Float(x) => Granularity::new(self.denominator).ok()?.to_grid(*x, -VALUE_MAX, VALUE_MAX).map(i128::from),
+            Value::Null | Value::Boolean(_) | Value::Text(_) | Value::Date(_) | Value::Timestamp(_) => None,
+        }
+    }
+
+    fn clamp(&self, grid: i128) -> i128 {
+        let low = i128::from(self.low);
+        grid.clamp(low, i128::from(self.high).max(low))
+    }
+
+    /// What a value is above the middle, in halves of a grid unit: between −width and width.
+    fn centered(&self, grid: i128) -> i128 {
+        2 * self.clamp(grid) - (i128::from(self.low) + i128::from(self.high).max(i128::from(self.low)))
+    }
+
+    /// From the lowest to the highest, in grid units.
+    #[must_use]
+    pub fn width(&self) -> u64 {
+        self.high.max(self.low).abs_diff(self.low)
+    }
+}
+
+/// What one person has of an aggregate's expression in one group.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Rows in which it is known.
@@ -54,77 +116,89 @@ pub struct Tally {
 }
 
 impl Aggregate {
-    /// The column that it reads, if it reads one.
+    /// What it reads, if it reads anything.
     #[must_use]
-    pub const fn column(&self) -> Option<ColumnName> {
+    pub const fn of(&self) -> Option<&RowExpr> {
         match self {
             Self::CountSubjects | Self::CountRows => None,
-            Self::CountKnown { column } | Self::Sum { column, .. } | Self::CenteredSum { column, .. } => Some(*column),
+            Self::CountKnown { of } | Self::CountDistinct { of } => Some(of),
+            Self::Sum { of, .. } | Self::CenteredSum { of, .. } | Self::CenteredSquares { of, .. } | Self::Quantiles { of, .. } => Some(of),
         }
     }
 
-    /// The most that one person can add to, or take from, one group's value, in grid units.
+    /// How many numbers of it are released per group: of percentiles each with the ends of its range.
+    #[must_use]
+    pub const fn numbers(&self) -> usize {
+        match self {
+            Self::Quantiles { at, .. } => 3 * at.len(),
+            _ => 1,
+        }
+    }
+
+    /// The most that one person can add to, or take from, one group's value, in grid units; for
+    /// percentiles, one count of their tree.
     #[must_use]
     pub fn per_group_max(&self, bounds: &ContributionBounds) -> u64 {
         let rows = u64::from(bounds.rows_per_group());
         match self {
             Self::CountSubjects => 1,
-            Self::CountRows | Self::CountKnown { .. } => rows,
-            Self::Sum { low, high, .. } => low.unsigned_abs().max(high.unsigned_abs()),
-            Self::CenteredSum { low, high, .. } => high.abs_diff(*low).saturating_mul(rows),
+            Self::CountRows | Self::CountKnown { .. } | Self::CountDistinct { .. } | Self::Quantiles { .. } => rows,
+            Self::Sum { sums, .. } => sums.low.unsigned_abs().max(sums.high.unsigned_abs()),
+            Self::CenteredSum { values, .. } => values.width().saturating_mul(rows),
+            Self::CenteredSquares { values, .. } => values.width().saturating_mul(values.width()).saturating_mul(rows),
         }
     }
 
     /// The squared L2 sensitivity of the vector of this aggregate over all groups, when one person
-    /// comes or goes: groups × (per-group maximum)² (`docs/privacy-model.md`, "Sensitivities").
+    /// comes or goes: groups × (per-group maximum)² (`docs/privacy-model.md`, "Sensitivities"); percentiles
+    /// have it once per level of their tree.
     ///
     /// # Errors
     /// If the product leaves the numbers.
     pub fn sensitivity(&self, bounds: &ContributionBounds) -> Result<L2Squared, dp::BoundsError> {
-        L2Squared::of_vector(bounds.groups(), self.per_group_max(bounds))
+        match self {
+            Self::Quantiles { values, .. } => tree_shape(values)?.sensitivity(bounds, None),
+            _ => L2Squared::of_vector(bounds.groups(), self.per_group_max(bounds)),
+        }
     }
 
     /// The grid that its values lie on: they are whole multiples of 1 / this.
     #[must_use]
     pub const fn denominator(&self) -> u32 {
         match self {
-            Self::CountSubjects | Self::CountRows | Self::CountKnown { .. } => Granularity::ONE.denominator(),
-            Self::Sum { denominator, .. } => *denominator,
-            Self::CenteredSum { denominator, .. } => denominator.saturating_mul(2),
+            Self::CountSubjects | Self::CountRows | Self::CountKnown { .. } | Self::CountDistinct { .. } => Granularity::ONE.denominator(),
+            Self::Sum { sums: grid, .. } | Self::Quantiles { values: grid, .. } => grid.denominator,
+            Self::CenteredSum { values, .. } => values.denominator.saturating_mul(2),
+            Self::CenteredSquares { values, .. } => values.denominator.saturating_mul(values.denominator).saturating_mul(8),
         }
     }
 
-    /// What one value of the column adds to the sum, in grid units; `None` for what is no number. Values
-    /// that are simply summed are not clamped, except to the ends of the numbers: their sum is.
+    /// What one value adds to the sum, in grid units; `None` for what is not known or no number. Values that
+    /// are simply summed are not clamped, except where the question clamps them and to the ends of the
+    /// numbers: their sum is.
     #[must_use]
     pub fn grid_value(&self, value: &Value) -> Option<i128> {
-        let denominator = match self {
-            Self::Sum { denominator, .. } | Self::CenteredSum { denominator, .. } => *denominator,
-            Self::CountSubjects | Self::CountRows | Self::CountKnown { .. } => 1,
-        };
-        let grid = match value {
-            Value::Integer(x) => i128::from(*x) * i128::from(denominator),
-            Value::Float(x) => Granularity::new(denominator).ok()?.to_grid(*x, -VALUE_MAX, VALUE_MAX).map(i128::from)?,
-            Value::Null | Value::Boolean(_) | Value::Text(_) | Value::Date(_) | Value::Timestamp(_) => return None,
-        };
-        Some(match self {
-            Self::CountSubjects | Self::CountRows | Self::CountKnown { .. } => 0,
-            Self::Sum { .. } => grid,
-            Self::CenteredSum { low, high, .. } => {
-                let (low, high) = (i128::from(*low), i128::from(*high).max(i128::from(*low)));
-                2 * grid.clamp(low, high) - (low + high)
-            }
-        })
+        match self {
+            Self::CountSubjects | Self::CountRows | Self::CountKnown { .. } | Self::CountDistinct { .. } => (*value != Value::Null).then_some(0),
+            Self::Sum { sums, values, .. } => sums.value(value).map(|grid| values.map_or(grid, |values| values.clamp(grid))),
+            Self::CenteredSum { values, .. } => values.value(value).map(|grid| values.centered(grid)),
+            Self::CenteredSquares { values, .. } => values.value(value).map(|grid| {
+                let (centered, width) = (values.centered(grid), i128::from(values.width()));
+                2 * centered * centered - width * width
+            }),
+            Self::Quantiles { values, .. } => values.value(value).map(|grid| values.clamp(grid)),
+        }
     }
 
-    /// What a person adds to a group in which they have `rows` rows and `tally` of the column.
+    /// What a person adds to a group in which they have `rows` rows and `tally` of the expression. Different
+    /// values and percentiles are added up apart ([`Aggregate::is_set`]).
     ///
     /// # Guarantee
-    /// The magnitude never exceeds [`Aggregate::per_group_max`], whatever the rows. For the parts of an
-    /// average, with values in a..b, n known rows and k that count: each value is at most b − a halves
-    /// of a grid unit from the middle, so |sum| ≤ n·(b − a). With n ≤ k that is at most k·(b − a); with
-    /// n > k the sum is weighed by k/n and rounded towards zero, which gives the same bound. The count is
-    /// min(n, k) in both cases, so that sum and count speak of equally many rows, none of them drawn.
+    /// The magnitude never exceeds [`Aggregate::per_group_max`], whatever the rows. For the parts of averages
+    /// and variances, with n known rows, k that count, and each value at most w from zero: |sum| ≤ n·w.
+    /// With n ≤ k that is at most k·w; with n > k the sum is weighed by k/n and rounded towards zero, which
+    /// gives the same bound. The count is min(n, k) in both cases, so that sums and count speak of equally
+    /// many rows, none of them drawn.
     #[must_use]
     #[inline]
     pub fn contribution(&self, bounds: &ContributionBounds, rows: u64, tally: Tally) -> i128 {
@@ -133,42 +207,61 @@ impl Aggregate {
             Self::CountSubjects => i128::from(rows > 0),
             Self::CountRows => i128::from(rows.min(most)),
             Self::CountKnown { .. } => i128::from(tally.known.min(most)),
-            Self::Sum { low, high, .. } if tally.known > 0 => tally.sum.clamp(i128::from(*low), i128::from((*high).max(*low))),
-            Self::CenteredSum { .. } if tally.known > most => (tally.sum * i128::from(most)).checked_div(i128::from(tally.known)).unwrap_or(0),
-            Self::CenteredSum { .. } => tally.sum,
-            Self::Sum { .. } => 0,
+            Self::Sum { sums, .. } if tally.known > 0 => sums.clamp(tally.sum),
+            Self::CenteredSum { .. } | Self::CenteredSquares { .. } if tally.known > most => (tally.sum * i128::from(most)).checked_div(i128::from(tally.known)).unwrap_or(0),
+            Self::CenteredSum { .. } | Self::CenteredSquares { .. } => tally.sum,
+            Self::Sum { .. } | Self::CountDistinct { .. } | Self::Quantiles { .. } => 0,
         }
     }
+
+    /// Whether a person's values, and not only their sum, are kept: for different values and percentiles.
+    #[must_use]
+    pub const fn is_set(&self) -> bool {
+        matches!(self, Self::CountDistinct { .. } | Self::Quantiles { .. })
+    }
+
+    /// The lowest and highest single value that counts, for the sum of an average.
+    #[must_use]
+    pub fn value_range(&self) -> Option<(f64, f64)> {
+        match self {
+            Self::CenteredSum { values, .. } => Some(values.ends()),
+            _ => None,
+        }
+    }
+}
+
+/// The tree of counts by which percentiles of values in `grid` are found.
+///
+/// # Errors
+/// When the values are too many to be counted.
+pub fn tree_shape(grid: &Grid) -> Result<dp::Shape, dp::BoundsError> {
+    // A range of one value still has two ends.
+    dp::Shape::usual(grid.low, grid.high.max(grid.low.saturating_add(1))).map_err(|_| dp::BoundsError::TooLarge)
 }
 
 /// Largest magnitude of a single fractional value that is summed.
 const VALUE_MAX: f64 = 1e9;
 
-impl Aggregate {
-    /// The lowest and highest single value that counts, for the sum of an average.
-    #[must_use]
-    pub fn value_range(&self) -> Option<(f64, f64)> {
-        match self {
-            Self::CenteredSum { low, high, denominator, .. } => {
-                #[expect(clippy::cast_precision_loss, reason = "bounds of a contract: far below 2^53")]
-                let number = |grid: i64| grid as f64 / f64::from(*denominator);
-                Some((number(*low), number(*high)))
-            }
-            Self::CountSubjects | Self::CountRows | Self::CountKnown { .. } | Self::Sum { .. } => None,
-        }
-    }
-}
-
 impl std::fmt::Display for Aggregate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let middle = |values: &Grid| {
+            let (low, high) = values.ends();
+            f64::midpoint(low, high)
+        };
         match self {
             Self::CountSubjects => f.write_str("count(distinct subject_id)"),
             Self::CountRows => f.write_str("count(*)"),
-            Self::CountKnown { column } => write!(f, "count({})", column.name()),
-            Self::Sum { column, .. } => write!(f, "sum({})", column.name()),
-            Self::CenteredSum { column, .. } => {
-                let (low, high) = self.value_range().unwrap_or_default();
-                write!(f, "sum({} - {})", column.name(), f64::midpoint(low, high))
+            Self::CountKnown { of } => write!(f, "count({of})"),
+            Self::CountDistinct { of } => write!(f, "count(distinct {of})"),
+            Self::Sum { of, .. } => write!(f, "sum({of})"),
+            Self::CenteredSum { of, values } => write!(f, "sum({of} - {})", middle(values)),
+            Self::CenteredSquares { of, values } => {
+                let (low, high) = values.ends();
+                write!(f, "sum(power({of} - {}, 2) - {})", middle(values), (high - low) * (high - low) / 8.0)
+            }
+            Self::Quantiles { of, at, .. } => {
+                let levels: Vec<String> = at.iter().map(|level| (f64::from(*level) / 1e6).to_string()).collect();
+                write!(f, "percentile_cont(array[{}]) within group (order by {of})", levels.join(", "))
             }
         }
     }
@@ -178,14 +271,17 @@ impl std::fmt::Display for Aggregate {
 mod tests {
     use super::*;
     use crate::catalog::{Table, TableName};
+    use crate::question::Field;
+    use crate::question::expr::Expr;
 
-    fn parts(low: i64, high: i64) -> [Aggregate; 2] {
-        let column = Table::of(TableName::Activity).named("word_count").unwrap();
-        [Aggregate::CountKnown { column }, Aggregate::CenteredSum { column, low, high, denominator: 1 }]
+    fn parts(low: i64, high: i64) -> [Aggregate; 3] {
+        let of = Expr::Leaf(Field::Column(Table::of(TableName::Activity).named("word_count").unwrap()));
+        let values = Grid { low, high, denominator: 1 };
+        [Aggregate::CountKnown { of: of.clone() }, Aggregate::CenteredSum { of: of.clone(), values }, Aggregate::CenteredSquares { of, values }]
     }
 
-    /// The parts of an average of `values`, at most `rows` of which count.
-    fn average(values: &[i64], rows: u32) -> [i128; 2] {
+    /// The parts of an average and a variance of `values`, at most `rows` of which count.
+    fn average(values: &[i64], rows: u32) -> [i128; 3] {
         let bounds = ContributionBounds::new(1, rows, 100).unwrap();
         parts(0, 25).map(|part| {
             let sum = values.iter().filter_map(|x| part.grid_value(&Value::Integer(*x))).sum();
@@ -197,11 +293,12 @@ mod tests {
     #[test]
     fn an_average_counts_and_sums_the_same_rows() {
         // In halves, from the middle of 0..25: 2·x − 25.
-        assert_eq!(average(&[0, 25, 10], 5), [3, -25 + 25 - 5]);
-        assert_eq!(average(&[-1_000, 1_000_000], 5), [2, 0], "values are clamped one by one");
-        assert_eq!(average(&[], 5), [0, 0]);
+        // Squares: 2·(2·x − 25)² − 25².
+        assert_eq!(average(&[0, 25, 10], 5), [3, -25 + 25 - 5, 625 + 625 + 50 - 625]);
+        assert_eq!(average(&[-1_000, 1_000_000], 5), [2, 0, 1_250], "values are clamped one by one");
+        assert_eq!(average(&[], 5), [0, 0, 0]);
         // Three of four rows count: all of them, by three quarters, rounded towards zero.
-        assert_eq!(average(&[0, 0, 0, 25], 3), [3, -37]);
+        assert_eq!(average(&[0, 0, 0, 25], 3), [3, -37, 1_875]);
     }
 
     #[test]
@@ -210,15 +307,15 @@ mod tests {
         for values in [vec![i64::MAX; 50], vec![i64::MIN; 50], vec![25; 3], vec![0; 4], vec![25, 0, 25, 25, 25]] {
             let most = parts(0, 25).map(|part| i128::from(part.per_group_max(&bounds)));
             let given = average(&values, 3);
-            assert!(given[0].abs() <= most[0] && given[1].abs() <= most[1], "{values:?}");
+            assert!(given.iter().zip(most).all(|(given, most)| given.abs() <= most), "{values:?}");
         }
-        assert_eq!(average(&[i64::MAX; 50], 3), [3, 75], "the bound is reached");
+        assert_eq!(average(&[i64::MAX; 50], 3), [3, 75, 1_875], "the bound is reached");
     }
 
     #[test]
     fn parts_are_printed_as_what_they_are() {
-        let [count, sum] = parts(0, 25);
-        assert_eq!((count.to_string().as_str(), sum.to_string().as_str()), ("count(word_count)", "sum(word_count - 12.5)"));
-        assert_eq!(sum.denominator(), 2);
+        let parts = parts(0, 25);
+        assert_eq!(parts.each_ref().map(ToString::to_string), ["count(word_count)", "sum(word_count - 12.5)", "sum(power(word_count - 12.5, 2) - 78.125)"]);
+        assert_eq!(parts.map(|part| part.denominator()), [1, 2, 8]);
     }
 }

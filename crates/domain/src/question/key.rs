@@ -2,25 +2,25 @@
 
 use serde::Serialize;
 
-use super::{Predicate, Value};
-use crate::catalog::{ColumnName, Domain};
+use super::expr::{Expr, Function};
+use super::{Comparison, Field, RowExpr, Value};
 
-/// A grouped column.
+/// What rows are grouped by: a column, or an expression.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Key {
-    /// The column.
-    pub column: ColumnName,
+    /// What of.
+    pub of: RowExpr,
     /// Its values, as far as they are public.
     pub values: KeyValues,
 }
 
-/// Which values of a grouped column make groups.
+/// Which values of a key make groups.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyValues {
     /// Whatever people have: nobody may know which values there are.
     Unknown,
-    /// All values that the catalogue names, and null where the column can be empty.
+    /// All values that it can have by the catalogue and the question, and null where it can be empty.
     Domain,
     /// These, which the question names; sorted, without duplicates. Rows with others are left out.
     Listed(Vec<Value>),
@@ -38,18 +38,20 @@ pub enum KeySource {
 impl KeyValues {
     /// A list that a question names, in the one form that equal questions share.
     #[must_use]
-    pub fn listed(mut values: Vec<Value>, column: ColumnName) -> Self {
+    pub fn listed(mut values: Vec<Value>, of: &RowExpr) -> Self {
         values.sort_by(Value::sort_order);
         values.dedup();
-        if Some(&values) == Self::of_domain(column).as_ref() { Self::Domain } else { Self::Listed(values) }
+        if Some(&values) == Self::of_domain(of).as_ref() { Self::Domain } else { Self::Listed(values) }
     }
 
-    /// The values that the catalogue names for a column, sorted; none when it names none.
+    /// The values that an expression can have, sorted; none when they are not public.
     #[must_use]
-    pub fn of_domain(column: ColumnName) -> Option<Vec<Value>> {
-        let mut values = column.column().domain.map(Domain::values)?;
+    pub fn of_domain(of: &RowExpr) -> Option<Vec<Value>> {
+        let mut values = of.values(&|field: &Field| field.values())?;
+        values.retain(|value| *value != Value::Null);
         values.sort_by(Value::sort_order);
-        values.extend(column.column().nullable.then_some(Value::Null));
+        values.dedup();
+        values.extend(of.nullable(&|field: &Field| field.nullable()).then_some(Value::Null));
         Some(values)
     }
 }
@@ -60,18 +62,33 @@ impl Key {
     pub fn public_values(&self) -> Option<Vec<Value>> {
         match &self.values {
             KeyValues::Unknown => None,
-            KeyValues::Domain => KeyValues::of_domain(self.column),
+            KeyValues::Domain => KeyValues::of_domain(&self.of),
             KeyValues::Listed(values) => Some(values.clone()),
         }
     }
 
+    /// Whether a person is in one group of it only, whatever rows they have.
+    #[must_use]
+    pub fn is_of_person(&self) -> bool {
+        let mut of_person = true;
+        self.of.leaves(&mut |field| of_person &= field.is_of_person());
+        of_person
+    }
+
     /// The rows that a list lets in; none where all are.
-    pub(super) fn condition(&self) -> Option<Predicate> {
+    pub(super) fn condition(&self) -> Option<RowExpr> {
         let KeyValues::Listed(values) = &self.values else { return None };
-        let column = self.column;
-        let known = values.iter().filter(|v| **v != Value::Null).cloned().collect();
-        let empty = values.contains(&Value::Null).then_some(Predicate::IsNull { column });
-        Some(Predicate::Or([Predicate::In { column, values: known }].into_iter().chain(empty).collect()).canonical())
+        let equal = |value: &Value| match value {
+            Value::Null => Expr::call1(Function::IsNull, self.of.clone()),
+            value => Expr::call2(Function::Compare(Comparison::Eq), self.of.clone(), Expr::Constant(value.clone())),
+        };
+        let known = values.iter().filter(|v| **v != Value::Null).cloned().map(Expr::Constant);
+        let known = Expr::Call(Function::In, std::iter::once(self.of.clone()).chain(known).collect());
+        Some(match values.as_slice() {
+            [only] => equal(only),
+            [.., Value::Null] => Expr::call2(Function::Or, known, equal(&Value::Null)),
+            _ => known,
+        })
     }
 }
 
@@ -80,23 +97,23 @@ mod tests {
     use super::*;
     use crate::catalog::{Table, TableName};
 
-    fn column(name: &str) -> ColumnName {
-        Table::of(TableName::Activity).named(name).unwrap()
+    fn column(name: &str) -> RowExpr {
+        Expr::Leaf(Field::Column(Table::of(TableName::Activity).named(name).unwrap()))
     }
 
     #[test]
     fn lists_have_one_form() {
         let text = |t: &str| Value::Text(t.into());
-        assert_eq!(KeyValues::listed(vec![Value::Null, text("de"), text("ar"), text("de")], column("language")), KeyValues::Listed(vec![text("ar"), text("de"), Value::Null]));
+        assert_eq!(KeyValues::listed(vec![Value::Null, text("de"), text("ar"), text("de")], &column("language")), KeyValues::Listed(vec![text("ar"), text("de"), Value::Null]));
         let all: Vec<Value> = (1..=7).rev().map(Value::Integer).collect();
-        assert_eq!(KeyValues::listed([vec![Value::Null], all.clone()].concat(), column("weekday")), KeyValues::Domain, "all that there can be");
-        assert!(matches!(KeyValues::listed(all, column("weekday")), KeyValues::Listed(_)), "null can be, and was not asked for");
+        assert_eq!(KeyValues::listed([vec![Value::Null], all.clone()].concat(), &column("weekday")), KeyValues::Domain, "all that there can be");
+        assert!(matches!(KeyValues::listed(all, &column("weekday")), KeyValues::Listed(_)), "null can be, and was not asked for");
     }
 
     #[test]
     fn a_list_lets_in_its_own_values_only() {
-        let key = |values| Key { column: column("language"), values: KeyValues::Listed(values) };
-        let admits = |key: &Key, value: &Value| key.condition().unwrap().evaluate(&|_| value.clone()) == Some(true);
+        let key = |values| Key { of: column("language"), values: KeyValues::Listed(values) };
+        let admits = |key: &Key, value: &Value| key.condition().unwrap().evaluate(&|_| value.clone()) == Value::Boolean(true);
         let german = key(vec![Value::Text("de".into())]);
         assert!(admits(&german, &Value::Text("de".into())) && !admits(&german, &Value::Text("en".into())) && !admits(&german, &Value::Null));
         let empty = key(vec![Value::Null]);

@@ -2,18 +2,20 @@
 //! for free ([`View`]).
 
 mod aggregate;
-mod eval;
+mod comparison;
+pub mod expr;
+mod field;
 mod key;
 mod plan;
-mod predicate;
 mod price;
 mod value;
 mod view;
 
-pub use aggregate::{Aggregate, Tally};
+pub use aggregate::{Aggregate, Grid, Tally, tree_shape};
+pub use comparison::Comparison;
+pub use field::{Field, Fold, PerSubject, RowExpr};
 pub use key::{Key, KeySource, KeyValues};
 pub use plan::{Narrowing, Plan, PlanLimits};
-pub use predicate::{Comparison, Predicate, Truth};
 pub use price::{AggregateEstimate, AverageEstimate, Estimate, HalfWidth, Mechanisms, Prepared, Question};
 pub use value::{Value, encode_key};
-pub use view::{Average, Binary, Expr, OrderBy, Presented, PresentedColumn, Shown, Unary, View, ViewColumn};
+pub use view::{Moments, OrderBy, Presented, PresentedColumn, Released, Shown, Statistic, View, ViewColumn, ViewExpr};

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use dp::ContributionBounds;
 use serde::Serialize;
 
-use super::{Aggregate, Key, KeySource, Predicate, Value};
+use super::expr::{Expr, Function};
+use super::{Aggregate, Field, Fold, Key, KeySource, PerSubject, RowExpr, Value};
 use crate::catalog::{ColumnName, TableName};
 use crate::consent::DataScope;
 
@@ -17,9 +18,11 @@ pub struct Plan {
     /// The tables, in the catalogue's order. Several are joined within each person: on the person, and
     /// acts and their hashtags also on the act.
     pub tables: Vec<TableName>,
+    /// Subqueries that aggregate per subject: their one row per person is joined to every row of theirs.
+    pub per_subject: Vec<PerSubject>,
     /// Which rows.
-    pub filter: Option<Predicate>,
-    /// Columns grouped by, sorted.
+    pub filter: Option<RowExpr>,
+    /// What rows are grouped by, sorted.
     pub keys: Vec<Key>,
     /// What is computed, sorted, without duplicates. With unknown keys it contains
     /// [`Aggregate::CountSubjects`], by which groups are selected.
@@ -30,7 +33,7 @@ pub struct Plan {
 
 impl Plan {
     /// Version of the layout and meaning of plans.
-    pub const SCHEMA: u32 = 2;
+    pub const SCHEMA: u32 = 3;
 
     /// The plan as the JSON that equal questions share.
     #[must_use]
@@ -56,32 +59,70 @@ impl Plan {
     /// Which rows count: those of `WHERE` whose keys no list leaves out. Applied before a person's
     /// groups are bounded, so that what is left out uses none of them up.
     #[must_use]
-    pub fn row_filter(&self) -> Option<Predicate> {
-        let parts: Vec<Predicate> = self.filter.iter().cloned().chain(self.keys.iter().filter_map(Key::condition)).collect();
-        if parts.is_empty() { None } else { Some(Predicate::And(parts).canonical()) }
+    pub fn row_filter(&self) -> Option<RowExpr> {
+        let parts: Vec<RowExpr> = self.filter.iter().cloned().chain(self.keys.iter().filter_map(Key::condition)).collect();
+        if parts.is_empty() { None } else { Some(Expr::Call(Function::And, parts).canonical()) }
     }
 
     /// Which parts of people's data the plan looks at: whoever did not open one of them is not counted.
     #[must_use]
     pub fn scopes(&self) -> Vec<DataScope> {
-        let tables = self.tables.iter().map(|table| table.scope());
-        let mut scopes: Vec<DataScope> = tables.chain(self.columns().into_iter().map(ColumnName::scope)).collect();
+        let tables = self.tables.iter().chain(self.per_subject.iter().flat_map(|inner| &inner.tables)).map(|table| table.scope());
+        let inner = (0..self.per_subject.len()).flat_map(|place| self.inner_columns(place));
+        let mut scopes: Vec<DataScope> = tables.chain(self.columns().into_iter().chain(inner).map(ColumnName::scope)).collect();
         scopes.sort();
         scopes.dedup();
         scopes
     }
 
-    /// The columns that the plan reads, sorted, without the owner.
+    /// The columns of its own tables that the plan reads, sorted, without the owner.
     #[must_use]
     pub fn columns(&self) -> Vec<ColumnName> {
-        let mut columns: Vec<ColumnName> = self.keys.iter().map(|key| key.column).collect();
-        if let Some(filter) = &self.filter {
-            filter.columns(&mut columns);
-        }
-        columns.extend(self.aggregates.iter().filter_map(Aggregate::column));
+        let mut columns = Vec::new();
+        self.fields(&mut |field| {
+            if let Field::Column(column) = field {
+                columns.push(*column);
+            }
+        });
         columns.sort();
         columns.dedup();
         columns
+    }
+
+    /// What the plan reads of a subquery, each once.
+    #[must_use]
+    pub fn folds(&self, place: usize) -> Vec<Fold> {
+        let mut folds: Vec<Fold> = Vec::new();
+        self.fields(&mut |field| {
+            if let Field::Fold(of, fold) = field
+                && *of == place
+                && !folds.contains(fold)
+            {
+                folds.push((**fold).clone());
+            }
+        });
+        folds
+    }
+
+    /// The columns that a subquery reads, sorted, without the owner.
+    #[must_use]
+    pub fn inner_columns(&self, place: usize) -> Vec<ColumnName> {
+        let mut columns = Vec::new();
+        let filter = self.per_subject.get(place).and_then(|inner| inner.filter.as_ref());
+        filter.into_iter().for_each(|filter| filter.leaves(&mut |column| columns.push(*column)));
+        for fold in self.folds(place) {
+            fold.of().into_iter().for_each(|of| of.leaves(&mut |column| columns.push(*column)));
+        }
+        columns.sort();
+        columns.dedup();
+        columns
+    }
+
+    /// Everything that is looked up in rows.
+    fn fields<'a>(&'a self, visit: &mut impl FnMut(&'a Field)) {
+        let keys = self.keys.iter().map(|key| &key.of);
+        let all = keys.chain(&self.filter).chain(self.aggregates.iter().filter_map(Aggregate::of));
+        all.for_each(|expr| expr.leaves(visit));
     }
 }
 
@@ -94,7 +135,7 @@ pub struct Narrowing {
     pub rows_per_group: Option<u32>,
     /// Lowest and highest sum per person and group, by column.
     pub sums: BTreeMap<String, (f64, f64)>,
-    /// Lowest and highest single value in averages, by column.
+    /// Lowest and highest single value in averages, variances and percentiles, by column.
     pub values: BTreeMap<String, (f64, f64)>,
 }
 
@@ -108,8 +149,12 @@ impl PlanLimits {
     pub const KEYS: usize = 8;
     /// Different paid aggregates.
     pub const AGGREGATES: usize = 16;
-    /// Nodes in `WHERE`.
-    pub const PREDICATE_SIZE: usize = 1_000;
+    /// Nodes in one expression.
+    pub const EXPRESSION_SIZE: usize = 1_000;
+    /// Subqueries.
+    pub const PER_SUBJECT: usize = 4;
+    /// Percentiles of one expression.
+    pub const QUANTILES: usize = 16;
     /// Groups of a plan with public keys.
     pub const PUBLIC_KEYS: usize = 10_000;
     /// Columns in the output.

@@ -2,10 +2,10 @@
 
 use std::num::NonZeroU32;
 
-use dp::{Cost, Delta, KeyThreshold, Rho, Variance};
+use dp::{Cost, Delta, KeyThreshold, Quantile, QuantileTree, Rho, Variance};
 use serde::Serialize;
 
-use super::{Aggregate, KeySource, Narrowing, Plan, View};
+use super::{Aggregate, Grid, KeySource, Narrowing, Plan, View, tree_shape};
 use crate::refusal::{Refusal, RefusalCode};
 
 /// What a partner sends.
@@ -33,7 +33,10 @@ pub struct Prepared {
 /// The mechanisms that answer a plan at a price.
 #[derive(Debug, Clone)]
 pub struct Mechanisms {
-    /// The noise of each aggregate of the plan, in order, in squared grid units.
+    /// What each aggregate costs.
+    pub share: Rho,
+    /// The noise of each aggregate of the plan, in order, in squared grid units; of percentiles, of each
+    /// count of their tree.
     pub variances: Vec<Variance>,
     /// By which groups are selected, with unknown keys; applies to [`Aggregate::CountSubjects`].
     pub threshold: Option<KeyThreshold>,
@@ -73,7 +76,7 @@ impl Mechanisms {
                 Some(dp::key_threshold(people, plan.bounds.groups(), Delta::PER_RELEASE, COHORT_MIN).map_err(|_| numbers(()))?)
             }
         };
-        Ok(Self { variances, threshold })
+        Ok(Self { share, variances, threshold })
     }
 
     /// What `plan` costs at `rho`.
@@ -91,9 +94,10 @@ impl Mechanisms {
 pub struct AggregateEstimate {
     /// The aggregate in SQL.
     pub aggregate: String,
-    /// Standard deviation of its noise.
+    /// Standard deviation of its noise; of percentiles, of the counts of their tree.
     pub sigma: f64,
-    /// Half the width of the range that holds the true bounded value 19 times out of 20.
+    /// Half the width of the range that holds the true bounded value 19 times out of 20; of percentiles, in
+    /// ranks: how many values lie between what is given and what was asked for, at most.
     pub half_width_95: f64,
     /// The smallest value that is read within ±10 %, 19 times out of 20.
     pub readable_at_10_percent: f64,
@@ -152,6 +156,9 @@ impl Prepared {
         let aggregates: Vec<AggregateEstimate> = aggregates
             .map(|(aggregate, variance)| {
                 let grid = f64::from(aggregate.denominator());
+                if let Aggregate::Quantiles { values, at, .. } = aggregate {
+                    return self.ranks(aggregate, values, at, mechanisms.share, variance);
+                }
                 let sigma = variance.sigma() / grid;
                 #[expect(clippy::cast_precision_loss, reason = "a printed estimate")]
                 let half_width_95 = variance.half_width_95() as f64 / grid;
@@ -168,18 +175,27 @@ impl Prepared {
         });
         Ok(Estimate { aggregates, averages, threshold, vanishing_below, groups_per_person: self.plan.bounds.groups(), rows_per_group: self.plan.bounds.rows_per_group() })
     }
+
+    /// What can be expected of percentiles: how far the rank of what is given is from the rank asked for.
+    fn ranks(&self, aggregate: &Aggregate, values: &Grid, at: &[u32], share: Rho, variance: &Variance) -> AggregateEstimate {
+        let tree = tree_shape(values).ok().and_then(|shape| QuantileTree::for_cost(shape, &self.plan.bounds, None, share).ok());
+        let half = |level: &u32| Some(tree.as_ref()?.rank_half_width_95(Quantile::from_millionths(*level).ok()?));
+        let half_width_95 = at.iter().filter_map(half).fold(0.0, f64::max);
+        AggregateEstimate { aggregate: format!("rank of {aggregate}"), sigma: variance.sigma(), half_width_95, readable_at_10_percent: half_width_95 * 10.0 }
+    }
+
     /// The average of which `sum` is a part, if it is one. Its true distance from the middle is at most
     /// half the range, so that the range of its quotient is at most (sum's + half the range · count's) /
     /// (count − count's), all of them half-widths.
     fn average(&self, sum: &Aggregate, of_sum: &AggregateEstimate, all: &[AggregateEstimate]) -> Option<AverageEstimate> {
-        let ((low, high), column) = (sum.value_range()?, sum.column()?);
-        let place = self.plan.aggregates.iter().position(|a| *a == Aggregate::CountKnown { column })?;
+        let ((low, high), of) = (sum.value_range()?, sum.of()?);
+        let place = self.plan.aggregates.iter().position(|a| *a == Aggregate::CountKnown { of: of.clone() })?;
         let (sum, count, half) = (of_sum.half_width_95, all.get(place)?.half_width_95, (high - low) / 2.0);
         let half_widths = COUNTS.map(|n| {
             #[expect(clippy::cast_precision_loss, reason = "round counts below 2^53")]
             let left = (n as f64 - count).max(1.0);
             HalfWidth { count: n, half_width_95: ((sum + half * count) / left).min(half) }
         });
-        Some(AverageEstimate { average: format!("avg({})", column.name()), low, high, half_widths: half_widths.to_vec() })
+        Some(AverageEstimate { average: format!("avg({of})"), low, high, half_widths: half_widths.to_vec() })
     }
 }

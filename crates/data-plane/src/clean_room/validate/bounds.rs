@@ -1,9 +1,12 @@
 //! How far one person can count: the contract, narrowed by the question.
 
-use domain::catalog::{ColumnName, ROWS_AT_SCAN, SumContract, TableName, contract};
-use domain::question::{Aggregate, Key, Narrowing};
+use domain::catalog::{ColumnType, ROWS_AT_SCAN, TableName, contract};
+use domain::question::expr::{Expr, Range};
+use domain::question::{Aggregate, Field, Grid, Key, Narrowing};
 use domain::{Refusal, RefusalCode};
-use dp::ContributionBounds;
+use dp::{ContributionBounds, Granularity};
+
+use super::expr::Typed;
 
 fn bound(message: impl Into<String>, hint: impl Into<String>) -> Refusal {
     Refusal::new(RefusalCode::Bound, message).hint(hint)
@@ -30,25 +33,70 @@ pub(super) fn bounds(tables: &[TableName], keys: &[Key], narrowing: &Narrowing) 
 /// Groups that one person can be in: combinations of the public values of keys, in which attributes of
 /// people play no part, since a person has one of each.
 fn groups_of_one(keys: &[Key]) -> u32 {
-    let many = keys.iter().filter(|key| key.column.table() != TableName::Subject);
+    let many = keys.iter().filter(|key| !key.is_of_person());
     let groups = many.map(Key::public_values).try_fold(1_usize, |groups, values| groups.checked_mul(values?.len()));
     groups.and_then(|groups| u32::try_from(groups).ok()).unwrap_or(u32::MAX)
 }
 
-/// The paid sum of `column`, clamped by its contract and the question.
-pub(super) fn sum(column: ColumnName, contract: &SumContract, narrowing: &Narrowing) -> Result<Aggregate, Refusal> {
-    let (low, high) = range(column.name(), narrowing.sums.get(column.name()), contract.sums, contract)?;
-    Ok(Aggregate::Sum { column, low, high, denominator: contract.granularity.denominator() })
+/// How far values and sums of an expression count.
+pub(super) struct Numbers {
+    /// Sums of one person in one group.
+    pub(super) sums: Grid,
+    /// Single values.
+    pub(super) values: Grid,
+    /// The same where sums of clamped values are meant.
+    pub(super) clamped: Option<Grid>,
 }
 
-/// The two paid parts of the average of `column`, whose values are clamped by its contract and the question.
-pub(super) fn average(column: ColumnName, contract: &SumContract, narrowing: &Narrowing) -> Result<[Aggregate; 2], Refusal> {
-    let (low, high) = range(&format!("avg:{}", column.name()), narrowing.values.get(column.name()), contract.values, contract)?;
-    Ok([Aggregate::CenteredSum { column, low, high, denominator: contract.granularity.denominator() }, Aggregate::CountKnown { column }])
+/// The bounds of numbers: contracts, narrowed by the question.
+pub(super) struct Bounding<'a> {
+    pub(super) narrowing: &'a Narrowing,
+    pub(super) rows_per_group: u32,
+}
+
+/// Grid units per 1 of fractions without a contract of their own.
+const FRACTIONS: Granularity = Granularity::PER_1024;
+/// The largest number that counts without a contract.
+const LARGEST: f64 = 1e9;
+
+impl Bounding<'_> {
+    /// How far an expression counts: by its contract where it is a column, and otherwise by the numbers
+    /// that it can be.
+    pub(super) fn number(&self, of: &Typed<Field>) -> Result<Numbers, Refusal> {
+        let ty = match of.ty {
+            Some(ty @ (ColumnType::Integer | ColumnType::Float)) => ty,
+            ty => {
+                let message = format!("`{}` is {} and cannot be added up", of.expr, ty.map_or("NULL", super::literal::article));
+                return Err(Refusal::new(RefusalCode::Type, message).hint("count it, or make a number of it: CASE WHEN … THEN 1 ELSE 0 END"));
+            }
+        };
+        if let Expr::Leaf(Field::Column(column)) = &of.expr
+            && let Some(contract) = &column.column().sum
+        {
+            let name = column.name();
+            let sums = range(name, self.narrowing.sums.get(name), contract.sums, contract.granularity)?;
+            let asked = self.narrowing.values.get(name);
+            let values = range(&format!("value:{name}"), asked, contract.values, contract.granularity)?;
+            return Ok(Numbers { sums, values, clamped: asked.map(|_| values) });
+        }
+        let within = |field: &Field| match field {
+            Field::Column(column) => column.column().sum.map(|contract| Range { low: contract.values.0, high: contract.values.1 }).or_else(|| field.range()),
+            Field::Fold(..) => None,
+        };
+        let Some(Range { low, high }) = of.expr.range(&within).filter(|range| range.low >= -LARGEST && range.high <= LARGEST) else {
+            let message = format!("how large `{}` can be is not known, so that one person's part cannot be bounded", of.expr);
+            return Err(bound(message, format!("say it: least(greatest({}, 0), 100)", of.expr)));
+        };
+        let granularity = if ty == ColumnType::Integer { Granularity::ONE } else { FRACTIONS };
+        let values = range("the expression", None, (low, high), granularity)?;
+        let rows = i64::from(self.rows_per_group);
+        let sums = Grid { low: values.low.min(0).saturating_mul(rows), high: values.high.max(0).saturating_mul(rows), ..values };
+        Ok(Numbers { sums, values, clamped: Some(values) })
+    }
 }
 
 /// A narrowed range in grid units.
-fn range(name: &str, asked: Option<&(f64, f64)>, widest: (f64, f64), contract: &SumContract) -> Result<(i64, i64), Refusal> {
+fn range(name: &str, asked: Option<&(f64, f64)>, widest: (f64, f64), granularity: Granularity) -> Result<Grid, Refusal> {
     let (low, high) = asked.copied().unwrap_or(widest);
     if low.is_nan() || high.is_nan() || low > high {
         return Err(bound(format!("the bound of `{name}` must go from low to high"), format!("write --bound {name}={}..{}", widest.0, widest.1)));
@@ -57,18 +105,24 @@ fn range(name: &str, asked: Option<&(f64, f64)>, widest: (f64, f64), contract: &
         let message = format!("{name} = {low}..{high} is wider than its contract, {}..{}", widest.0, widest.1);
         return Err(bound(message, "a question can narrow a bound, never widen it"));
     }
-    let grid = |x: f64| contract.granularity.to_grid(x, widest.0, widest.1).ok_or_else(|| bound(format!("the bound of `{name}` is not a number"), "write numbers"));
-    Ok((grid(low)?, grid(high)?))
+    let grid = |x: f64| granularity.to_grid(x, widest.0, widest.1).ok_or_else(|| bound(format!("the bound of `{name}` is not a number"), "write numbers"));
+    Ok(Grid { low: grid(low)?, high: grid(high)?, denominator: granularity.denominator() })
 }
 
 /// Refuses a bound that narrows nothing: it would be ignored.
 pub(super) fn all_used(aggregates: &[Aggregate], narrowing: &Narrowing) -> Result<(), Refusal> {
-    let used = |name: &str, is_sum: bool| aggregates.iter().any(|a| matches!(a, Aggregate::Sum { .. }) == is_sum && a.column().is_some_and(|c| c.name() == name));
-    if let Some(name) = narrowing.sums.keys().find(|name| !used(name, true)) {
-        return Err(bound(format!("the question has no sum({name}) to bound"), "bounds: groups=4, rows=10, word_count=0..500 for a sum, avg:word_count=0..100 for an average"));
+    let reads = |aggregate: &Aggregate, name: &str| {
+        let mut reads = false;
+        aggregate.of().into_iter().for_each(|of| of.leaves(&mut |field| reads |= matches!(field, Field::Column(column) if column.name() == name)));
+        reads
+    };
+    let sum = |aggregate: &&Aggregate| matches!(aggregate, Aggregate::Sum { .. });
+    if let Some(name) = narrowing.sums.keys().find(|name| !aggregates.iter().filter(sum).any(|aggregate| reads(aggregate, name))) {
+        return Err(bound(format!("the question has no sum({name}) to bound"), "bounds: groups=4, rows=10, word_count=0..500 for a sum, value:word_count=0..100 for single values"));
     }
-    match narrowing.values.keys().find(|name| !used(name, false)) {
-        Some(name) => Err(bound(format!("the question has no avg({name}) to bound"), format!("to bound the sum, write {name}=…"))),
+    let value = |aggregate: &&Aggregate| !matches!(aggregate, Aggregate::CountKnown { .. } | Aggregate::CountDistinct { .. });
+    match narrowing.values.keys().find(|name| !aggregates.iter().filter(value).any(|aggregate| reads(aggregate, name))) {
+        Some(name) => Err(bound(format!("the question has no values of `{name}` to bound"), format!("to bound the sum, write {name}=…"))),
         None => Ok(()),
     }
 }

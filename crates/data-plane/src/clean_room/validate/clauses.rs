@@ -1,11 +1,11 @@
 //! One query → its clauses; every clause that is not offered is refused by name.
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, GroupByExpr, Ident, LimitClause, Offset, OrderBy, OrderByExpr, OrderByKind, Query, Select, SelectFlavor, SelectItem, SetExpr, Value, ValueWithSpan,
+    Cte, Expr, GroupByExpr, Ident, LimitClause, Offset, OrderBy, OrderByExpr, OrderByKind, Query, Select, SelectFlavor, SelectItem, SetExpr, TableAlias, Value, ValueWithSpan, With,
 };
 use domain::{Refusal, RefusalCode};
 
-use super::from::Scope;
+use super::from::{Ctes, Scope};
 use super::refuse::{clause, refuse};
 use super::tokens::KeysClause;
 
@@ -24,12 +24,18 @@ pub(super) struct Clauses {
 }
 
 impl Clauses {
-    /// Takes a query apart.
+    /// Takes a question apart.
     pub(super) fn of((query, keys): (Query, Vec<KeysClause>)) -> Result<Self, Refusal> {
+        let ctes = query.with.as_ref().map_or_else(|| Ok(Ctes::new()), ctes)?;
+        Self::of_query(Query { with: None, ..query }, keys, &ctes)
+    }
+
+    /// Takes a query apart, whose `FROM` may name `ctes`.
+    pub(super) fn of_query(query: Query, keys: Vec<KeysClause>, ctes: &Ctes) -> Result<Self, Refusal> {
         let whole = query.clone();
         let Query { with, body, order_by, limit_clause, fetch, locks, for_clause, settings, format_clause, pipe_operators } = query;
         if with.is_some() {
-            return Err(clause(&whole, "WITH", "ask the table directly"));
+            return Err(clause(&whole, "WITH in a subquery", "name all subqueries at the beginning of the question"));
         }
         if fetch.is_some() {
             return Err(clause(&whole, "FETCH", "use LIMIT"));
@@ -47,10 +53,10 @@ impl Clauses {
         };
         let order_by = order_by.map_or_else(|| Ok(Vec::new()), |o| order_by_expressions(o, &whole))?;
         let (limit, offset) = limit_clause.map_or(Ok((None, 0)), |l| limit_and_offset(l, &whole))?;
-        Self::of_select(select, keys, order_by, limit, offset)
+        Self::of_select(select, keys, ctes, order_by, limit, offset)
     }
 
-    fn of_select(select: Select, keys: Vec<KeysClause>, order_by: Vec<OrderByExpr>, limit: Option<u64>, offset: u64) -> Result<Self, Refusal> {
+    fn of_select(select: Select, keys: Vec<KeysClause>, ctes: &Ctes, order_by: Vec<OrderByExpr>, limit: Option<u64>, offset: u64) -> Result<Self, Refusal> {
         let whole = select.clone();
         let Select {
             select_token: _,
@@ -102,7 +108,7 @@ impl Clauses {
         if foreign {
             return Err(clause(&whole, "a clause of another SQL dialect", "use SELECT … FROM … WHERE … GROUP BY … HAVING … ORDER BY … LIMIT"));
         }
-        let scope = Scope::of(from, &whole)?;
+        let scope = Scope::of(from, ctes, &whole)?;
         let group_by = match group_by {
             GroupByExpr::Expressions(expressions, modifiers) if modifiers.is_empty() => expressions,
             GroupByExpr::Expressions(..) => return Err(clause(&whole, "ROLLUP, CUBE or GROUPING SETS", "ask one question per grouping")),
@@ -110,6 +116,23 @@ impl Clauses {
         };
         Ok(Self { scope, projection, selection, group_by, keys, having, order_by, limit, offset })
     }
+}
+
+/// The subqueries that `WITH` names.
+fn ctes(with: &With) -> Result<Ctes, Refusal> {
+    let With { with_token: _, recursive, cte_tables } = with;
+    let mut ctes = Ctes::new();
+    for cte in cte_tables {
+        let Cte { alias, query, from, materialized, closing_paren_token: _ } = cte;
+        let TableAlias { explicit: _, name, columns, at } = alias;
+        if *recursive || from.is_some() || materialized.is_some() || !columns.is_empty() || at.is_some() {
+            return Err(clause(cte, "this form of WITH", "write WITH t AS (SELECT subject_id, count(*) AS n FROM activity GROUP BY subject_id)"));
+        }
+        if ctes.insert(normalize(name), (**query).clone()).is_some() {
+            return Err(refuse(RefusalCode::Table, cte, format!("two subqueries are called `{name}`")).hint("give each its own name"));
+        }
+    }
+    Ok(ctes)
 }
 
 /// PostgreSQL's rule: unquoted names are lower case.

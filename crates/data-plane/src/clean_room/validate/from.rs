@@ -1,38 +1,107 @@
-//! `FROM`: one table, or several that are joined within each person.
+//! `FROM`: one table or subquery, or several that are joined within each person.
 //!
 //! # Guarantee
 //! Every join that is accepted ties rows of one person to rows of the same person and to no others: all
-//! tables are tied by `subject_id`, acts and their hashtags by `activity_id` as well, whatever else the
-//! question says. What a person contributes to joined rows is therefore a function of their own rows.
+//! tables and subqueries are tied by `subject_id`, acts and their hashtags by `activity_id` as well,
+//! whatever else the question says. What a person contributes to joined rows is therefore a function of
+//! their own rows.
 
-use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Join, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Select, TableAlias, TableFactor, TableWithJoins};
+use std::collections::BTreeMap;
+
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, Expr, Join, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Query, Select, Spanned, TableAlias, TableFactor, TableWithJoins,
+};
 use domain::catalog::{ColumnName, ColumnType, Table, TableName};
+use domain::question::{Field, PerSubject, PlanLimits, RowExpr};
 use domain::{Refusal, RefusalCode};
 
 use super::clauses::normalize;
+use super::expr::Typed;
 use super::refuse::{clause, refuse};
+use super::subquery::{self, Column};
 
 /// The column that every table has.
-const PERSON: &str = "subject_id";
+pub(super) const PERSON: &str = "subject_id";
 /// The column that acts and hashtags share.
 const ACT: &str = "activity_id";
+
+/// The subqueries that `WITH` names.
+pub(super) type Ctes = BTreeMap<String, Query>;
 
 /// The names that expressions can use.
 #[derive(Default)]
 pub(super) struct Scope {
     /// In the order of the text.
-    tables: Vec<Named>,
+    relations: Vec<Named>,
+    /// Different subqueries; relations with the same one share it.
+    per_subject: Vec<PerSubject>,
+    /// What subqueries say in `HAVING`: only such people are joined.
+    having: Vec<RowExpr>,
 }
 
-/// A table and what the question calls it.
+/// What a question calls a table or subquery.
 struct Named {
-    table: &'static Table,
+    source: Source,
     alias: String,
 }
 
+enum Source {
+    Table(&'static Table),
+    Subquery(Vec<Column>),
+}
+
+impl Named {
+    /// The table's columns.
+    fn table(&self) -> Option<&'static Table> {
+        match &self.source {
+            Source::Table(table) => Some(table),
+            Source::Subquery(_) => None,
+        }
+    }
+
+    /// Whether rows can be tied by `key`.
+    fn has_key(&self, key: &str) -> bool {
+        match &self.source {
+            Source::Table(table) => table.column(key).is_some(),
+            Source::Subquery(_) => key == PERSON,
+        }
+    }
+
+    /// What a name stands for.
+    fn find(&self, name: &str) -> Option<Found> {
+        match &self.source {
+            Source::Table(table) => {
+                let column = table.named(name)?;
+                Some(if column.column().ty == ColumnType::Id { Found::Id(column.name()) } else { Found::Field(stored(column)) })
+            }
+            Source::Subquery(_) if name == PERSON => Some(Found::Id(PERSON)),
+            Source::Subquery(columns) => columns.iter().find(|column| column.name == name).map(|column| Found::Field(column.value.clone())),
+        }
+    }
+
+    fn columns(&self) -> String {
+        let names: Vec<&str> = match &self.source {
+            Source::Table(table) => table.columns.iter().map(|c| c.name).collect(),
+            Source::Subquery(columns) => std::iter::once(PERSON).chain(columns.iter().map(|column| column.name.as_str())).collect(),
+        };
+        names.join(", ")
+    }
+}
+
+/// What a name in an expression stands for.
+enum Found {
+    /// An identifier, by which rows are tied.
+    Id(&'static str),
+    Field(Typed<Field>),
+}
+
+fn stored(column: ColumnName) -> Typed<Field> {
+    Typed { expr: domain::question::expr::Expr::Leaf(Field::Column(column)), ty: Some(column.column().ty) }
+}
+
 impl Scope {
-    /// The names of a question's `FROM`.
-    pub(super) fn of(from: Vec<TableWithJoins>, whole: &Select) -> Result<Self, Refusal> {
+    /// The names of a question's `FROM`; `ctes` are what it may name besides tables.
+    pub(super) fn of(from: Vec<TableWithJoins>, ctes: &Ctes, whole: &Select) -> Result<Self, Refusal> {
         let mentioned = mentioned(&from);
         if let [_, second, ..] = from.as_slice() {
             let refusal = refuse(RefusalCode::Table, &second.relation, "tables beside each other are not offered: they pair everybody with everybody");
@@ -42,36 +111,63 @@ impl Scope {
             return Err(refuse(RefusalCode::Table, whole, "a question is about one table, or several that are joined").hint(tables()));
         };
         let mut scope = Self::default();
-        scope.add(relation, whole)?;
+        scope.add(relation, ctes, whole)?;
         for join in joins {
-            scope.join(join, &mentioned, whole)?;
+            scope.join(join, ctes, &mentioned, whole)?;
         }
+        scope.settle();
         Ok(scope)
     }
 
     /// The tables, in the catalogue's order: the order of the text plays no part.
     pub(super) fn tables(&self) -> Vec<TableName> {
-        let mut tables: Vec<TableName> = self.tables.iter().map(|named| named.table.name).collect();
+        let mut tables: Vec<TableName> = self.relations.iter().filter_map(|named| Some(named.table()?.name)).collect();
         tables.sort();
         tables
     }
 
-    /// Every column, for hints.
-    pub(super) fn columns(&self) -> impl Iterator<Item = ColumnName> {
-        self.tables.iter().flat_map(|named| named.table.columns.iter().filter_map(|column| named.table.named(column.name)))
+    /// The subqueries, in the order in which fields name them.
+    pub(super) fn per_subject(&self) -> &[PerSubject] {
+        &self.per_subject
     }
 
-    /// The column that an expression names, if it is a name.
-    pub(super) fn column(&self, expr: &Expr) -> Option<Result<ColumnName, Refusal>> {
+    /// What subqueries say in `HAVING`.
+    pub(super) fn having(&self) -> &[RowExpr] {
+        &self.having
+    }
+
+    /// Every column of a table, for hints.
+    pub(super) fn columns(&self) -> impl Iterator<Item = ColumnName> {
+        self.relations.iter().filter_map(Named::table).flat_map(|table| table.columns.iter().filter_map(|column| table.named(column.name)))
+    }
+
+    /// Equal questions number their subqueries alike.
+    fn settle(&mut self) {
+        let json = |inner: &PerSubject| serde_json::to_string(inner).unwrap_or_default();
+        let mut sorted = self.per_subject.clone();
+        sorted.sort_by_cached_key(json);
+        let moved: Vec<usize> = self.per_subject.iter().map(|inner| sorted.iter().position(|other| other == inner).unwrap_or(0)).collect();
+        let renumbered = |expr: RowExpr| subquery::renumbered(expr, &moved);
+        for named in &mut self.relations {
+            if let Source::Subquery(columns) = &mut named.source {
+                columns.iter_mut().for_each(|column| column.value.expr = renumbered(column.value.expr.clone()));
+            }
+        }
+        self.having = std::mem::take(&mut self.having).into_iter().map(renumbered).collect();
+        self.per_subject = sorted;
+    }
+
+    /// What an expression names, if it is a name.
+    fn found(&self, expr: &Expr) -> Option<Result<Found, Refusal>> {
         match expr {
             Expr::Identifier(ident) => Some(self.unqualified(&normalize(ident), expr)),
             Expr::CompoundIdentifier(parts) => Some(match parts.as_slice() {
-                [alias, column] if let Some(named) = self.tables.iter().find(|named| named.alias == normalize(alias)) => {
+                [alias, column] if let Some(named) = self.relations.iter().find(|named| named.alias == normalize(alias)) => {
                     let column = normalize(column);
-                    named.table.named(&column).ok_or_else(|| unknown(expr, &[named], &column))
+                    named.find(&column).ok_or_else(|| unknown(expr, &[named], &column))
                 }
                 _ => {
-                    let aliases: Vec<&str> = self.tables.iter().map(|named| named.alias.as_str()).collect();
+                    let aliases: Vec<&str> = self.relations.iter().map(|named| named.alias.as_str()).collect();
                     let message = format!("`{expr}` names no column of `{}`", aliases.join("`, `"));
                     Err(refuse(RefusalCode::Column, expr, message).hint(format!("write {}.<column> or just <column>", aliases.join(".<column>, "))))
                 }
@@ -80,48 +176,76 @@ impl Scope {
         }
     }
 
-    fn unqualified(&self, name: &str, expr: &Expr) -> Result<ColumnName, Refusal> {
-        let found: Vec<(&Named, ColumnName)> = self.tables.iter().filter_map(|named| Some((named, named.table.named(name)?))).collect();
-        match found.as_slice() {
-            [] => Err(unknown(expr, &self.tables.iter().collect::<Vec<_>>(), name)),
+    /// Whether an expression is the identifier of people.
+    pub(super) fn is_person(&self, expr: &Expr) -> Option<Result<bool, Refusal>> {
+        self.found(expr).map(|found| found.map(|found| matches!(found, Found::Id(PERSON))))
+    }
+
+    fn unqualified(&self, name: &str, expr: &Expr) -> Result<Found, Refusal> {
+        let found: Vec<(&Named, Found)> = self.relations.iter().filter_map(|named| Some((named, named.find(name)?))).collect();
+        let several: Vec<String> = found.iter().map(|(named, _)| format!("{}.{name}", named.alias)).collect();
+        let mut found = found.into_iter();
+        match (found.next(), found.next()) {
+            (None, _) => Err(unknown(expr, &self.relations.iter().collect::<Vec<_>>(), name)),
+            (Some((_, only)), None) => Ok(only),
             // Identifiers that joined tables share are equal.
-            [(_, column), rest @ ..] if rest.is_empty() || column.column().ty == ColumnType::Id => Ok(*column),
-            several => {
-                let tables: Vec<String> = several.iter().map(|(named, _)| format!("`{}`", named.table.name)).collect();
-                let written: Vec<String> = several.iter().map(|(named, _)| format!("{}.{name}", named.alias)).collect();
-                let message = format!("`{name}` is a column of {}", tables.join(" and of "));
-                Err(refuse(RefusalCode::Column, expr, message).hint(format!("write {}", written.join(" or "))))
+            (Some((_, id @ Found::Id(_))), _) => Ok(id),
+            (Some(_), Some(_)) => {
+                let message = format!("`{name}` is a column of several tables");
+                Err(refuse(RefusalCode::Column, expr, message).hint(format!("write {}", several.join(" or "))))
             }
         }
     }
 
-    /// Like [`Scope::column`], and an identifier is refused.
-    pub(super) fn open_column(&self, expr: &Expr) -> Option<Result<ColumnName, Refusal>> {
-        self.column(expr).map(|found| {
-            let column = found?;
-            if column.column().ty == ColumnType::Id {
-                let message = format!("`{}` identifies people or their acts: it can be neither selected, filtered nor grouped by", column.name());
-                return Err(refuse(RefusalCode::Identifier, expr, message).hint("count people with count(distinct subject_id)"));
+    /// What a name stands for in an expression, if it is a name: a column or what a subquery made. An
+    /// identifier is refused.
+    pub(super) fn field(&self, expr: &Expr) -> Option<Result<Typed<Field>, Refusal>> {
+        self.found(expr).map(|found| match found? {
+            Found::Field(field) => Ok(field),
+            Found::Id(name) => {
+                let message = format!("`{name}` identifies people or their acts: it can be neither selected, filtered nor grouped by");
+                Err(refuse(RefusalCode::Identifier, expr, message).hint("count people with count(distinct subject_id)"))
             }
-            Ok(column)
         })
     }
 
-    /// Adds a table under its name or alias.
-    fn add(&mut self, relation: TableFactor, whole: &Select) -> Result<(), Refusal> {
-        let named = named(relation, whole)?;
-        let (table, node) = (named.0.table.name, named.1);
-        if self.tables.iter().any(|other| other.table.name == table) {
-            return Err(refuse(RefusalCode::Table, &node, format!("`{table}` is joined with itself")).hint("ask each part as its own question"));
+    /// Adds a table or subquery under its name or alias, and says where it is named.
+    fn add(&mut self, relation: TableFactor, ctes: &Ctes, whole: &Select) -> Result<(), Refusal> {
+        let at = relation.clone();
+        let named = match relation {
+            TableFactor::Derived { lateral: false, subquery, alias: Some(alias), sample: None } => self.subquery(&subquery, plain_alias(alias, &at)?)?,
+            TableFactor::Derived { .. } => {
+                return Err(refuse(RefusalCode::Clause, &at, "a subquery has a name and no LATERAL or sample").hint("write FROM (SELECT subject_id, … GROUP BY subject_id) AS t"));
+            }
+            TableFactor::Table { ref name, ref alias, .. } if let Some(query) = single_name(name).and_then(|ident| ctes.get(&normalize(ident))) => {
+                let alias = alias.clone().map_or_else(|| Ok(single_name(name).map(normalize).unwrap_or_default()), |alias| plain_alias(alias, &at))?;
+                self.subquery(query, alias)?
+            }
+            relation => named(relation, whole)?,
+        };
+        if let Some(table) = named.table().filter(|table| self.relations.iter().any(|other| other.table().is_some_and(|other| other.name == table.name))) {
+            return Err(refuse(RefusalCode::Table, &at, format!("`{}` is joined with itself", table.name)).hint("aggregate one of them per subject, in a subquery"));
         }
-        if self.tables.iter().any(|other| other.alias == named.0.alias) {
-            return Err(refuse(RefusalCode::Table, &node, format!("two tables are called `{}`", named.0.alias)).hint("give each table its own alias"));
+        if self.relations.iter().any(|other| other.alias == named.alias) {
+            return Err(refuse(RefusalCode::Table, &at, format!("two tables are called `{}`", named.alias)).hint("give each table its own alias"));
         }
-        self.tables.push(named.0);
+        self.relations.push(named);
         Ok(())
     }
 
-    fn join(&mut self, join: Join, mentioned: &[TableName], whole: &Select) -> Result<(), Refusal> {
+    fn subquery(&mut self, query: &Query, alias: String) -> Result<Named, Refusal> {
+        let subquery::Understood { inner, place, columns, having } = subquery::understand(query, &self.per_subject)?;
+        if place == self.per_subject.len() {
+            if place >= PlanLimits::PER_SUBJECT {
+                return Err(refuse(RefusalCode::Limit, query, format!("more than {} different subqueries", PlanLimits::PER_SUBJECT)));
+            }
+            self.per_subject.push(inner);
+        }
+        self.having.extend(having);
+        Ok(Named { source: Source::Subquery(columns), alias })
+    }
+
+    fn join(&mut self, join: Join, ctes: &Ctes, mentioned: &[TableName], whole: &Select) -> Result<(), Refusal> {
         let Join { relation, global, join_operator } = join;
         let node = relation.clone();
         let constraint = match join_operator {
@@ -132,7 +256,7 @@ impl Scope {
             JoinOperator::CrossJoin(_) => return Err(clause(&node, "a CROSS JOIN", &rewrite(mentioned))),
             _ => return Err(clause(&node, "this kind of join", &rewrite(mentioned))),
         };
-        self.add(relation, whole)?;
+        self.add(relation, ctes, whole)?;
         let tied = match constraint {
             JoinConstraint::Using(columns) => self.using(&columns, mentioned)?,
             JoinConstraint::On(condition) => {
@@ -143,59 +267,71 @@ impl Scope {
             JoinConstraint::Natural => return Err(clause(&node, "a NATURAL JOIN", &rewrite(mentioned))),
             JoinConstraint::None => return Err(clause(&node, "a join without its columns", &rewrite(mentioned))),
         };
-        let Some((new, earlier)) = self.tables.split_last() else { return Ok(()) };
+        let Some((new, earlier)) = self.relations.split_last() else { return Ok(()) };
         // Acts and hashtags of one person belong together by the act; all others by the person.
-        let shares_act = |named: &Named| new.table.column(ACT).is_some() && named.table.column(ACT).is_some();
-        let enough = match earlier.iter().find(|named| shares_act(named)) {
-            Some(other) => tied.contains(&(other.table.name, ACT)),
+        let shares_act = |named: &Named| new.has_key(ACT) && named.has_key(ACT);
+        let enough = match earlier.iter().position(shares_act) {
+            Some(other) => tied.contains(&(other, ACT)),
             None => !tied.is_empty(),
         };
         if enough {
             return Ok(());
         }
-        let message = format!("`{}` is not joined by {}", new.table.name, if earlier.iter().any(shares_act) { "the act that its rows belong to" } else { "the person" });
+        let message = format!("`{}` is not joined by {}", new.alias, if earlier.iter().any(shares_act) { "the act that its rows belong to" } else { "the person" });
         Err(refuse(RefusalCode::Clause, &node, message).hint(rewrite(mentioned)))
     }
 
-    /// What `USING` ties the newest table to: tables and columns.
-    fn using(&self, columns: &[ObjectName], mentioned: &[TableName]) -> Result<Vec<(TableName, &'static str)>, Refusal> {
+    /// What `USING` ties the newest relation to: relations by their places, and columns.
+    fn using(&self, columns: &[ObjectName], mentioned: &[TableName]) -> Result<Vec<(usize, &'static str)>, Refusal> {
         let mut tied = Vec::new();
         for column in columns {
             let name = single_name(column).map(normalize).unwrap_or_default();
             let key = [PERSON, ACT].into_iter().find(|key| *key == name);
-            let Some((key, (new, earlier))) = key.zip(self.tables.split_last()).filter(|(key, (new, _))| new.table.column(key).is_some()) else {
+            let Some((key, (new, earlier))) = key.zip(self.relations.split_last()).filter(|(key, (new, _))| new.has_key(key)) else {
                 return Err(other_column(column, &format!("`{column}`"), mentioned));
             };
             let before = tied.len();
-            tied.extend(earlier.iter().filter(|named| named.table.column(key).is_some()).map(|named| (named.table.name, key)));
+            tied.extend(earlier.iter().enumerate().filter(|(_, named)| named.has_key(key)).map(|(place, _)| (place, key)));
             if tied.len() == before {
-                let message = format!("no table before `{}` has a column `{key}`", new.table.name);
+                let message = format!("no table before `{}` has a column `{key}`", new.alias);
                 return Err(refuse(RefusalCode::Column, column, message).hint(rewrite(mentioned)));
             }
         }
         Ok(tied)
     }
 
-    /// What `ON` ties the newest table to.
-    fn on(&self, condition: &Expr, mentioned: &[TableName], tied: &mut Vec<(TableName, &'static str)>) -> Result<(), Refusal> {
+    /// The relation and key that an expression names, if it names one.
+    fn key(&self, expr: &Expr) -> Option<(usize, &'static str)> {
+        let of = |name: &str, places: &mut dyn Iterator<Item = usize>| {
+            let key = [PERSON, ACT].into_iter().find(|key| *key == name)?;
+            places.find(|place| self.relations.get(*place).is_some_and(|named| named.has_key(key))).map(|place| (place, key))
+        };
+        match expr {
+            Expr::Identifier(ident) => of(&normalize(ident), &mut (0..self.relations.len())),
+            Expr::CompoundIdentifier(parts) => match parts.as_slice() {
+                [alias, column] => of(&normalize(column), &mut self.relations.iter().position(|named| named.alias == normalize(alias)).into_iter()),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// What `ON` ties the newest relation to.
+    fn on(&self, condition: &Expr, mentioned: &[TableName], tied: &mut Vec<(usize, &'static str)>) -> Result<(), Refusal> {
         match condition {
             Expr::Nested(inner) => self.on(inner, mentioned, tied),
             Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
                 self.on(left, mentioned, tied)?;
                 self.on(right, mentioned, tied)
             }
-            Expr::BinaryOp { left, op: BinaryOperator::Eq, right } if let (Some(left), Some(right)) = (self.column(left), self.column(right)) => {
-                let (left, right) = (left?, right?);
-                let new = self.tables.last().map(|named| named.table.name);
-                let other = if Some(left.table()) == new { right } else { left };
-                let ties = left.name() == right.name()
-                    && left.column().ty == ColumnType::Id
-                    && left.table() != right.table()
-                    && new.is_some_and(|n| n == left.table() || n == right.table());
-                if !ties {
-                    return Err(other_column(condition, &format!("`{condition}`"), mentioned));
-                }
-                tied.push((other.table(), other.name()));
+            Expr::BinaryOp { left, op: BinaryOperator::Eq, right } if let (Some(of_left), Some(of_right)) = (self.found(left), self.found(right)) => {
+                of_left?;
+                of_right?;
+                let new = self.relations.len().saturating_sub(1);
+                let sides = self.key(left).zip(self.key(right));
+                let ties = sides.filter(|((left, a), (right, b))| a == b && left != right && (*left == new || *right == new));
+                let Some(((left, key), (right, _))) = ties else { return Err(other_column(condition, &format!("`{condition}`"), mentioned)) };
+                tied.push((if left == new { right } else { left }, key));
                 Ok(())
             }
             other => {
@@ -206,16 +342,15 @@ impl Scope {
     }
 }
 
-fn other_column(node: &impl datafusion::sql::sqlparser::ast::Spanned, written: &str, mentioned: &[TableName]) -> Refusal {
+fn other_column(node: &impl Spanned, written: &str, mentioned: &[TableName]) -> Refusal {
     refuse(RefusalCode::Clause, node, format!("{written} does not tie rows of one person together")).hint(rewrite(mentioned))
 }
 
-fn unknown(expr: &Expr, tables: &[&Named], name: &str) -> Refusal {
-    let names = |named: &&Named| named.table.columns.iter().map(|c| c.name).collect::<Vec<_>>().join(", ");
-    match tables {
-        [only] => refuse(RefusalCode::Column, expr, format!("`{}` has no column `{name}`", only.table.name)).hint(format!("its columns: {}", names(only))),
+fn unknown(expr: &Expr, relations: &[&Named], name: &str) -> Refusal {
+    match relations {
+        [only] => refuse(RefusalCode::Column, expr, format!("`{}` has no column `{name}`", only.alias)).hint(format!("its columns: {}", only.columns())),
         several => {
-            let columns: Vec<String> = several.iter().map(|named| format!("{}: {}", named.alias, names(named))).collect();
+            let columns: Vec<String> = several.iter().map(|named| format!("{}: {}", named.alias, named.columns())).collect();
             refuse(RefusalCode::Column, expr, format!("none of the tables has a column `{name}`")).hint(format!("their columns: {}", columns.join("; ")))
         }
     }
@@ -249,10 +384,11 @@ pub(super) fn rewrite(tables: &[TableName]) -> String {
     format!("write FROM {first}{}", joined.collect::<String>())
 }
 
-/// A table of the catalogue under its name, and where it is named.
-fn named(relation: TableFactor, whole: &Select) -> Result<(Named, ObjectName), Refusal> {
+/// A table of the catalogue under its name.
+fn named(relation: TableFactor, whole: &Select) -> Result<Named, Refusal> {
+    let at = relation.clone();
     let TableFactor::Table { name, alias, args, with_hints, version, with_ordinality, partitions, json_path, sample, index_hints } = relation else {
-        return Err(refuse(RefusalCode::Table, whole, "only tables can be asked, no subqueries or functions").hint(tables()));
+        return Err(refuse(RefusalCode::Table, whole, "only tables and subqueries can be asked, no functions").hint(tables()));
     };
     let plain = args.is_none()
         && with_hints.is_empty()
@@ -268,12 +404,15 @@ fn named(relation: TableFactor, whole: &Select) -> Result<(Named, ObjectName), R
     let table_name = single_name(&name)
         .and_then(|ident| normalize(ident).parse::<TableName>().ok())
         .ok_or_else(|| refuse(RefusalCode::Table, &name, format!("there is no table `{name}`")).hint(tables()))?;
-    let alias = match alias {
-        None => table_name.as_str().to_owned(),
-        Some(TableAlias { explicit: _, name, columns, at: None }) if columns.is_empty() => normalize(&name),
-        Some(_) => return Err(refuse(RefusalCode::Clause, &name, "an alias that renames columns is not offered").hint("write FROM activity AS a")),
-    };
-    Ok((Named { table: Table::of(table_name), alias }, name))
+    let alias = alias.map_or_else(|| Ok(table_name.as_str().to_owned()), |alias| plain_alias(alias, &at))?;
+    Ok(Named { source: Source::Table(Table::of(table_name)), alias })
+}
+
+fn plain_alias(alias: TableAlias, at: &impl Spanned) -> Result<String, Refusal> {
+    match alias {
+        TableAlias { explicit: _, name, columns, at: None } if columns.is_empty() => Ok(normalize(&name)),
+        _ => Err(refuse(RefusalCode::Clause, at, "an alias that renames columns is not offered").hint("write FROM activity AS a")),
+    }
 }
 
 fn single_name(name: &ObjectName) -> Option<&datafusion::sql::sqlparser::ast::Ident> {

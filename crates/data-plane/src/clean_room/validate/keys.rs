@@ -1,57 +1,89 @@
 //! `GROUP BY`: the columns, and which of their values are public.
 
-use datafusion::sql::sqlparser::ast::Expr;
-use domain::catalog::{Calendar, ColumnName, ColumnType, Domain};
-use domain::question::{Key, KeyValues, PlanLimits, Value};
+use datafusion::sql::sqlparser::ast::{Expr as SqlExpr, SelectItem};
+use domain::catalog::{Calendar, ColumnType, Domain};
+use domain::question::expr::{Expr, Function};
+use domain::question::{Field, Key, KeyValues, PlanLimits, RowExpr, Value};
 use domain::{Refusal, RefusalCode};
 
-use super::clauses::Clauses;
+use super::clauses::{Clauses, normalize};
+use super::expr::{self, Typed};
 use super::literal;
+use super::names::Rows;
 use super::output::ordinal;
 use super::refuse::refuse;
 use super::tokens::{KeysClause, Written};
 
-/// The columns grouped by, sorted: `GROUP BY a, b` and `GROUP BY b, a` are one question.
-pub(super) fn keys(clauses: &Clauses) -> Result<Vec<Key>, Refusal> {
-    let mut keys: Vec<Key> = Vec::new();
-    for (item, expr) in clauses.group_by.iter().enumerate() {
-        let column = column(expr, clauses)?;
+/// A key and its type.
+pub(super) struct TypedKey {
+    pub(super) key: Key,
+    pub(super) ty: ColumnType,
+}
+
+/// What is grouped by, sorted: `GROUP BY a, b` and `GROUP BY b, a` are one question.
+pub(super) fn keys(clauses: &Clauses) -> Result<Vec<TypedKey>, Refusal> {
+    let mut keys: Vec<TypedKey> = Vec::new();
+    for (item, written) in clauses.group_by.iter().enumerate() {
+        let (of, ty) = grouped(written, clauses)?;
         let clause = clauses.keys.iter().find(|clause| clause.item == item);
-        let values = clause.map_or(Ok(KeyValues::Unknown), |clause| listed(column, clause))?;
-        match keys.iter().find(|key| key.column == column) {
-            Some(other) if other.values == values => {}
-            Some(_) => return Err(refuse(RefusalCode::Expression, expr, format!("`{}` is grouped by twice, with different keys", column.name())).hint("write the column once")),
-            None => keys.push(Key { column, values }),
+        let values = clause.map_or(Ok(KeyValues::Unknown), |clause| listed(&of, ty, clause))?;
+        match keys.iter().find(|other| other.key.of == of) {
+            Some(other) if other.key.values == values => {}
+            Some(_) => return Err(refuse(RefusalCode::Expression, written, format!("`{of}` is grouped by twice, with different keys")).hint("write it once")),
+            None => keys.push(TypedKey { key: Key { of, values }, ty }),
         }
     }
     if keys.len() > PlanLimits::KEYS {
-        return Err(Refusal::new(RefusalCode::Limit, format!("more than {} columns to group by", PlanLimits::KEYS)));
+        return Err(Refusal::new(RefusalCode::Limit, format!("more than {} keys to group by", PlanLimits::KEYS)));
     }
-    keys.sort_by_key(|key| key.column);
+    keys.sort_by_cached_key(|key| serde_json::to_string(&key.key.of).unwrap_or_default());
     settle(keys, clauses.keys.first())
 }
 
-fn column(expr: &Expr, clauses: &Clauses) -> Result<ColumnName, Refusal> {
-    let target = ordinal(expr, &clauses.projection)?.unwrap_or(expr);
-    let column = clauses.scope.open_column(target).unwrap_or_else(|| {
-        Err(refuse(RefusalCode::Expression, expr, format!("`{expr}` is not offered in GROUP BY")).hint("group by columns: day, week, month, hour and weekday are columns"))
-    })?;
-    if matches!(column.column().ty, ColumnType::Timestamp | ColumnType::Float) {
-        return Err(refuse(RefusalCode::Type, expr, format!("`{}` has too many values to group by", column.name())).hint("group by day, week, month, hour or weekday"));
+/// An item of `GROUP BY`: a column, an output column by its number or name, or an expression.
+fn grouped(written: &SqlExpr, clauses: &Clauses) -> Result<(RowExpr, ColumnType), Refusal> {
+    let target = match ordinal(written, &clauses.projection)? {
+        Some(target) => target,
+        None => named(written, clauses).unwrap_or(written),
+    };
+    let Typed { expr: of, ty } = expr::read(&mut Rows(&clauses.scope), target)?;
+    let constant = |of: &RowExpr| {
+        let mut constant = true;
+        of.leaves(&mut |_| constant = false);
+        constant
+    };
+    let Some(ty) = ty.filter(|_| !constant(&of)) else {
+        return Err(refuse(RefusalCode::Expression, written, format!("`{written}` is the same for every row")).hint("leave it out of GROUP BY"));
+    };
+    if matches!(ty, ColumnType::Timestamp | ColumnType::Float) {
+        let hint = "group by day, week, month, hour or weekday, or by width_bucket(x, low, high, parts)";
+        return Err(refuse(RefusalCode::Type, written, format!("`{written}` has too many values to group by")).hint(hint));
     }
-    Ok(column)
+    Ok((of, ty))
+}
+
+/// The output column that a name means, where it means no column of a table.
+fn named<'a>(written: &SqlExpr, clauses: &'a Clauses) -> Option<&'a SqlExpr> {
+    let SqlExpr::Identifier(ident) = written else { return None };
+    if clauses.scope.field(written).is_some_and(|field| field.is_ok()) {
+        return None;
+    }
+    clauses.projection.iter().find_map(|item| match item {
+        SelectItem::ExprWithAlias { expr, alias } if normalize(alias) == normalize(ident) => Some(expr),
+        _ => None,
+    })
 }
 
 /// Decides once for all keys whether the groups are public: they are when every key is and the list of
 /// all combinations is not too long. Otherwise a public list of all values says nothing.
-fn settle(mut keys: Vec<Key>, first: Option<&KeysClause>) -> Result<Vec<Key>, Refusal> {
+fn settle(mut keys: Vec<TypedKey>, first: Option<&KeysClause>) -> Result<Vec<TypedKey>, Refusal> {
     let all_values = |key: &Key| match &key.values {
-        KeyValues::Unknown => KeyValues::of_domain(key.column),
+        KeyValues::Unknown => KeyValues::of_domain(&key.of),
         KeyValues::Domain | KeyValues::Listed(_) => key.public_values(),
     };
-    let product = |of: &dyn Fn(&Key) -> Option<Vec<Value>>| keys.iter().filter_map(of).try_fold(1_usize, |product, values| product.checked_mul(values.len()));
+    let product = |of: &dyn Fn(&Key) -> Option<Vec<Value>>| keys.iter().filter_map(|key| of(&key.key)).try_fold(1_usize, |product, values| product.checked_mul(values.len()));
     let fits = |product: Option<usize>| product.is_some_and(|groups| groups <= PlanLimits::PUBLIC_KEYS);
-    let public = keys.iter().all(|key| all_values(key).is_some());
+    let public = keys.iter().all(|key| all_values(&key.key).is_some());
     // What is written must fit, also where other keys are unknown.
     let written = if public { product(&all_values) } else { product(&Key::public_values) };
     if let (Some(first), false) = (first, fits(written)) {
@@ -59,7 +91,7 @@ fn settle(mut keys: Vec<Key>, first: Option<&KeysClause>) -> Result<Vec<Key>, Re
         return Err(Refusal::new(RefusalCode::Limit, message).at(first.at).hint("shorten the lists, or ask in parts"));
     }
     let public = public && fits(written);
-    for key in &mut keys {
+    for TypedKey { key, .. } in &mut keys {
         match &key.values {
             KeyValues::Unknown if public => key.values = KeyValues::Domain,
             KeyValues::Domain if !public => key.values = KeyValues::Unknown,
@@ -69,64 +101,81 @@ fn settle(mut keys: Vec<Key>, first: Option<&KeysClause>) -> Result<Vec<Key>, Re
     Ok(keys)
 }
 
+/// Which days an expression can hold.
+fn calendar(of: &RowExpr) -> Option<Calendar> {
+    match of {
+        Expr::Leaf(Field::Column(column)) => column.column().calendar,
+        _ => None,
+    }
+}
+
 /// The keys that a clause names.
-fn listed(column: ColumnName, clause: &KeysClause) -> Result<KeyValues, Refusal> {
-    let name = column.name();
+fn listed(of: &RowExpr, ty: ColumnType, clause: &KeysClause) -> Result<KeyValues, Refusal> {
     let wrong = |code, message: String| Refusal::new(code, message).at(clause.at);
     match &clause.written {
-        Written::Domain if column.column().domain.is_some() => Ok(KeyValues::Domain),
-        Written::Domain => Err(wrong(RefusalCode::Clause, format!("the values of `{name}` are not public")).hint(format!("list those that you ask about: {name} KEYS (…)"))),
+        Written::Domain if KeyValues::of_domain(of).is_some() => Ok(KeyValues::Domain),
+        Written::Domain => Err(wrong(RefusalCode::Clause, format!("the values of `{of}` are not public")).hint(format!("list those that you ask about: {of} KEYS (…)"))),
         Written::List(items) => {
-            let values = items.iter().map(|item| literal::of_column(item, column.column()).and_then(|value| possible(value, item, column)));
-            Ok(KeyValues::listed(values.collect::<Result<_, _>>()?, column))
+            let values = items.iter().map(|item| literal::of_type(item, &of.to_string(), ty).and_then(|value| possible(value, item, of)));
+            Ok(KeyValues::listed(values.collect::<Result<_, _>>()?, of))
         }
         Written::Between(low, high) => {
-            let (from, to) = (literal::of_column(low, column.column())?, literal::of_column(high, column.column())?);
-            // One more than fits is enough to refuse.
+            let (from, to) = (literal::of_type(low, &of.to_string(), ty)?, literal::of_type(high, &of.to_string(), ty)?);
+            // One more than fits is enough to be refused.
             let most = PlanLimits::PUBLIC_KEYS + 1;
             let values: Vec<Value> = match (from, to) {
                 (Value::Date(from), Value::Date(to)) => {
-                    let calendar = column.column().calendar.unwrap_or(Calendar::Days);
-                    from.iter_days().take_while(|day| *day <= to).filter(|day| calendar.has(*day)).take(most).map(Value::Date).collect()
+                    let days = from.iter_days().take_while(|day| *day <= to).map(Value::Date);
+                    days.filter(|day| is_possible(day, of)).take(most).collect()
                 }
                 (Value::Integer(from), Value::Integer(to)) => (from..=to).take(most).map(Value::Integer).collect(),
                 (Value::Null, _) | (_, Value::Null) => return Err(wrong(RefusalCode::Type, "KEYS BETWEEN has no end that is NULL".to_owned()).hint("list NULL: KEYS (…, NULL)")),
                 _ => {
-                    let message = format!("KEYS BETWEEN is offered for days and whole numbers, and `{name}` is {}", literal::article(column.column().ty));
-                    return Err(wrong(RefusalCode::Type, message).hint(format!("list the values: {name} KEYS (…)")));
+                    let message = format!("KEYS BETWEEN is offered for days and whole numbers, and `{of}` is {}", literal::article(ty));
+                    return Err(wrong(RefusalCode::Type, message).hint(format!("list the values: {of} KEYS (…)")));
                 }
             };
             if values.is_empty() {
-                return Err(wrong(RefusalCode::Clause, format!("no value of `{name}` is between {low} and {high}")).hint("write the lower end first"));
+                return Err(wrong(RefusalCode::Clause, format!("no value of `{of}` is between {low} and {high}")).hint("write the lower end first"));
             }
-            let values = values.into_iter().map(|value| possible(value, low, column));
-            Ok(KeyValues::listed(values.collect::<Result<_, _>>()?, column))
+            let values = values.into_iter().map(|value| possible(value, low, of));
+            Ok(KeyValues::listed(values.collect::<Result<_, _>>()?, of))
         }
     }
 }
 
-/// The value, if the column can have it at all: a misspelt key would be an empty group for ever.
-fn possible(value: Value, written: &Expr, column: ColumnName) -> Result<Value, Refusal> {
-    let name = column.name();
+/// Whether an expression of days can hold that day.
+fn is_possible(day: &Value, of: &RowExpr) -> bool {
+    match (day, calendar(of), of) {
+        (Value::Date(day), Some(calendar), _) => calendar.has(*day),
+        (day, _, Expr::Call(function @ Function::Truncate(_), _)) => function.apply(std::slice::from_ref(day)) == *day,
+        _ => true,
+    }
+}
+
+/// The value, if the expression can have it at all: a misspelt key would be an empty group for ever.
+fn possible(value: Value, written: &SqlExpr, of: &RowExpr) -> Result<Value, Refusal> {
     let wrong = |message: String| refuse(RefusalCode::Type, written, message);
-    let catalog = column.column();
     if value == Value::Null {
-        return if catalog.nullable { Ok(value) } else { Err(wrong(format!("`{name}` is never empty")).hint("leave out NULL")) };
+        let nullable = of.nullable(&|field: &Field| field.nullable());
+        return if nullable { Ok(value) } else { Err(wrong(format!("`{of}` is never empty")).hint("leave out NULL")) };
     }
-    if let Some(domain) = catalog.domain
-        && !domain.values().contains(&value)
+    if let Some(all) = KeyValues::of_domain(of)
+        && !all.contains(&value)
     {
-        let hint = match domain {
-            Domain::Words(words) => words.join(", "),
-            Domain::Range(low, high) => format!("{low} to {high}"),
+        let hint = match of {
+            Expr::Leaf(Field::Column(column)) if let Some(Domain::Range(low, high)) = column.column().domain => format!("{low} to {high}"),
+            _ => all.iter().filter(|value| **value != Value::Null).take(50).map(ToString::to_string).collect::<Vec<_>>().join(", "),
         };
-        return Err(wrong(format!("`{value}` is not a value of `{name}`")).hint(format!("its values: {hint}")));
+        return Err(wrong(format!("`{value}` is not a value of `{of}`")).hint(format!("its values: {hint}")));
     }
-    match (&value, catalog.calendar) {
-        (Value::Date(day), Some(calendar)) if !calendar.has(*day) => {
-            let holds = if calendar == Calendar::Weeks { "Mondays, which stand for their week" } else { "first days, which stand for their month" };
-            Err(wrong(format!("`{name}` holds {holds}, and {day} is none")).hint(format!("write {name} KEYS BETWEEN … AND … for all in a range")))
-        }
-        _ => Ok(value),
+    if !is_possible(&value, of) {
+        let holds = match calendar(of) {
+            Some(Calendar::Weeks) => "Mondays, which stand for their week",
+            Some(Calendar::Months) => "first days, which stand for their month",
+            Some(Calendar::Days) | None => "the first days of what it is cut to",
+        };
+        return Err(wrong(format!("`{of}` holds {holds}, and {value} is none")).hint(format!("write {of} KEYS BETWEEN … AND … for all in a range")));
     }
+    Ok(value)
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use datafusion::sql::sqlparser::ast::{DataType, Expr, TypedString, UnaryOperator, Value as SqlValue, ValueWithSpan};
-use domain::catalog::{Column, ColumnType};
+use domain::catalog::ColumnType;
 use domain::question::Value;
 use domain::{Refusal, RefusalCode};
 
@@ -43,13 +43,37 @@ fn number(digits: &str) -> Option<Value> {
     }
 }
 
-/// A constant of `column`'s type; [`Value::Null`] for NULL.
-pub(super) fn of_column(expr: &Expr, column: &Column) -> Result<Value, Refusal> {
-    let Some(value) = plain(expr) else {
-        return Err(refuse(RefusalCode::Expression, expr, format!("`{expr}` is not a constant")).hint("compare a column with a number, a text in single quotes or a date"));
+/// A constant with its type; none for NULL. `DATE '…'` and `TIMESTAMP '…'` are read as what they say.
+pub(super) fn typed(expr: &Expr, value: Value) -> Result<(Value, Option<ColumnType>), Refusal> {
+    let said = match expr {
+        Expr::TypedString(TypedString { data_type: DataType::Date, .. }) => Some(ColumnType::Date),
+        Expr::TypedString(TypedString { data_type: DataType::Timestamp(..), .. }) => Some(ColumnType::Timestamp),
+        Expr::Nested(inner) => return typed(inner, value),
+        _ => None,
     };
-    coerce(value, column.ty).map_err(|expected| {
-        let message = format!("`{}` is {} and cannot be compared with `{expr}`", column.name, article(column.ty));
+    if let Some(ty) = said {
+        let value = coerce(value, ty).map_err(|hint| refuse(RefusalCode::Type, expr, format!("`{expr}` is none")).hint(hint))?;
+        return Ok((value, Some(ty)));
+    }
+    let ty = match &value {
+        Value::Null => None,
+        Value::Boolean(_) => Some(ColumnType::Boolean),
+        Value::Integer(_) => Some(ColumnType::Integer),
+        Value::Float(_) => Some(ColumnType::Float),
+        Value::Text(_) => Some(ColumnType::Text),
+        Value::Date(_) => Some(ColumnType::Date),
+        Value::Timestamp(_) => Some(ColumnType::Timestamp),
+    };
+    Ok((value, ty))
+}
+
+/// A constant of type `ty`, to be compared with what is called `name`; [`Value::Null`] for NULL.
+pub(super) fn of_type(expr: &Expr, name: &str, ty: ColumnType) -> Result<Value, Refusal> {
+    let Some(value) = plain(expr) else {
+        return Err(refuse(RefusalCode::Expression, expr, format!("`{expr}` is not a constant")).hint("write a number, a text in single quotes or a date"));
+    };
+    coerce(value, ty).map_err(|expected| {
+        let message = format!("`{name}` is {} and cannot be compared with `{expr}`", article(ty));
         refuse(RefusalCode::Type, expr, message).hint(expected)
     })
 }
@@ -64,7 +88,11 @@ pub(super) fn coerce(value: Value, ty: ColumnType) -> Result<Value, &'static str
         // Zero has one sign here, as in the lake.
         (ColumnType::Float, Value::Float(x)) => Ok(Value::float(x + 0.0)),
         (ColumnType::Date, Value::Text(text)) => text.parse::<NaiveDate>().map(Value::Date).map_err(|_| "write a day like '2026-01-31'"),
+        (ColumnType::Date, Value::Date(day)) => Ok(Value::Date(day)),
+        (ColumnType::Timestamp, Value::Timestamp(at)) => Ok(Value::Timestamp(at)),
         (ColumnType::Timestamp, Value::Text(text)) => timestamp(&text).map(Value::Timestamp).ok_or("write an instant like '2026-01-31T18:00:00Z'"),
+        (ColumnType::Boolean, Value::Boolean(truth)) => Ok(Value::Boolean(truth)),
+        (ColumnType::Boolean, _) => Err("write TRUE or FALSE"),
         (ColumnType::Text, _) => Err("write a text in single quotes"),
         (ColumnType::Integer, _) => Err("write a whole number"),
         (ColumnType::Float, _) => Err("write a number"),
@@ -85,6 +113,7 @@ fn timestamp(text: &str) -> Option<DateTime<Utc>> {
 
 pub(super) const fn article(ty: ColumnType) -> &'static str {
     match ty {
+        ColumnType::Boolean => "true or false",
         ColumnType::Id => "an identifier",
         ColumnType::Text => "text",
         ColumnType::Integer => "a whole number",

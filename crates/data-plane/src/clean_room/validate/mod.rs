@@ -7,21 +7,27 @@
 //! syntax tree is taken apart without `..`, so that a parser that learns a new clause stops the
 //! compiler instead of being ignored.
 
+mod aggregate;
 mod bounds;
 mod clauses;
+mod expr;
 mod from;
 mod keys;
 mod literal;
+mod names;
 mod output;
 mod parse;
-mod predicate;
 mod refuse;
+mod subquery;
 mod tokens;
 
-use domain::question::{Aggregate, Mechanisms, Plan, PlanLimits, Predicate, Prepared, Question};
+use domain::question::expr::{Expr, Function};
+use domain::question::{Aggregate, Key, Mechanisms, Plan, Prepared, Question, RowExpr};
 use domain::{Refusal, RefusalCode};
 
+use bounds::Bounding;
 use clauses::Clauses;
+use names::Rows;
 use output::Output;
 
 /// Understands and prices a question.
@@ -30,26 +36,37 @@ use output::Output;
 /// A refusal with code, place and hint.
 pub(crate) fn validate(question: &Question) -> Result<Prepared, Refusal> {
     let clauses = Clauses::of(parse::parse(&question.sql)?)?;
-    let filter = clauses.selection.as_ref().map(|e| predicate::predicate(e, &clauses.scope)).transpose()?;
-    let filter = filter.map(Predicate::canonical);
-    if filter.as_ref().is_some_and(|f| f.size() > PlanLimits::PREDICATE_SIZE) {
-        return Err(Refusal::new(RefusalCode::Limit, format!("the condition is larger than {} parts", PlanLimits::PREDICATE_SIZE)));
-    }
-    let keys = keys::keys(&clauses)?;
-    let mut output = Output::of(&clauses, &keys, &question.narrowing)?;
+    let filter = filter(&clauses)?;
+    let typed = keys::keys(&clauses)?;
+    let keys: Vec<Key> = typed.iter().map(|typed| typed.key.clone()).collect();
+    let tables = clauses.scope.tables();
+    let bounds = bounds::bounds(&tables, &keys, &question.narrowing)?;
+    let bounding = Bounding { narrowing: &question.narrowing, rows_per_group: bounds.rows_per_group() };
+    let mut output = Output::of(&clauses, &typed, &bounding)?;
     if keys.iter().any(|key| key.public_values().is_none()) {
         // Groups are selected by their number of people, which is paid for like any aggregate.
         output.require(Aggregate::CountSubjects);
     }
-    let tables = clauses.scope.tables();
-    let bounds = bounds::bounds(&tables, &keys, &question.narrowing)?;
     let (aggregates, view) = output.finish()?;
     bounds::all_used(&aggregates, &question.narrowing)?;
-    let plan = Plan { schema: Plan::SCHEMA, tables, filter, keys, aggregates, bounds };
+    let plan = Plan { schema: Plan::SCHEMA, tables, per_subject: clauses.scope.per_subject().to_vec(), filter, keys, aggregates, bounds };
     let cost = Mechanisms::cost(&plan, question.rho);
     // Whatever could stop the mechanisms stops them now, before anything is paid.
     Mechanisms::of(&plan, question.rho)?;
     Ok(Prepared { plan, view, cost })
+}
+
+/// `WHERE`, and what subqueries say in `HAVING`.
+fn filter(clauses: &Clauses) -> Result<Option<RowExpr>, Refusal> {
+    let selection = clauses.selection.as_ref().map(|written| expr::condition(&mut Rows(&clauses.scope), written)).transpose()?;
+    let parts: Vec<RowExpr> = selection.into_iter().chain(clauses.scope.having().iter().cloned()).collect();
+    let filter = if parts.is_empty() { None } else { Some(Expr::Call(Function::And, parts).canonical()) };
+    match filter {
+        Some(filter) if filter.size() > domain::question::PlanLimits::EXPRESSION_SIZE => {
+            Err(Refusal::new(RefusalCode::Limit, format!("the condition is larger than {} parts", domain::question::PlanLimits::EXPRESSION_SIZE)))
+        }
+        filter => Ok(filter),
+    }
 }
 
 #[cfg(test)]

@@ -1,21 +1,20 @@
-//! `SELECT`, `GROUP BY`, `HAVING`, `ORDER BY`: which aggregates are paid for, and what is made of
-//! the released numbers.
+//! `SELECT`, `HAVING`, `ORDER BY`: which aggregates are paid for, and what is made of the released numbers.
 
-use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, DuplicateTreatment, Expr as SqlExpr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, OrderByExpr, OrderByOptions, SelectItem,
-    UnaryOperator,
-};
-use domain::catalog::{ColumnName, SumContract};
-use domain::question::{Aggregate, Average, Binary, Comparison, Expr, Key, Narrowing, OrderBy, PlanLimits, Unary, Value, View, ViewColumn};
+use datafusion::sql::sqlparser::ast::{Array, Expr as SqlExpr, Function, OrderByExpr, OrderByOptions, SelectItem};
+use domain::catalog::ColumnType;
+use domain::question::expr::Expr;
+use domain::question::{Aggregate, Moments, OrderBy, PlanLimits, Released, Statistic, Value, View, ViewColumn, ViewExpr};
 use domain::{Refusal, RefusalCode};
 
-use super::bounds;
+use super::aggregate::{self, AGGREGATES, Asked};
+use super::bounds::Bounding;
 use super::clauses::{Clauses, normalize};
+use super::expr::{self, Leaves, Typed};
 use super::from::Scope;
+use super::keys::TypedKey;
 use super::literal;
-use super::refuse::{place, refuse};
-
-const AGGREGATES: &str = "count(*), count(distinct subject_id), sum(column), avg(column)";
+use super::names::{Rows, is_aggregate};
+use super::refuse::refuse;
 
 /// `GROUP BY 1` and `ORDER BY 2` mean output columns.
 pub(super) fn ordinal<'a>(expr: &SqlExpr, projection: &'a [SelectItem]) -> Result<Option<&'a SqlExpr>, Refusal> {
@@ -27,39 +26,68 @@ pub(super) fn ordinal<'a>(expr: &SqlExpr, projection: &'a [SelectItem]) -> Resul
     }
 }
 
+/// What an output expression looks up, while aggregates are still being collected.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+enum Paid {
+    Key(usize),
+    /// An aggregate, by the order of its first mention.
+    Aggregate(usize),
+    /// A statistic of count, sum and squares.
+    Moments {
+        variance: Option<(bool, bool)>,
+        count: usize,
+        sum: usize,
+        squares: Option<usize>,
+    },
+    /// A percentile in millionths.
+    Quantile(usize, u32),
+}
+
+/// One output column while the question is being understood.
+#[derive(Clone)]
+struct Column {
+    name: String,
+    typed: Typed<Paid>,
+}
+
 /// The output of a question while it is being understood.
 pub(super) struct Output {
-    view: View,
+    columns: Vec<Column>,
+    having: Option<Expr<Paid>>,
+    order_by: Vec<(Expr<Paid>, bool, bool)>,
+    limit: Option<u64>,
+    offset: u64,
     /// Aggregates in the order of their first mention.
     paid: Vec<Aggregate>,
 }
 
 impl Output {
     /// Understands all clauses that shape the output.
-    pub(super) fn of(clauses: &Clauses, keys: &[Key], narrowing: &Narrowing) -> Result<Self, Refusal> {
-        let mut reader = Reader { scope: &clauses.scope, keys, narrowing, paid: Vec::new(), aliases: Vec::new() };
-        let mut columns: Vec<ViewColumn> = Vec::with_capacity(clauses.projection.len());
+    pub(super) fn of(clauses: &Clauses, keys: &[TypedKey], bounding: &Bounding<'_>) -> Result<Self, Refusal> {
+        let mut reader = Reader { scope: &clauses.scope, keys, bounding, paid: Vec::new(), aliases: Vec::new() };
+        let mut columns: Vec<Column> = Vec::with_capacity(clauses.projection.len());
         for item in &clauses.projection {
-            let (expr, alias) = match item {
+            let (written, alias) = match item {
                 SelectItem::UnnamedExpr(expr) => (expr, None),
                 SelectItem::ExprWithAlias { expr, alias } => (expr, Some(normalize(alias))),
                 SelectItem::ExprWithAliases { .. } | SelectItem::QualifiedWildcard(..) | SelectItem::Wildcard(_) => {
                     return Err(refuse(RefusalCode::RawRows, item, "rows of people are never shown").hint(format!("select keys and aggregates: {AGGREGATES}")));
                 }
             };
-            let understood = reader.expr(expr)?;
-            let wanted = alias.unwrap_or_else(|| default_name(expr));
-            columns.push(ViewColumn { name: unique_name(wanted, &columns), expr: understood });
+            let wanted = alias.unwrap_or_else(|| default_name(written));
+            for (suffix, typed) in reader.item(written)? {
+                let name = unique_name(format!("{wanted}{suffix}"), &columns);
+                columns.push(Column { name, typed });
+            }
         }
         let columns = with_parts(columns);
         if columns.len() > PlanLimits::OUTPUT_COLUMNS {
             return Err(Refusal::new(RefusalCode::Limit, format!("more than {} output columns", PlanLimits::OUTPUT_COLUMNS)));
         }
         reader.aliases.clone_from(&columns);
-        let having = clauses.having.as_ref().map(|e| reader.expr(e)).transpose()?;
+        let having = clauses.having.as_ref().map(|e| expr::condition(&mut reader, e)).transpose()?;
         let order_by = clauses.order_by.iter().map(|o| reader.order_by(o, &clauses.projection)).collect::<Result<_, _>>()?;
-        let paid = reader.paid;
-        Ok(Self { view: View { columns, having, order_by, limit: clauses.limit, offset: clauses.offset }, paid })
+        Ok(Self { columns, having, order_by, limit: clauses.limit, offset: clauses.offset, paid: reader.paid })
     }
 
     /// Makes sure that an aggregate is paid for, although nothing shows it.
@@ -70,48 +98,90 @@ impl Output {
     }
 
     /// The aggregates in the order that equal questions share, and the view over them.
-    pub(super) fn finish(mut self) -> Result<(Vec<Aggregate>, View), Refusal> {
-        if self.paid.is_empty() {
+    pub(super) fn finish(self) -> Result<(Vec<Aggregate>, View), Refusal> {
+        let Self { columns, having, order_by, limit, offset, paid } = self;
+        if paid.is_empty() {
             return Err(Refusal::new(RefusalCode::RawRows, "the question has no aggregate").hint(format!("add one: {AGGREGATES}")));
         }
-        if self.paid.len() > PlanLimits::AGGREGATES {
+        if paid.len() > PlanLimits::AGGREGATES {
             return Err(Refusal::new(RefusalCode::Limit, format!("more than {} different aggregates", PlanLimits::AGGREGATES)));
         }
-        let mut sorted = self.paid.clone();
-        sorted.sort();
-        let moved: Vec<usize> = self.paid.iter().map(|a| sorted.iter().position(|s| s == a).unwrap_or(0)).collect();
-        self.view.columns.iter_mut().for_each(|c| renumber(&mut c.expr, &moved));
-        self.view.order_by.iter_mut().for_each(|o| renumber(&mut o.expr, &moved));
-        if let Some(having) = &mut self.view.having {
-            renumber(having, &moved);
+        let mut order: Vec<usize> = (0..paid.len()).collect();
+        order.sort_by_cached_key(|place| paid.get(*place).map(|a| (rank(a), serde_json::to_string(a).unwrap_or_default())));
+        let sorted: Vec<Aggregate> = order.iter().filter_map(|place| paid.get(*place).cloned()).collect();
+        // Where the numbers of each aggregate begin.
+        let mut first = vec![0; paid.len()];
+        let mut next = 0;
+        for (place, aggregate) in order.iter().zip(&sorted) {
+            first.get_mut(*place).into_iter().for_each(|first| *first = next);
+            next += aggregate.numbers();
         }
-        Ok((sorted, self.view))
+        let settled = Settled { paid: &paid, first };
+        let columns = columns.into_iter().map(|column| ViewColumn { name: column.name, expr: settled.expr(column.typed.expr) }).collect();
+        let order_by = order_by.into_iter().map(|(expr, descending, nulls_first)| OrderBy { expr: settled.expr(expr), descending, nulls_first }).collect();
+        let having = having.map(|having| settled.expr(having));
+        Ok((sorted, View { columns, having, order_by, limit, offset }))
     }
 }
 
-fn renumber(expr: &mut Expr, moved: &[usize]) {
-    match expr {
-        Expr::Aggregate(i) => *i = moved.get(*i).copied().unwrap_or(*i),
-        Expr::Average(Average { sum, count, .. }) => [sum, count].into_iter().for_each(|i| *i = moved.get(*i).copied().unwrap_or(*i)),
-        Expr::Key(_) | Expr::Constant(_) => {}
-        Expr::Unary(_, x) => renumber(x, moved),
-        Expr::Binary(_, a, b) => {
-            renumber(a, moved);
-            renumber(b, moved);
-        }
+/// The order of kinds of aggregates in a plan.
+const fn rank(aggregate: &Aggregate) -> u8 {
+    match aggregate {
+        Aggregate::CountSubjects => 0,
+        Aggregate::CountRows => 1,
+        Aggregate::CountKnown { .. } => 2,
+        Aggregate::CountDistinct { .. } => 3,
+        Aggregate::Sum { .. } => 4,
+        Aggregate::CenteredSum { .. } => 5,
+        Aggregate::CenteredSquares { .. } => 6,
+        Aggregate::Quantiles { .. } => 7,
     }
 }
 
-/// The columns, with the parts of each average after it: they were paid for. Names that the question
-/// gave stay.
-fn with_parts(mut columns: Vec<ViewColumn>) -> Vec<ViewColumn> {
+/// Where the numbers of aggregates are, once all are known.
+struct Settled<'a> {
+    paid: &'a [Aggregate],
+    /// By the order of first mention.
+    first: Vec<usize>,
+}
+
+impl Settled<'_> {
+    fn expr(&self, expr: Expr<Paid>) -> ViewExpr {
+        let place = |aggregate: usize| self.first.get(aggregate).copied().unwrap_or(usize::MAX);
+        expr.map(&mut |leaf| {
+            Expr::Leaf(match leaf {
+                Paid::Key(key) => Released::Key(key),
+                Paid::Aggregate(aggregate) => Released::Number(place(aggregate)),
+                Paid::Quantile(aggregate, level) => {
+                    let levels = if let Some(Aggregate::Quantiles { at, .. }) = self.paid.get(aggregate) { at.as_slice() } else { &[] };
+                    Released::Quantile(place(aggregate) + 3 * levels.iter().position(|at| *at == level).unwrap_or(0))
+                }
+                Paid::Moments { variance, count, sum, squares } => {
+                    let (low, high) = self.paid.get(sum).and_then(Aggregate::value_range).unwrap_or_default();
+                    let statistic = match variance {
+                        None => Statistic::Average,
+                        Some((sample, false)) => Statistic::Variance { sample },
+                        Some((sample, true)) => Statistic::Deviation { sample },
+                    };
+                    Released::Moments(Moments { statistic, count: place(count), sum: place(sum), squares: squares.map(place), low, high })
+                }
+            })
+        })
+    }
+}
+
+/// The columns, with the parts of each average and variance after it: they were paid for. Names that the
+/// question gave stay.
+fn with_parts(mut columns: Vec<Column>) -> Vec<Column> {
     let mut place = 0;
-    while let Some(ViewColumn { name, expr }) = columns.get(place) {
+    while let Some(Column { name, typed }) = columns.get(place) {
         place += 1;
-        let Expr::Average(Average { sum, count, .. }) = expr else { continue };
-        for (wanted, part) in [(format!("{name}_centered_sum"), *sum), (format!("{name}_count"), *count)] {
+        let Expr::Leaf(Paid::Moments { sum, count, squares, .. }) = typed.expr else { continue };
+        let parts = [("centered_sum", Some(sum)), ("centered_squares", squares), ("count", Some(count))].map(|(part, at)| (format!("{name}_{part}"), at));
+        for (wanted, part) in parts {
+            let Some(part) = part else { continue };
             let name = unique_name(wanted, &columns);
-            columns.insert(place, ViewColumn { name, expr: Expr::Aggregate(part) });
+            columns.insert(place, Column { name, typed: Typed { expr: Expr::Leaf(Paid::Aggregate(part)), ty: Some(ColumnType::Float) } });
             place += 1;
         }
     }
@@ -125,12 +195,14 @@ fn default_name(expr: &SqlExpr) -> String {
         SqlExpr::CompoundIdentifier(parts) => parts.last().map_or_else(String::new, normalize),
         SqlExpr::Function(function) => function.name.to_string().to_ascii_lowercase(),
         SqlExpr::Nested(inner) => default_name(inner),
+        SqlExpr::Case { .. } => "case".to_owned(),
+        SqlExpr::Extract { .. } => "extract".to_owned(),
         _ => "column".to_owned(),
     }
 }
 
 /// Output rows are objects, so that names must differ: the second `count` is `count_2`.
-fn unique_name(wanted: String, columns: &[ViewColumn]) -> String {
+fn unique_name(wanted: String, columns: &[Column]) -> String {
     let taken = |name: &str| columns.iter().any(|c| c.name == name);
     if !taken(&wanted) {
         return wanted;
@@ -140,78 +212,68 @@ fn unique_name(wanted: String, columns: &[ViewColumn]) -> String {
 
 struct Reader<'a> {
     scope: &'a Scope,
-    keys: &'a [Key],
-    narrowing: &'a Narrowing,
+    keys: &'a [TypedKey],
+    bounding: &'a Bounding<'a>,
     paid: Vec<Aggregate>,
     /// Output columns by name, once they are known.
-    aliases: Vec<ViewColumn>,
+    aliases: Vec<Column>,
+}
+
+impl Leaves for Reader<'_> {
+    type Leaf = Paid;
+
+    fn leaf(&mut self, written: &SqlExpr) -> Option<Result<Typed<Paid>, Refusal>> {
+        match written {
+            SqlExpr::Identifier(ident) if let Some(alias) = self.aliases.iter().find(|c| c.name == normalize(ident)) => return Some(Ok(alias.typed.clone())),
+            SqlExpr::Function(function) if is_aggregate(&function.name.to_string()) => return Some(self.aggregate(function, written)),
+            _ => {}
+        }
+        if let Some(key) = self.key(written) {
+            return Some(Ok(key));
+        }
+        match written {
+            SqlExpr::Identifier(_) | SqlExpr::CompoundIdentifier(_) => Some(self.scope.field(written)?.and_then(|_| {
+                let refusal = refuse(RefusalCode::RawRows, written, format!("`{written}` of single rows is never shown"));
+                Err(refusal.hint(format!("GROUP BY {written} or aggregate: {AGGREGATES}")))
+            })),
+            _ => None,
+        }
+    }
+
+    fn hint(&self) -> String {
+        format!("keys, aggregates ({AGGREGATES})")
+    }
 }
 
 impl Reader<'_> {
-    fn order_by(&mut self, order: &OrderByExpr, projection: &[SelectItem]) -> Result<OrderBy, Refusal> {
-        let OrderByExpr { expr, options: OrderByOptions { asc, nulls_first }, with_fill } = order;
+    /// The columns of one item of the output: an array of percentiles is one for each.
+    fn item(&mut self, written: &SqlExpr) -> Result<Vec<(String, Typed<Paid>)>, Refusal> {
+        if let SqlExpr::Function(function) = written
+            && let Some(asked) = aggregate::percentiles(function, written, self.scope, self.bounding)?
+        {
+            let several = asked.levels.len() > 1;
+            let place = self.quantiles(asked.aggregate, &asked.levels)?;
+            let suffix = |level: u32| if several { format!("_{}", f64::from(level) / 10_000.0).replace('.', "_") } else { String::new() };
+            return Ok(asked.levels.iter().map(|level| (suffix(*level), Typed { expr: Expr::Leaf(Paid::Quantile(place, *level)), ty: Some(asked.ty) })).collect());
+        }
+        Ok(vec![(String::new(), expr::read(self, written)?)])
+    }
+
+    fn order_by(&mut self, order: &OrderByExpr, projection: &[SelectItem]) -> Result<(Expr<Paid>, bool, bool), Refusal> {
+        let OrderByExpr { expr: written, options: OrderByOptions { asc, nulls_first }, with_fill } = order;
         if with_fill.is_some() {
             return Err(refuse(RefusalCode::Clause, order, "WITH FILL is not offered"));
         }
-        let target = ordinal(expr, projection)?.unwrap_or(expr);
+        let target = ordinal(written, projection)?.unwrap_or(written);
         let descending = *asc == Some(false);
-        Ok(OrderBy { expr: self.expr(target)?, descending, nulls_first: nulls_first.unwrap_or(descending) })
+        Ok((expr::read(self, target)?.expr, descending, nulls_first.unwrap_or(descending)))
     }
 
-    fn expr(&mut self, expr: &SqlExpr) -> Result<Expr, Refusal> {
-        if let Some(constant) = literal::plain(expr) {
-            return Ok(Expr::Constant(constant));
-        }
-        match expr {
-            SqlExpr::Identifier(ident) if let Some(alias) = self.aliases.iter().find(|c| c.name == normalize(ident)) => Ok(alias.expr.clone()),
-            SqlExpr::Identifier(_) | SqlExpr::CompoundIdentifier(_) => self.key(expr),
-            SqlExpr::Nested(inner) => self.expr(inner),
-            SqlExpr::Function(function) => self.aggregate(function, expr),
-            SqlExpr::UnaryOp { op: UnaryOperator::Minus, expr } => Ok(Expr::Unary(Unary::Minus, Box::new(self.expr(expr)?))),
-            SqlExpr::UnaryOp { op: UnaryOperator::Not, expr } => Ok(Expr::Unary(Unary::Not, Box::new(self.expr(expr)?))),
-            SqlExpr::IsNull(inner) => Ok(Expr::Unary(Unary::IsNull, Box::new(self.expr(inner)?))),
-            SqlExpr::IsNotNull(inner) => Ok(Expr::Unary(Unary::Not, Box::new(Expr::Unary(Unary::IsNull, Box::new(self.expr(inner)?))))),
-            SqlExpr::Between { expr: tested, negated, low, high } => {
-                let above = self.binary(Binary::Compare(Comparison::Ge), tested, low)?;
-                let below = self.binary(Binary::Compare(Comparison::Le), tested, high)?;
-                let within = Expr::Binary(Binary::And, Box::new(above), Box::new(below));
-                Ok(if *negated { Expr::Unary(Unary::Not, Box::new(within)) } else { within })
-            }
-            SqlExpr::BinaryOp { left, op, right } => match binary(op) {
-                Some(op) => self.binary(op, left, right),
-                None => Err(not_offered(expr)),
-            },
-            other => Err(not_offered(other)),
-        }
-    }
-
-    fn binary(&mut self, op: Binary, left: &SqlExpr, right: &SqlExpr) -> Result<Expr, Refusal> {
-        let (mut a, mut b) = (self.expr(left)?, self.expr(right)?);
-        if matches!(op, Binary::Compare(_)) {
-            self.coerce(&a, &mut b, right)?;
-            self.coerce(&b, &mut a, left)?;
-        }
-        Ok(Expr::Binary(op, Box::new(a), Box::new(b)))
-    }
-
-    /// A constant compared with a key is read as the key's type, so that days can be written as text.
-    fn coerce(&self, key: &Expr, constant: &mut Expr, written: &SqlExpr) -> Result<(), Refusal> {
-        if let (Expr::Key(i), Expr::Constant(value)) = (key, &mut *constant)
-            && let Some(column) = self.keys.get(*i).map(|key| key.column.column())
-        {
-            let coerced = literal::coerce(value.clone(), column.ty);
-            *value = coerced.map_err(|hint| {
-                refuse(RefusalCode::Type, written, format!("`{}` is {} and cannot be compared with `{written}`", column.name, literal::article(column.ty))).hint(hint)
-            })?;
-        }
-        Ok(())
-    }
-
-    fn key(&self, expr: &SqlExpr) -> Result<Expr, Refusal> {
-        let column = self.scope.open_column(expr).unwrap_or_else(|| Err(not_offered(expr)))?;
-        self.keys.iter().position(|key| key.column == column).map(Expr::Key).ok_or_else(|| {
-            refuse(RefusalCode::RawRows, expr, format!("`{}` of single rows is never shown", column.name())).hint(format!("GROUP BY {} or aggregate: {AGGREGATES}", column.name()))
-        })
+    /// The key that an expression is, if it is one.
+    fn key(&self, written: &SqlExpr) -> Option<Typed<Paid>> {
+        let of = expr::read(&mut Rows(self.scope), written).ok()?.expr;
+        let place = self.keys.iter().position(|key| key.key.of == of)?;
+        Some(Typed { expr: Expr::Leaf(Paid::Key(place)), ty: self.keys.get(place).map(|key| key.ty) })
     }
 
     /// The place of an aggregate among the paid ones: equal ones are paid for once.
@@ -222,76 +284,49 @@ impl Reader<'_> {
         })
     }
 
-    fn aggregate(&mut self, function: &Function, whole: &SqlExpr) -> Result<Expr, Refusal> {
-        let Function { name, uses_odbc_syntax, parameters, args, within_group, filter, null_treatment, over } = function;
-        let unknown = || refuse(RefusalCode::Function, whole, format!("`{whole}` is not offered")).hint(format!("aggregates: {AGGREGATES}"));
-        if over.is_some() {
-            return Err(refuse(RefusalCode::Clause, whole, "a window (OVER) is not offered").hint("aggregate with GROUP BY instead"));
+    /// The place of percentiles among what is paid: all of one expression are one tree.
+    fn quantiles(&mut self, aggregate: Aggregate, levels: &[u32]) -> Result<usize, Refusal> {
+        let Aggregate::Quantiles { of, values, .. } = &aggregate else { return Ok(self.pay(aggregate)) };
+        let same = |other: &Aggregate| matches!(other, Aggregate::Quantiles { of: o, values: v, .. } if o == of && v == values);
+        let place = self.paid.iter().position(same);
+        let Some((place, Aggregate::Quantiles { at, .. })) = place.and_then(|place| Some((place, self.paid.get_mut(place)?))) else { return Ok(self.pay(aggregate)) };
+        at.extend(levels);
+        at.sort_unstable();
+        at.dedup();
+        if at.len() > PlanLimits::QUANTILES {
+            return Err(Refusal::new(RefusalCode::Limit, format!("more than {} percentiles of one expression", PlanLimits::QUANTILES)));
         }
-        if filter.is_some() {
-            return Err(refuse(RefusalCode::Clause, whole, "FILTER is not offered").hint("put the condition into WHERE"));
-        }
-        if *uses_odbc_syntax || *parameters != FunctionArguments::None || !within_group.is_empty() || null_treatment.is_some() {
-            return Err(unknown());
-        }
-        let FunctionArguments::List(FunctionArgumentList { duplicate_treatment, args, clauses }) = args else { return Err(unknown()) };
-        let ([FunctionArg::Unnamed(argument)], true) = (args.as_slice(), clauses.is_empty()) else { return Err(unknown()) };
-        let distinct = *duplicate_treatment == Some(DuplicateTreatment::Distinct);
-        let name = name.to_string().to_ascii_lowercase();
-        match (name.as_str(), distinct, argument) {
-            ("count", false, FunctionArgExpr::Wildcard) => Ok(Expr::Aggregate(self.pay(Aggregate::CountRows))),
-            ("count", true, FunctionArgExpr::Expr(expr)) => match self.scope.column(expr) {
-                Some(Ok(column)) if column.name() == "subject_id" => Ok(Expr::Aggregate(self.pay(Aggregate::CountSubjects))),
-                Some(Err(refusal)) => Err(refusal),
-                _ => Err(refuse(RefusalCode::Function, whole, "count(distinct …) is offered for subject_id only").hint("count(distinct subject_id) counts people")),
-            },
-            ("count", false, FunctionArgExpr::Expr(_)) => Err(unknown().hint("count rows with count(*), people with count(distinct subject_id)")),
-            ("sum", false, FunctionArgExpr::Expr(expr)) => {
-                let (column, contract) = self.summable(expr, whole, "sum")?;
-                let sum = bounds::sum(column, contract, self.narrowing).map_err(|refusal| refusal.at(place(whole)))?;
-                Ok(Expr::Aggregate(self.pay(sum)))
-            }
-            ("avg", false, FunctionArgExpr::Expr(expr)) => {
-                let (column, contract) = self.summable(expr, whole, "avg")?;
-                let [sum, count] = bounds::average(column, contract, self.narrowing).map_err(|refusal| refusal.at(place(whole)))?;
-                let (low, high) = sum.value_range().unwrap_or(contract.values);
-                Ok(Expr::Average(Average { sum: self.pay(sum), count: self.pay(count), low, high }))
-            }
-            _ => Err(unknown()),
-        }
+        Ok(place)
     }
 
-    /// A column that can be summed and averaged, with its contract.
-    fn summable(&self, expr: &SqlExpr, whole: &SqlExpr, function: &str) -> Result<(ColumnName, &'static SumContract), Refusal> {
-        let hint = || {
-            let names: Vec<_> = self.scope.columns().filter(|c| c.column().sum.is_some()).map(ColumnName::name).collect();
-            if names.is_empty() { "only `activity` has columns to sum".to_owned() } else { format!("columns that can be summed and averaged: {}", names.join(", ")) }
-        };
-        let column =
-            self.scope.open_column(expr).unwrap_or_else(|| Err(refuse(RefusalCode::Expression, whole, format!("{function} takes one column, not `{expr}`")).hint(hint())))?;
-        let contract = column.column().sum.as_ref().ok_or_else(|| refuse(RefusalCode::Type, whole, format!("`{}` has no {function}", column.name())).hint(hint()))?;
-        Ok((column, contract))
+    fn aggregate(&mut self, function: &Function, whole: &SqlExpr) -> Result<Typed<Paid>, Refusal> {
+        if let Some(asked) = aggregate::percentiles(function, whole, self.scope, self.bounding)? {
+            let [level] = asked.levels.as_slice() else {
+                return Err(refuse(RefusalCode::Expression, whole, "several percentiles are several columns").hint("write one of them here, or the array as a column of its own"));
+            };
+            let (level, ty) = (*level, asked.ty);
+            let place = self.quantiles(asked.aggregate, &[level])?;
+            return Ok(Typed { expr: Expr::Leaf(Paid::Quantile(place, level)), ty: Some(ty) });
+        }
+        Ok(match aggregate::asked(function, whole, self.scope, self.bounding)? {
+            Asked::One(aggregate, ty) => Typed { expr: Expr::Leaf(Paid::Aggregate(self.pay(aggregate))), ty: Some(ty) },
+            Asked::Average([count, sum]) => {
+                let (count, sum) = (self.pay(count), self.pay(sum));
+                Typed { expr: Expr::Leaf(Paid::Moments { variance: None, count, sum, squares: None }), ty: Some(ColumnType::Float) }
+            }
+            Asked::Variance { parts: [count, sum, squares], sample, root } => {
+                let (count, sum, squares) = (self.pay(count), self.pay(sum), Some(self.pay(squares)));
+                Typed { expr: Expr::Leaf(Paid::Moments { variance: Some((sample, root)), count, sum, squares }), ty: Some(ColumnType::Float) }
+            }
+        })
     }
 }
 
-const fn binary(op: &BinaryOperator) -> Option<Binary> {
-    match op {
-        BinaryOperator::Plus => Some(Binary::Add),
-        BinaryOperator::Minus => Some(Binary::Subtract),
-        BinaryOperator::Multiply => Some(Binary::Multiply),
-        BinaryOperator::Divide => Some(Binary::Divide),
-        BinaryOperator::And => Some(Binary::And),
-        BinaryOperator::Or => Some(Binary::Or),
-        BinaryOperator::Eq => Some(Binary::Compare(Comparison::Eq)),
-        BinaryOperator::NotEq => Some(Binary::Compare(Comparison::Ne)),
-        BinaryOperator::Lt => Some(Binary::Compare(Comparison::Lt)),
-        BinaryOperator::LtEq => Some(Binary::Compare(Comparison::Le)),
-        BinaryOperator::Gt => Some(Binary::Compare(Comparison::Gt)),
-        BinaryOperator::GtEq => Some(Binary::Compare(Comparison::Ge)),
-        _ => None,
+/// The elements of `ARRAY[…]`, or the expression alone.
+pub(super) fn elements(expr: &SqlExpr) -> Vec<&SqlExpr> {
+    match expr {
+        SqlExpr::Array(Array { elem, named: _ }) => elem.iter().collect(),
+        SqlExpr::Nested(inner) => elements(inner),
+        other => vec![other],
     }
-}
-
-fn not_offered(expr: &SqlExpr) -> Refusal {
-    refuse(RefusalCode::Expression, expr, format!("`{expr}` is not offered here")).hint(format!("use keys, aggregates ({AGGREGATES}), numbers, + - * /, comparisons, AND, OR, NOT"))
 }
