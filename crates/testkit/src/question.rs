@@ -127,6 +127,7 @@ impl Generator {
         let constant = |g: &mut Self| match column.ty {
             ColumnType::Integer => format!("{}", if g.0.random_ratio(1, 4) { i64::MAX } else { g.0.random_range(-3..40) }),
             ColumnType::Float => "0.5".to_owned(),
+            ColumnType::Boolean => "TRUE".to_owned(),
             ColumnType::Date => format!("'{}'", (DateTime::UNIX_EPOCH + TimeDelta::days(19_000 + g.0.random_range(0..62))).date_naive()),
             ColumnType::Timestamp => "'2022-01-20T10:00:00Z'".to_owned(),
             ColumnType::Text | ColumnType::Id => {

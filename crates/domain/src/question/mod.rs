@@ -3,6 +3,7 @@
 
 mod aggregate;
 mod eval;
+pub mod expr;
 mod key;
 mod plan;
 mod predicate;
