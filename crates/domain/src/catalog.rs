@@ -34,6 +34,8 @@ crate::words! {
     pub enum ColumnType("column type") {
         /// An identifier: joins and owns, is never shown.
         Id = "id",
+        /// Yes or no.
+        Boolean = "boolean",
         /// Text.
         Text = "text",
         /// A whole number.

@@ -45,16 +45,20 @@ impl Value {
         }
     }
 
-    /// SQL comparison: `None` when either side is null or the types do not compare.
+    /// SQL comparison: `None` when either side is null or the types do not compare. Whole numbers and others
+    /// compare exactly, so that comparing is an order.
     #[must_use]
     pub fn compare(&self, other: &Self) -> Option<Ordering> {
         match (self, other) {
             (Self::Boolean(a), Self::Boolean(b)) => Some(a.cmp(b)),
             (Self::Integer(a), Self::Integer(b)) => Some(a.cmp(b)),
+            (Self::Integer(a), Self::Float(b)) => whole_with_float(*a, *b),
+            (Self::Float(a), Self::Integer(b)) => whole_with_float(*b, *a).map(Ordering::reverse),
+            (Self::Float(a), Self::Float(b)) => a.partial_cmp(b),
             (Self::Text(a), Self::Text(b)) => Some(a.as_bytes().cmp(b.as_bytes())),
             (Self::Date(a), Self::Date(b)) => Some(a.cmp(b)),
             (Self::Timestamp(a), Self::Timestamp(b)) => Some(a.cmp(b)),
-            _ => self.as_f64()?.partial_cmp(&other.as_f64()?),
+            _ => None,
         }
     }
 
@@ -102,6 +106,24 @@ impl std::fmt::Display for Value {
     }
 }
 
+/// 2⁶³: one more than the largest whole number.
+const BEYOND_WHOLE: f64 = 9_223_372_036_854_775_808.0;
+
+/// How a whole number compares with another, without rounding either.
+fn whole_with_float(a: i64, b: f64) -> Option<Ordering> {
+    if b.is_nan() {
+        None
+    } else if b >= BEYOND_WHOLE {
+        Some(Ordering::Less)
+    } else if b < -BEYOND_WHOLE {
+        Some(Ordering::Greater)
+    } else {
+        #[expect(clippy::cast_possible_truncation, reason = "a whole number within the bounds that were just looked at")]
+        let whole = b.trunc() as i64;
+        a.cmp(&whole).then(0.0_f64.partial_cmp(&b.fract())?).into()
+    }
+}
+
 /// A group's key as bytes: one injective encoding, so that every engine ranks groups alike.
 #[must_use]
 pub fn encode_key(values: &[Value]) -> Vec<u8> {
@@ -121,4 +143,27 @@ pub fn encode_key(values: &[Value]) -> Vec<u8> {
         out.extend_from_slice(&bytes);
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_compare_exactly() {
+        use Ordering::{Equal, Greater, Less};
+        for (a, b, expected) in [
+            (1, 1.0, Equal),
+            (1, 1.5, Less),
+            (-1, -1.5, Greater),
+            (-1, -0.5, Less),
+            ((1 << 53) + 1, 9_007_199_254_740_992.0, Greater),
+            (i64::MAX, BEYOND_WHOLE, Less),
+            (i64::MIN, -BEYOND_WHOLE, Equal),
+            (i64::MIN, -1e300, Greater),
+        ] {
+            assert_eq!(Value::Integer(a).compare(&Value::Float(b)), Some(expected), "{a} and {b}");
+            assert_eq!(Value::Float(b).compare(&Value::Integer(a)), Some(expected.reverse()), "{b} and {a}");
+        }
+    }
 }

@@ -8,16 +8,24 @@
 mod apply;
 mod canonical;
 mod check;
+mod display;
 mod function;
 mod range;
+mod typed;
+mod values;
 
 use serde::Serialize;
 
 use super::Value;
 
-pub use check::Mismatch;
+pub(super) use apply::{decided_by, like};
+
+pub use apply::MAX_TEXT_BYTES;
+pub use check::{Mismatch, unify};
 pub use function::{CastTo, DatePart, Function};
 pub use range::Range;
+pub use typed::Typed;
+pub use values::MAX_VALUES;
 
 /// An expression over leaves `L`: columns of a row, or numbers of a released one.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -92,10 +100,9 @@ impl<L> Expr<L> {
             Self::Leaf(leaf) => to(leaf),
             Self::Constant(value) => Expr::Constant(value),
             Self::Call(function, args) => Expr::Call(function, args.into_iter().map(|arg| arg.map(to)).collect()),
-            Self::Case { branches, otherwise } => Expr::Case {
-                branches: branches.into_iter().map(|(condition, result)| (condition.map(to), result.map(to))).collect(),
-                otherwise: Box::new(otherwise.map(to)),
-            },
+            Self::Case { branches, otherwise } => {
+                Expr::Case { branches: branches.into_iter().map(|(condition, result)| (condition.map(to), result.map(to))).collect(), otherwise: Box::new(otherwise.map(to)) }
+            }
         }
     }
 
