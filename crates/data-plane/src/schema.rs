@@ -77,6 +77,8 @@ pub(crate) const fn stored(column: &Column) -> (&'static str, Storage) {
         (b"weekday", _) => ("day", Storage::Day(DayPart::Weekday)),
         (_, ColumnType::Id) => (column.name, Storage::Id),
         (_, ColumnType::Float) => (column.name, Storage::Float),
+        // No table has a column of these; a byte would do.
+        (_, ColumnType::Boolean) => (column.name, Storage::Small),
         (_, ColumnType::Date) => (column.name, Storage::Day(DayPart::Whole)),
         (_, ColumnType::Timestamp) => (column.name, Storage::Instant),
         (_, ColumnType::Text) => match column.domain {

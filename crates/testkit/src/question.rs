@@ -94,7 +94,7 @@ impl Generator {
                 _ => self.constant(ty),
             };
         }
-        let mut of = |g: &mut Self, ty| g.expression(columns, ty, depth - 1);
+        let of = |g: &mut Self, ty| g.expression(columns, ty, depth - 1);
         if self.0.random_ratio(1, 5) {
             let (a, b) = (of(self, ty), of(self, ty));
             return match self.0.random_range(0..4) {
@@ -132,7 +132,7 @@ impl Generator {
                 2 => format!("({} {} {})", of(self, ty), self.pick(&["+", "-", "*", "%"]), of(self, number)),
                 3 => format!("{}({})", self.pick(&["round", "floor", "ceil", "trunc", "sqrt", "ln", "log10", "exp", "abs", "sign"]), of(self, ty)),
                 _ if self.0.random_ratio(1, 2) => format!("power({}, {})", of(self, number), self.0.random_range(-2..4)),
-                _ => format!("({})::float8", of(self, if self.0.random_ratio(1, 2) { ColumnType::Text } else { ColumnType::Integer })),
+                _ => format!("({})::float8", of(self, if number == ColumnType::Float { ColumnType::Text } else { ColumnType::Integer })),
             },
             ColumnType::Text | ColumnType::Id => {
                 let (text, count) = (of(self, ColumnType::Text), self.0.random_range(-2..5));
@@ -153,7 +153,7 @@ impl Generator {
             ColumnType::Date => match self.0.random_range(0..3) {
                 0 => format!("date_trunc('{part}', {})", of(self, ty)),
                 1 => format!("({} {} {})", of(self, ty), self.pick(&["+", "-"]), self.0.random_range(0..90)),
-                _ => format!("cast({} as date)", of(self, if self.0.random_ratio(1, 2) { ColumnType::Timestamp } else { ColumnType::Text })),
+                _ => format!("cast({} as date)", of(self, if number == ColumnType::Float { ColumnType::Timestamp } else { ColumnType::Text })),
             },
             ColumnType::Timestamp => match self.0.random_range(0..2) {
                 0 => format!("date_trunc('{part}', {})", of(self, ty)),
@@ -313,7 +313,8 @@ impl Generator {
             Some(column) if column.ty != ColumnType::Boolean => column.ty,
             _ => return "TRUE".to_owned(),
         };
-        let tested = self.expression(columns, ty, u32::from(self.0.random_ratio(1, 3)));
+        let depth = u32::from(self.0.random_ratio(1, 3));
+        let tested = self.expression(columns, ty, depth);
         let constant = |g: &mut Self| {
             // Days may be written as texts.
             let text = g.constant(ty);

@@ -94,8 +94,11 @@ impl Column {
 
 /// The type of what a subquery makes.
 pub(super) fn fold_type(fold: &Fold) -> Result<ColumnType, Fault> {
-    let of = fold.of().map(|of| of.ty(&|column: &ColumnName| column.column().ty).ok_or_else(broken)).transpose()?;
-    fold.ty(of.unwrap_or(ColumnType::Integer)).ok_or_else(broken)
+    let of = match fold.of() {
+        None => Some(ColumnType::Integer),
+        Some(of) => of.clone().typed(&|column: &ColumnName| column.column().ty).map_err(|e| Fault::new("typing a subquery", e))?.1,
+    };
+    of.and_then(|of| fold.ty(of)).ok_or_else(broken)
 }
 
 fn word(words: &'static [&'static str], code: u8) -> Result<Value, Fault> {

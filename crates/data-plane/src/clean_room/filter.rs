@@ -21,9 +21,10 @@ use datafusion::prelude::SessionConfig;
 use domain::lake::{LakeFile, Snapshot};
 use domain::question::Plan;
 use domain::{Fault, SubjectId, SubjectSet};
-use futures::{StreamExt, TryStreamExt};
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, TryStreamExt};
 
-use super::join::{ACT, Held, Read, Reading, Scanned, Tables, Widening, owners};
+use super::join::{ACT, Held, Read, Reading, Scanned, Subquery, Tables, Widening, owners};
 use crate::ParquetLake;
 use crate::schema::schema;
 
@@ -223,10 +224,7 @@ impl Reader<'_> {
         }
         let mut made = Vec::with_capacity(bucket.subqueries.len());
         for (subquery, bucket) in self.tables.subqueries.iter().zip(bucket.subqueries) {
-            let mut folding = subquery.folds.start(&subquery.tables.columns())?;
-            // A subquery has none of its own: one level of calls.
-            Box::pin(Reader { tables: &subquery.tables, ..self }.read(bucket, &mut folding)).await?;
-            made.push(folding.finish()?);
+            made.push(self.make(subquery, bucket).await?);
         }
         let mut made = made.into_iter();
         // Where there are subqueries only, the rows of the first are those that the others are joined to.
@@ -255,6 +253,16 @@ impl Reader<'_> {
             *head = lane.peek(visitor, widening).await?;
         }
         Ok(())
+    }
+
+    /// The rows of a subquery: people, ascending, and their columns. It has no subqueries of its own.
+    fn make<'a>(&'a self, subquery: &'a Subquery, bucket: Bucket) -> BoxFuture<'a, Result<(UInt32Array, Vec<ArrayRef>), Fault>> {
+        async move {
+            let mut folding = subquery.folds.start(&subquery.tables.columns())?;
+            Reader { tables: &subquery.tables, ..*self }.read(bucket, &mut folding).await?;
+            folding.finish()
+        }
+        .boxed()
     }
 
     /// Hands out rows that a subquery made.

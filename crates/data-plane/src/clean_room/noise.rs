@@ -1,7 +1,7 @@
 //! Exact answer → noisy table: the only way out.
 
 use domain::Fault;
-use domain::question::{Aggregate, KeySource, Mechanisms, Plan, Value, encode_key, tree_shape};
+use domain::question::{Aggregate, KeySource, Mechanisms, Plan, encode_key, tree_shape};
 use domain::release::{Answered, NoisedAggregate, NoisedRow, NoisedTable};
 use dp::{LeafCounts, Noise, Quantile, QuantileTree, Variance};
 

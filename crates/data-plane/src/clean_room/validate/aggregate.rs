@@ -1,12 +1,12 @@
 //! Aggregate functions: what of people is counted and summed.
 
 use datafusion::sql::sqlparser::ast::{DuplicateTreatment, Expr as SqlExpr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, OrderByExpr, OrderByOptions};
-use domain::catalog::ColumnType;
+use domain::catalog::{ColumnName, ColumnType};
 use domain::question::expr::Expr;
-use domain::question::{Aggregate, PlanLimits, RowExpr, Value};
+use domain::question::{Aggregate, Field, PlanLimits, RowExpr, Value};
 use domain::{Refusal, RefusalCode};
 
-use super::bounds::Bounding;
+use super::bounds::{Bounding, Numbers};
 use super::expr::{self, Typed};
 use super::from::Scope;
 use super::literal;
@@ -73,6 +73,18 @@ fn filtered(of: RowExpr, filter: Option<RowExpr>) -> RowExpr {
     }
 }
 
+/// How far an argument counts.
+fn numbers(of: &Typed<Field>, whole: &SqlExpr, scope: &Scope, bounding: &Bounding<'_>) -> Result<Numbers, Refusal> {
+    bounding.number(of).map_err(|refusal| {
+        let refusal = refusal.at(place(whole));
+        let names: Vec<_> = scope.columns().filter(|c| c.column().sum.is_some()).map(ColumnName::name).collect();
+        match (refusal.code, names.is_empty()) {
+            (RefusalCode::Type, false) => refusal.hint(format!("columns that can be summed and averaged: {}; or make a number: CASE WHEN … THEN 1 ELSE 0 END", names.join(", "))),
+            _ => refusal,
+        }
+    })
+}
+
 /// What a call asks for.
 pub(super) fn asked(function: &Function, whole: &SqlExpr, scope: &Scope, bounding: &Bounding<'_>) -> Result<Asked, Refusal> {
     let Call { name, distinct, args, within_group, filter } = Call::of(function, whole)?;
@@ -87,7 +99,7 @@ pub(super) fn asked(function: &Function, whole: &SqlExpr, scope: &Scope, boundin
     if let (true, Some(_)) = (person, &filter) {
         return Err(refuse(RefusalCode::Clause, whole, "FILTER on people is not offered").hint("put the condition into WHERE"));
     }
-    let number = |of: &Typed<domain::question::Field>| bounding.number(of).map_err(|refusal| refusal.at(place(whole)));
+    let number = |of: &Typed<Field>| numbers(of, whole, scope, bounding);
     match (name.as_str(), distinct, argument) {
         ("count", false, None) => Ok(Asked::One(
             match filter {
@@ -157,7 +169,7 @@ pub(super) fn percentiles(function: &Function, whole: &SqlExpr, scope: &Scope, b
     }
     let filter = filter.map(|condition| expr::condition(&mut Rows(scope), condition)).transpose()?;
     let of = expr::read(&mut Rows(scope), of)?;
-    let values = bounding.number(&of).map_err(|refusal| refusal.at(place(whole)))?.values;
+    let values = numbers(&of, whole, scope, bounding)?.values;
     let ty = if values.denominator == 1 { ColumnType::Integer } else { ColumnType::Float };
     Ok(Some(Percentiles { aggregate: Aggregate::Quantiles { of: filtered(of.expr, filter), values, at }, levels, ty }))
 }

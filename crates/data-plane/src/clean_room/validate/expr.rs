@@ -113,7 +113,7 @@ impl<N: Leaves> Reader<'_, N> {
                 self.call(expr, Function::Like, &[tested, pattern]).map(|found| not_if(*negated, found))
             }
             SqlExpr::ILike { .. } => Err(self.not_offered(expr).hint("write lower(x) LIKE 'pattern'")),
-            SqlExpr::Case { case_token: _, end_token: _, operand, conditions, else_result } => self.case(operand.as_deref(), conditions, else_result.as_deref()),
+            SqlExpr::Case { case_token: _, end_token: _, operand, conditions, else_result } => self.case(expr, operand.as_deref(), conditions, else_result.as_deref()),
             SqlExpr::Cast { kind: CastKind::Cast | CastKind::TryCast | CastKind::SafeCast | CastKind::DoubleColon, expr: inner, data_type, array: false, format: None } => {
                 let Some(to) = cast_to(data_type) else {
                     let message = format!("a cast to {data_type} is not offered");
@@ -162,32 +162,20 @@ impl<N: Leaves> Reader<'_, N> {
         Ok(Typed { expr: Expr::call2(Function::IsSame, inner, Expr::Constant(truth)), ty: Some(ColumnType::Boolean) })
     }
 
-    fn case(&mut self, operand: Option<&SqlExpr>, conditions: &[CaseWhen], otherwise: Option<&SqlExpr>) -> Read<N::Leaf> {
-        let (mut branches, mut ty) = (Vec::with_capacity(conditions.len()), None);
-        let mut unified = |written: &SqlExpr, result: &Typed<N::Leaf>| {
-            let both = domain::question::expr::unify(ty, result.ty);
-            ty = both.map_err(|Mismatch { message, hint }| refuse(RefusalCode::Type, written, message).hint(hint))?;
-            Ok::<(), Refusal>(())
-        };
+    fn case(&mut self, whole: &SqlExpr, operand: Option<&SqlExpr>, conditions: &[CaseWhen], otherwise: Option<&SqlExpr>) -> Read<N::Leaf> {
+        let mut branches = Vec::with_capacity(conditions.len());
         let operand = operand.map(|operand| Ok::<_, Refusal>((self.read(operand)?, operand))).transpose()?;
         for CaseWhen { condition, result } in conditions {
             let holds = match &operand {
                 Some(operand) => apply(condition, Function::Compare(Comparison::Eq), vec![operand.clone(), (self.read(condition)?, condition)])?.expr,
                 None => self.condition(condition)?,
             };
-            let understood = self.read(result)?;
-            unified(result, &understood)?;
-            branches.push((holds, understood.expr));
+            let result = self.read(result)?;
+            branches.push(((holds, Some(ColumnType::Boolean)), (result.expr, result.ty)));
         }
-        let otherwise = match otherwise {
-            None => Expr::Constant(Value::Null),
-            Some(written) => {
-                let understood = self.read(written)?;
-                unified(written, &understood)?;
-                understood.expr
-            }
-        };
-        Ok(Typed { expr: Expr::Case { branches, otherwise: Box::new(otherwise) }, ty })
+        let otherwise = otherwise.map_or(Ok(Typed { expr: Expr::Constant(Value::Null), ty: None }), |written| self.read(written))?;
+        let case = Expr::case(branches, (otherwise.expr, otherwise.ty));
+        case.map(|(expr, ty)| Typed { expr, ty }).map_err(|mismatch| mismatched(whole, mismatch))
     }
 
     fn condition(&mut self, expr: &SqlExpr) -> Result<Expr<N::Leaf>, Refusal> {
@@ -224,6 +212,10 @@ impl<N: Leaves> Reader<'_, N> {
     }
 }
 
+fn mismatched(whole: &SqlExpr, Mismatch { message, hint }: Mismatch) -> Refusal {
+    refuse(RefusalCode::Type, whole, message).hint(hint)
+}
+
 /// A function of understood arguments, whose types fit.
 fn apply<L: Clone + PartialEq + Serialize>(whole: &SqlExpr, function: Function, args: Vec<(Typed<L>, &SqlExpr)>) -> Read<L> {
     let (mut understood, written): (Vec<Typed<L>>, Vec<&SqlExpr>) = args.into_iter().unzip();
@@ -235,9 +227,8 @@ fn apply<L: Clone + PartialEq + Serialize>(whole: &SqlExpr, function: Function, 
             return Err(refuse(RefusalCode::Expression, written, format!("`{written}` is not a constant")).hint("write a number, a text in single quotes or a date"));
         }
     }
-    let types: Vec<Option<ColumnType>> = understood.iter().map(|arg| arg.ty).collect();
-    let ty = function.check(&types).map_err(|Mismatch { message, hint }| refuse(RefusalCode::Type, whole, message).hint(hint))?;
-    Ok(Typed { expr: Expr::Call(function, understood.into_iter().map(|arg| arg.expr).collect()), ty: Some(ty) })
+    let called = Expr::call(function, understood.into_iter().map(|arg| (arg.expr, arg.ty)).collect());
+    called.map(|(expr, ty)| Typed { expr, ty }).map_err(|mismatch| mismatched(whole, mismatch))
 }
 
 /// Constants are read as the type of what they are compared with, so that days can be written as text and

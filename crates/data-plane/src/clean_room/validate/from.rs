@@ -302,18 +302,14 @@ impl Scope {
 
     /// The relation and key that an expression names, if it names one.
     fn key(&self, expr: &Expr) -> Option<(usize, &'static str)> {
-        let of = |name: &str, places: &mut dyn Iterator<Item = usize>| {
-            let key = [PERSON, ACT].into_iter().find(|key| *key == name)?;
-            places.find(|place| self.relations.get(*place).is_some_and(|named| named.has_key(key))).map(|place| (place, key))
+        let (alias, name) = match expr {
+            Expr::Identifier(ident) => (None, normalize(ident)),
+            Expr::CompoundIdentifier(parts) if let [alias, column] = parts.as_slice() => (Some(normalize(alias)), normalize(column)),
+            _ => return None,
         };
-        match expr {
-            Expr::Identifier(ident) => of(&normalize(ident), &mut (0..self.relations.len())),
-            Expr::CompoundIdentifier(parts) => match parts.as_slice() {
-                [alias, column] => of(&normalize(column), &mut self.relations.iter().position(|named| named.alias == normalize(alias)).into_iter()),
-                _ => None,
-            },
-            _ => None,
-        }
+        let key = [PERSON, ACT].into_iter().find(|key| *key == name)?;
+        let named = |named: &Named| alias.as_ref().is_none_or(|alias| named.alias == *alias) && named.has_key(key);
+        self.relations.iter().position(named).map(|place| (place, key))
     }
 
     /// What `ON` ties the newest relation to.

@@ -18,7 +18,6 @@ use serde::Serialize;
 
 use super::Value;
 
-pub(super) use apply::{decided_by, like};
 
 pub use apply::MAX_TEXT_BYTES;
 pub use check::{Mismatch, unify};

@@ -10,7 +10,10 @@ mod text;
 use std::cmp::Ordering;
 
 use super::Function;
-use crate::question::{Truth, Value};
+use crate::question::Value;
+
+/// SQL's three-valued truth: `None` is unknown.
+type Truth = Option<bool>;
 
 pub(in crate::question) use text::like;
 
