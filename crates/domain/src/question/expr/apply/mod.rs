@@ -145,3 +145,6 @@ fn mixed(value: &Value, args: &[Value]) -> Value {
         other => other.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests;
