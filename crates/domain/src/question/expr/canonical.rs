@@ -40,6 +40,7 @@ impl<L: Clone + PartialEq + Serialize> Expr<L> {
             (Function::Or, _) => Self::decided_by(true, function, args),
             (Function::Not, [a]) => a.negated().unwrap_or(Self::Call(function, args)),
             (Function::Compare(comparison), [a, b]) if a.order() > b.order() => Self::call2(Function::Compare(comparison.flip()), b.clone(), a.clone()),
+            (Function::Compare(comparison), [a, b]) if a == b => Self::Call(Function::Compare(comparison.min(comparison.flip())), args),
             (Function::Add | Function::Multiply, [_, _]) => Self::Call(function, sorted(args)),
             (Function::IsSame, [_, _]) => match sorted(args).as_slice() {
                 [a, b] if b.is_constant(&Value::Null) => Self::call1(Function::IsNull, a.clone()),
@@ -95,7 +96,7 @@ impl<L: Clone + PartialEq + Serialize> Expr<L> {
         let each = |args: &[Self]| args.iter().map(|arg| Self::canonical_call(Function::Not, vec![arg.clone()])).collect();
         match self {
             Self::Call(Function::Not, args) => args.first().cloned(),
-            Self::Call(Function::Compare(comparison), args) => Some(Self::Call(Function::Compare(comparison.negate()), args.clone())),
+            Self::Call(Function::Compare(comparison), args) => Some(Self::canonical_call(Function::Compare(comparison.negate()), args.clone())),
             Self::Call(Function::And, args) => Some(Self::canonical_call(Function::Or, each(args))),
             Self::Call(Function::Or, args) => Some(Self::canonical_call(Function::And, each(args))),
             _ => None,

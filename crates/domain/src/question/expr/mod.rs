@@ -11,6 +11,10 @@ mod check;
 mod display;
 mod function;
 mod range;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod typed;
 mod values;
 

@@ -148,3 +148,6 @@ fn mixed(value: &Value, args: &[Value]) -> Value {
         other => other.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests;
