@@ -31,6 +31,8 @@ crate::words! {
         Bound = "Q111",
         /// A price that cannot be paid: zero, negative or too large.
         Price = "Q112",
+        /// A parameter without a value, or a value without its parameter.
+        Parameter = "Q113",
         /// The partner is not approved.
         Partner = "A200",
         /// No agreement of this partner is active.

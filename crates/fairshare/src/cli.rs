@@ -818,7 +818,10 @@ pub(crate) struct Query {
     /// Pay again for a question that was answered today.
     #[arg(long, conflicts_with = "estimate")]
     pub(crate) fresh: bool,
-    /// Narrow a bound: groups=4, rows=10, word_count=0..500 (sums) or avg:word_count=0..100 (values in averages); repeat for several.
+    /// The value of `$1`, `$2` … in the question, in their order: a number, true, false, null or text (in single quotes where a text looks like a number); repeat for several.
+    #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
+    pub(crate) param: Vec<String>,
+    /// Narrow a bound: groups=4, rows=10, word_count=0..500 (sums) or value:word_count=0..100 (single values); repeat for several.
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) bound: Vec<String>,
     /// The question.

@@ -122,7 +122,7 @@ fn without(arrivals: &[Arrival], gone: SubjectId) -> Vec<Arrival> {
 fn prepare(generator: &mut Generator) -> Prepared {
     let sql = generator.sql();
     let narrowing = Narrowing { groups: Some(1), rows_per_group: Some(1), ..Narrowing::default() };
-    let question = Question { sql: sql.clone(), rho: "0.1".parse().unwrap(), narrowing: if generator.0.random_ratio(1, 4) { narrowing } else { Narrowing::default() } };
+    let question = Question { sql: sql.clone(), params: Vec::new(), rho: "0.1".parse().unwrap(), narrowing: if generator.0.random_ratio(1, 4) { narrowing } else { Narrowing::default() } };
     let mut prepared = validate::validate(&question).unwrap_or_else(|refusal| panic!("{sql}: {refusal}"));
     // Tight bounds bite on little data.
     let bounds = &prepared.plan.bounds;
@@ -255,7 +255,7 @@ fn the_engine_agrees_with_the_plain_loops() {
 }
 
 fn ask(sql: &str) -> Prepared {
-    validate::validate(&Question { sql: sql.into(), rho: "0.1".parse().unwrap(), narrowing: Narrowing::default() }).unwrap()
+    validate::validate(&Question { sql: sql.into(), params: Vec::new(), rho: "0.1".parse().unwrap(), narrowing: Narrowing::default() }).unwrap()
 }
 
 fn answer(world: &World, prepared: &Prepared, eligible: &SubjectSet) -> Answered {

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use dp::{Cost, Delta, KeyThreshold, Quantile, QuantileTree, Rho, Variance};
 use serde::Serialize;
 
-use super::{Aggregate, Grid, KeySource, Narrowing, Plan, View, tree_shape};
+use super::{Aggregate, Grid, KeySource, Narrowing, Plan, Value, View, tree_shape};
 use crate::refusal::{Refusal, RefusalCode};
 
 /// What a partner sends.
@@ -13,6 +13,8 @@ use crate::refusal::{Refusal, RefusalCode};
 pub struct Question {
     /// The SQL text.
     pub sql: String,
+    /// What stands for `$1`, `$2` … in the text.
+    pub params: Vec<Value>,
     /// What the partner is ready to pay.
     pub rho: Rho,
     /// Tighter bounds.

@@ -102,6 +102,8 @@ pub struct PresentedColumn {
     pub name: String,
     /// `key`, `aggregate` or `expression`.
     pub role: &'static str,
+    /// Whether its values have ranges: noise moved them.
+    pub range: bool,
 }
 
 /// One shown value and, where noise moved it, the ends of its range.
@@ -144,7 +146,7 @@ impl View {
         let offset = usize::try_from(self.offset).unwrap_or(usize::MAX);
         let limit = self.limit.map_or(usize::MAX, |l| usize::try_from(l).unwrap_or(usize::MAX));
         let rows = rows.into_iter().skip(offset).take(limit).map(|row| self.columns.iter().map(|c| row.show(&c.expr)).collect()).collect();
-        let columns = self.columns.iter().map(|c| PresentedColumn { name: c.name.clone(), role: c.role() }).collect();
+        let columns = self.columns.iter().map(|c| PresentedColumn { name: c.name.clone(), role: c.role(), range: c.is_noisy() }).collect();
         Presented { columns, rows }
     }
 }
@@ -156,6 +158,13 @@ impl ViewColumn {
             Expr::Leaf(Released::Number(_) | Released::Moments(_) | Released::Quantile(_)) => "aggregate",
             Expr::Constant(_) | Expr::Call(..) | Expr::Case { .. } => "expression",
         }
+    }
+
+    /// Whether it is a number that is made of noisy ones.
+    fn is_noisy(&self) -> bool {
+        let mut noisy = false;
+        self.expr.leaves(&mut |leaf| noisy |= !matches!(leaf, Released::Key(_)));
+        noisy && !matches!(&self.expr, Expr::Call(function, _) if function.is_condition())
     }
 }
 

@@ -24,7 +24,7 @@ pub(crate) async fn query(args: Query, deployment: &Deployment, format: Format) 
         (None, Some(epsilon)) => dp::rho_for_epsilon(epsilon, Delta::LIFETIME).map_err(|e| Usage(e.to_string()))?,
         (None, None) => RHO_DEFAULT,
     };
-    let question = Question { sql: args.sql, rho, narrowing: narrowing(&args.bound)? };
+    let question = Question { sql: args.sql, params: params(&args.param), rho, narrowing: narrowing(&args.bound)? };
     let ask = Ask { partner: args.partner, purpose: args.purpose, agreement: args.agreement, question, fresh: args.fresh };
     let room = deployment.clean_room()?;
     if args.estimate {
@@ -49,11 +49,26 @@ fn uniform(error: Error, deployment: &Deployment) -> anyhow::Error {
     }
 }
 
-/// `groups=4`, `rows=10`, `word_count=0..500`, `avg:word_count=0..100`.
+/// Values of parameters: numbers, `true`, `false`, `null`, and otherwise text, also in single quotes.
+fn params(written: &[String]) -> Vec<Cell> {
+    let value = |text: &String| match text.as_str() {
+        "null" => Cell::Null,
+        "true" => Cell::Boolean(true),
+        "false" => Cell::Boolean(false),
+        text => {
+            let quoted = text.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
+            let number = || text.parse().map(Cell::Integer).ok().or_else(|| text.parse::<f64>().ok().filter(|x| x.is_finite()).map(Cell::Float));
+            quoted.map(|text| Cell::Text(text.to_owned())).or_else(number).unwrap_or_else(|| Cell::Text(text.to_owned()))
+        }
+    };
+    written.iter().map(value).collect()
+}
+
+/// `groups=4`, `rows=10`, `word_count=0..500`, `value:word_count=0..100`.
 fn narrowing(bounds: &[String]) -> Result<Narrowing, Usage> {
     let mut narrowing = Narrowing::default();
     for bound in bounds {
-        let wrong = || Usage(format!("`{bound}` is not a bound; write groups=4, rows=10, word_count=0..500 or avg:word_count=0..100"));
+        let wrong = || Usage(format!("`{bound}` is not a bound; write groups=4, rows=10, word_count=0..500 or value:word_count=0..100"));
         let (name, value) = bound.split_once('=').ok_or_else(wrong)?;
         match name {
             "groups" => narrowing.groups = Some(value.parse().map_err(|_| wrong())?),
@@ -61,7 +76,7 @@ fn narrowing(bounds: &[String]) -> Result<Narrowing, Usage> {
             column => {
                 let (low, high) = value.split_once("..").ok_or_else(wrong)?;
                 let range = (low.parse().map_err(|_| wrong())?, high.parse().map_err(|_| wrong())?);
-                match column.strip_prefix("avg:") {
+                match column.strip_prefix("value:") {
                     Some(column) => narrowing.values.insert(column.to_owned(), range),
                     None => narrowing.sums.insert(column.to_owned(), range),
                 };
@@ -84,7 +99,7 @@ fn print(release: &Release, format: Format) -> anyhow::Result<()> {
     let mut headers = Vec::new();
     for column in &release.presented.columns {
         headers.push(column.name.clone());
-        if column.role == "aggregate" {
+        if column.range {
             headers.extend([format!("{}_low", column.name), format!("{}_high", column.name)]);
         }
     }
@@ -104,12 +119,12 @@ fn print(release: &Release, format: Format) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// One output row: each value, and for aggregates the ends of its range.
+/// One output row: each value, and where noise moved it the ends of its range.
 fn flat(row: &[Shown], columns: &[domain::question::PresentedColumn]) -> Vec<Value> {
     let mut out = Vec::new();
     for ((value, range), column) in row.iter().zip(columns) {
         out.push(value.to_json());
-        if column.role == "aggregate" {
+        if column.range {
             let (low, high) = range.clone().unwrap_or((Cell::Null, Cell::Null));
             out.extend([low.to_json(), high.to_json()]);
         }

@@ -71,7 +71,7 @@ fn question(ask: &Ask) {
 }
 
 fn ask(partner: TownPartner, purpose: Purpose, sql: &str, rho: &str, fresh: bool) -> anyhow::Result<Ask> {
-    let question = Question { sql: sql.to_owned(), rho: rho.parse()?, narrowing: Narrowing::default() };
+    let question = Question { sql: sql.to_owned(), params: Vec::new(), rho: rho.parse()?, narrowing: Narrowing::default() };
     Ok(Ask { partner: partner.partner()?, purpose, agreement: None, question, fresh })
 }
 

@@ -1,11 +1,13 @@
 //! One query → its clauses; every clause that is not offered is refused by name.
 
+use std::cell::Cell;
+
 use datafusion::sql::sqlparser::ast::{
     Cte, Expr, GroupByExpr, Ident, LimitClause, Offset, OrderBy, OrderByExpr, OrderByKind, Query, Select, SelectFlavor, SelectItem, SetExpr, TableAlias, Value, ValueWithSpan, With,
 };
 use domain::{Refusal, RefusalCode};
 
-use super::from::{Ctes, Scope};
+use super::from::{self, Ctes, Scope};
 use super::refuse::{clause, refuse};
 use super::tokens::KeysClause;
 
@@ -27,7 +29,11 @@ impl Clauses {
     /// Takes a question apart.
     pub(super) fn of((query, keys): (Query, Vec<KeysClause>)) -> Result<Self, Refusal> {
         let ctes = query.with.as_ref().map_or_else(|| Ok(Ctes::new()), ctes)?;
-        Self::of_query(Query { with: None, ..query }, keys, &ctes)
+        let clauses = Self::of_query(Query { with: None, ..query }, keys, &ctes)?;
+        match ctes.iter().find(|(_, cte)| !cte.used.get()) {
+            Some((name, cte)) => Err(refuse(RefusalCode::Table, &cte.query, format!("`{name}` is not used")).hint(format!("leave it out, or write FROM {name}"))),
+            None => Ok(clauses),
+        }
     }
 
     /// Takes a query apart, whose `FROM` may name `ctes`.
@@ -128,7 +134,7 @@ fn ctes(with: &With) -> Result<Ctes, Refusal> {
         if *recursive || from.is_some() || materialized.is_some() || !columns.is_empty() || at.is_some() {
             return Err(clause(cte, "this form of WITH", "write WITH t AS (SELECT subject_id, count(*) AS n FROM activity GROUP BY subject_id)"));
         }
-        if ctes.insert(normalize(name), (**query).clone()).is_some() {
+        if ctes.insert(normalize(name), from::Cte { query: (**query).clone(), used: Cell::new(false) }).is_some() {
             return Err(refuse(RefusalCode::Table, cte, format!("two subqueries are called `{name}`")).hint("give each its own name"));
         }
     }

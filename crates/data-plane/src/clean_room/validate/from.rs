@@ -6,6 +6,7 @@
 //! whatever else the question says. What a person contributes to joined rows is therefore a function of
 //! their own rows.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use datafusion::sql::sqlparser::ast::{
@@ -26,7 +27,14 @@ pub(super) const PERSON: &str = "subject_id";
 const ACT: &str = "activity_id";
 
 /// The subqueries that `WITH` names.
-pub(super) type Ctes = BTreeMap<String, Query>;
+pub(super) type Ctes = BTreeMap<String, Cte>;
+
+/// A subquery that `WITH` names.
+pub(super) struct Cte {
+    pub(super) query: Query,
+    /// Whether `FROM` names it: nothing is ignored.
+    pub(super) used: Cell<bool>,
+}
 
 /// The names that expressions can use.
 #[derive(Default)]
@@ -217,9 +225,10 @@ impl Scope {
             TableFactor::Derived { .. } => {
                 return Err(refuse(RefusalCode::Clause, &at, "a subquery has a name and no LATERAL or sample").hint("write FROM (SELECT subject_id, … GROUP BY subject_id) AS t"));
             }
-            TableFactor::Table { ref name, ref alias, .. } if let Some(query) = single_name(name).and_then(|ident| ctes.get(&normalize(ident))) => {
+            TableFactor::Table { ref name, ref alias, .. } if let Some(cte) = single_name(name).and_then(|ident| ctes.get(&normalize(ident))) => {
+                cte.used.set(true);
                 let alias = alias.clone().map_or_else(|| Ok(single_name(name).map(normalize).unwrap_or_default()), |alias| plain_alias(alias, &at))?;
-                self.subquery(query, alias)?
+                self.subquery(&cte.query, alias)?
             }
             relation => named(relation, whole)?,
         };

@@ -11,7 +11,7 @@ use super::expr::{self, Typed};
 use super::literal;
 use super::names::Rows;
 use super::output::ordinal;
-use super::refuse::refuse;
+use super::refuse::{clause, refuse};
 use super::tokens::{KeysClause, Written};
 
 /// A key and its type.
@@ -46,6 +46,9 @@ fn grouped(written: &SqlExpr, clauses: &Clauses) -> Result<(RowExpr, ColumnType)
         Some(target) => target,
         None => named(written, clauses).unwrap_or(written),
     };
+    if matches!(target, SqlExpr::Rollup(_) | SqlExpr::Cube(_) | SqlExpr::GroupingSets(_)) {
+        return Err(clause(written, "ROLLUP, CUBE or GROUPING SETS", "ask one question per grouping"));
+    }
     let Typed { expr: of, ty } = expr::read(&mut Rows(&clauses.scope), target)?;
     let constant = |of: &RowExpr| {
         let mut constant = true;

@@ -35,7 +35,7 @@ use output::Output;
 /// # Errors
 /// A refusal with code, place and hint.
 pub(crate) fn validate(question: &Question) -> Result<Prepared, Refusal> {
-    let clauses = Clauses::of(parse::parse(&question.sql)?)?;
+    let clauses = Clauses::of(parse::parse(&question.sql, &question.params)?)?;
     let filter = filter(&clauses)?;
     let typed = keys::keys(&clauses)?;
     let keys: Vec<Key> = typed.iter().map(|typed| typed.key.clone()).collect();

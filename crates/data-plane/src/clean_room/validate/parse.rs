@@ -4,7 +4,7 @@ use datafusion::sql::sqlparser::ast::{Query, Statement};
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
-use domain::question::PlanLimits;
+use domain::question::{PlanLimits, Value};
 use domain::refusal::Place;
 use domain::{Refusal, RefusalCode};
 
@@ -15,14 +15,15 @@ const DEPTH_MAX: usize = 50;
 
 const HINT: &str = "ask one SELECT, for example: SELECT kind, count(*) FROM activity GROUP BY kind";
 
-/// Reads `sql` as exactly one query. The parser does not know `KEYS`: those clauses are taken out of the
+/// Reads `sql` as exactly one query, in which `params` stand for `$1`, `$2` …. The parser does not know `KEYS`: those clauses are taken out of the
 /// text's tokens before, which keep their places.
-pub(super) fn parse(sql: &str) -> Result<(Query, Vec<KeysClause>), Refusal> {
+pub(super) fn parse(sql: &str, params: &[Value]) -> Result<(Query, Vec<KeysClause>), Refusal> {
     if sql.len() > PlanLimits::SQL_BYTES {
         return Err(Refusal::new(RefusalCode::Limit, format!("the question is longer than {} bytes", PlanLimits::SQL_BYTES)));
     }
     let tokens = Tokenizer::new(&PostgreSqlDialect {}, sql).tokenize_with_location();
-    let (tokens, keys) = tokens::cut_keys(tokens.map_err(|error| syntax(&error.into()))?)?;
+    let tokens = tokens::bind(tokens.map_err(|error| syntax(&error.into()))?, params)?;
+    let (tokens, keys) = tokens::cut_keys(tokens)?;
     let statements = read(tokens, |parser| parser.parse_statements())?;
     let one = <[Statement; 1]>::try_from(statements);
     match one {

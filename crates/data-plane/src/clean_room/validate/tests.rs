@@ -7,7 +7,7 @@ use domain::question::Narrowing;
 use super::*;
 
 fn ask(sql: &str) -> Question {
-    Question { sql: sql.to_owned(), rho: "0.05".parse().unwrap(), narrowing: Narrowing::default() }
+    Question { sql: sql.to_owned(), params: Vec::new(), rho: "0.05".parse().unwrap(), narrowing: Narrowing::default() }
 }
 
 const GOLDEN: &str = "tests/golden/refusals.txt";
@@ -91,7 +91,9 @@ fn values_of_averages_can_be_narrowed_and_no_bound_is_ignored() {
         assert_eq!(with(average, &[], &[wrong]).unwrap_err().code, RefusalCode::Bound, "{wrong:?}");
     }
     assert_eq!(with(average, &[("word_count", 0.0, 100.0)], &[]).unwrap_err().code, RefusalCode::Bound, "the question has no sum");
-    assert_eq!(with("SELECT sum(word_count) FROM activity", &[], &[("word_count", 0.0, 100.0)]).unwrap_err().code, RefusalCode::Bound, "the question has no average");
+    let clamped = with("SELECT sum(word_count) FROM activity", &[], &[("word_count", 0.0, 100.0)]).unwrap();
+    assert!(clamped.plan.to_json().contains("\"values\":{\"low\":0,\"high\":100"), "single values of a sum can be clamped too");
+    assert_eq!(with("SELECT count(word_count) FROM activity", &[], &[("word_count", 0.0, 100.0)]).unwrap_err().code, RefusalCode::Bound, "no values count");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use datafusion::sql::sqlparser::ast::Expr;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Word};
+use domain::question::Value;
 use domain::refusal::Place;
 use domain::{Refusal, RefusalCode};
 
@@ -39,6 +40,48 @@ enum Within {
     Elsewhere,
     /// In the item of that number; `begun` once something of it was seen, `keyed` after its `KEYS`.
     Item { number: usize, begun: bool, keyed: bool },
+}
+
+/// The tokens with the parameters in their places. A parameter is one constant, whatever its text: nothing
+/// in it is read as SQL.
+pub(super) fn bind(tokens: Vec<TokenWithSpan>, params: &[Value]) -> Result<Vec<TokenWithSpan>, Refusal> {
+    let mut used = vec![false; params.len()];
+    let mut bound = Vec::with_capacity(tokens.len());
+    for token in tokens {
+        let Token::Placeholder(name) = &token.token else {
+            bound.push(token);
+            continue;
+        };
+        let number = name.strip_prefix('$').and_then(|number| number.parse::<usize>().ok()).and_then(|number| number.checked_sub(1));
+        let Some((used, value)) = number.and_then(|number| Some((used.get_mut(number)?, params.get(number)?))) else {
+            let refusal = Refusal::new(RefusalCode::Parameter, format!("there is no value for `{name}`")).at(place(&token));
+            return Err(refusal.hint("write $1, $2 … and give their values in that order"));
+        };
+        *used = true;
+        let literal = literal(value).ok_or_else(|| Refusal::new(RefusalCode::Parameter, format!("the value of `{name}` is not offered")).at(place(&token)))?;
+        bound.extend(literal.into_iter().map(|literal| TokenWithSpan { token: literal, span: token.span }));
+    }
+    match used.iter().position(|used| !used) {
+        Some(unused) => Err(Refusal::new(RefusalCode::Parameter, format!("the question has no `${}`", unused + 1)).hint("leave out values that nothing uses")),
+        None => Ok(bound),
+    }
+}
+
+/// A constant as tokens.
+fn literal(value: &Value) -> Option<Vec<Token>> {
+    let number = |digits: String| match digits.strip_prefix('-') {
+        Some(digits) => vec![Token::LParen, Token::Minus, Token::Number(digits.to_owned(), false), Token::RParen],
+        None => vec![Token::Number(digits, false)],
+    };
+    Some(match value {
+        Value::Null => vec![Token::make_keyword("NULL")],
+        Value::Boolean(truth) => vec![Token::make_keyword(if *truth { "TRUE" } else { "FALSE" })],
+        Value::Integer(x) => number(x.to_string()),
+        Value::Float(x) if x.is_finite() => number(format!("{x:?}")),
+        Value::Float(_) => return None,
+        Value::Text(text) => vec![Token::SingleQuotedString(text.clone())],
+        Value::Date(_) | Value::Timestamp(_) => vec![Token::SingleQuotedString(value.to_string())],
+    })
 }
 
 /// The tokens without the clauses, and the clauses.
