@@ -108,8 +108,9 @@ impl<L: Clone + PartialEq + Serialize> Expr<L> {
         let all = list.len();
         list.retain(|value| *value != Value::Null);
         let open = list.len() < all;
-        list.sort_by(Value::sort_order);
-        list.dedup();
+        // Of 1 and 1.0, the whole one.
+        list.sort_by(|a, b| a.sort_order(b).then_with(|| matches!(a, Value::Float(_)).cmp(&matches!(b, Value::Float(_)))));
+        list.dedup_by(|a, b| a.sort_order(b).is_eq());
         let found = match <[Value; 1]>::try_from(list) {
             Ok([only]) => Self::canonical_call(Function::Compare(Comparison::Eq), vec![a, Self::Constant(only)]),
             Err(none) if none.is_empty() => return Self::Constant(Value::Null),

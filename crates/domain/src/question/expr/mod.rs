@@ -1,7 +1,7 @@
 //! Expressions: of one row before anything is counted, and of one released row afterwards.
 //!
 //! # Guarantee
-//! Total: every expression has a value for every row, whatever is in it ([`apply`]). No row can make a
+//! Total: every expression has a value for every row, whatever is in it ([`Function::apply`]). No row can make a
 //! question fail, be slow or be left out by an error. What can be written is [`Function::ALL`] and nothing
 //! else, and a function's meaning is here, not in an engine: a new version of an engine changes nothing.
 
