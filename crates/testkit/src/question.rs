@@ -327,7 +327,7 @@ impl Generator {
             3 => format!("{tested} BETWEEN {} AND {}", constant(self), constant(self)),
             4 if ty == ColumnType::Text => format!("{tested} LIKE '{}'", self.pick(&["%a%", "r_st", "%", "_", "de%", "%ot%"])),
             5 if ty == ColumnType::Text => format!("starts_with({tested}, {})", constant(self)),
-            6 => format!("{tested} IS {}DISTINCT FROM {}", self.pick(&["", "NOT "]), self.expression(columns, ty, 0)),
+            6 => format!("({tested} IS {}DISTINCT FROM {})", self.pick(&["", "NOT "]), self.expression(columns, ty, 0)),
             7 => format!("{tested} {} {}", self.pick(&["=", "<>", "<", ">="]), self.expression(columns, ty, 1)),
             _ => {
                 let op = self.pick(&["=", "<>", "<", "<=", ">", ">="]);

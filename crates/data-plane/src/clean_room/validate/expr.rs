@@ -92,6 +92,10 @@ impl<N: Leaves> Reader<'_, N> {
             SqlExpr::IsNotFalse(inner) => self.truth(inner, Value::Boolean(false)).map(not),
             SqlExpr::IsUnknown(inner) => self.truth(inner, Value::Null),
             SqlExpr::IsNotUnknown(inner) => self.truth(inner, Value::Null).map(not),
+            // The parser reads on after the right side, PostgreSQL does not.
+            SqlExpr::IsNotDistinctFrom(_, b) | SqlExpr::IsDistinctFrom(_, b) if let SqlExpr::BinaryOp { op: BinaryOperator::And | BinaryOperator::Or, .. } = &**b => {
+                Err(refuse(RefusalCode::Expression, expr, "IS DISTINCT FROM before AND or OR can be read in two ways").hint("write (a IS DISTINCT FROM b) AND …"))
+            }
             SqlExpr::IsNotDistinctFrom(a, b) => self.call(expr, Function::IsSame, &[a, b]),
             SqlExpr::IsDistinctFrom(a, b) => self.call(expr, Function::IsSame, &[a, b]).map(not),
             SqlExpr::Between { expr: tested, negated, low, high } => {
