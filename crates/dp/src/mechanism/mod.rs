@@ -1,5 +1,6 @@
 //! Mechanisms: each in its folder, with its proof and its tests.
 
 pub(crate) mod discrete_gaussian;
+pub(crate) mod discrete_laplace;
 pub(crate) mod key_selection;
 pub(crate) mod quantile_tree;

@@ -43,8 +43,8 @@ impl Noise for OsNoise {
     }
 }
 
-/// Randomness of the operating system, fetched a little at a time.
-struct OsBits {
+/// Randomness of the operating system, fetched a little at a time: for mechanisms that are not Gaussian.
+pub struct OsBits {
     buffer: [u8; 256],
     used: usize,
 }

@@ -113,7 +113,7 @@ pub(crate) fn far(variance: &Variance) -> u32 {
     far.saturating_add(2)
 }
 
-const fn gcd(mut a: u128, mut b: u128) -> u128 {
+pub(crate) const fn gcd(mut a: u128, mut b: u128) -> u128 {
     while b != 0 {
         (a, b) = (b, a % b);
     }
