@@ -4,7 +4,7 @@
 //! error stays below (number of terms) × 2⁻⁵², under 10⁻¹⁰ for the longest series summed; [`MARGIN`]
 //! is larger.
 
-use super::super::discrete_gaussian::{SERIES_SIGMA_MAX, Variance, far, normalizer};
+use super::super::discrete_gaussian::{SERIES_SIGMA_MAX, Variance, far, gaussian_tail, normalizer};
 use super::super::discrete_laplace::LaplaceScale;
 
 /// Factor on every tail, above all rounding in this file.
@@ -66,14 +66,4 @@ fn smallest(mut unsafe_m: f64, mut safe_m: f64, is_safe: impl Fn(f64) -> bool) -
     #[expect(clippy::cast_possible_truncation, reason = "a finite number of people; casts of floats saturate")]
     let m = safe_m.ceil() as i128;
     m
-}
-
-/// An upper bound on P[N(0,1) ≥ x]: the asymptotic series cut after a positive term is above it.
-fn gaussian_tail(x: f64) -> f64 {
-    if x < 2.0 {
-        return if x <= 0.0 { 1.0 } else { 0.5 * (-x * x / 2.0).exp() };
-    }
-    let density = (-x * x / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt();
-    let square = x * x;
-    density / x * (1.0 - 1.0 / square + 3.0 / (square * square))
 }
