@@ -25,6 +25,7 @@ pub use fixed_point::Granularity;
 pub use keyed_hash::{BoundingKey, GroupTag};
 pub use mechanism::discrete_gaussian::{ParameterError, Variance, discrete_gaussian};
 pub use mechanism::discrete_laplace::{LaplaceScale, discrete_laplace};
+pub use mechanism::exponential::{Candidate, Exponential};
 pub use mechanism::key_selection::{KeyThreshold, key_threshold, key_threshold_laplace};
 pub use mechanism::moments::{Centered, Divisor, MomentEstimate, NoisyMoments, Part};
 pub use mechanism::quantile_tree::{LeafCounts, Quantile, QuantileEstimate, QuantileTree, Shape, thin};
