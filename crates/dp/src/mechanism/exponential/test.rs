@@ -9,9 +9,12 @@ fn choice(sensitivity: u64, epsilon: &str) -> Exponential {
     Exponential::new(sensitivity, epsilon.parse().unwrap()).unwrap()
 }
 
+/// Seed, sensitivity, ε, and candidates as weights and scores.
+type Case<'a> = (u64, u64, &'a str, &'a [(u64, i64)]);
+
 #[test]
 fn candidates_are_chosen_with_their_exact_probabilities() {
-    let cases: [(u64, u64, &str, &[(u64, i64)]); 4] = [
+    let cases: [Case<'_>; 4] = [
         (50, 1, "1", &[(1, 0), (1, 1), (1, 2), (1, 5)]),
         (51, 3, "0.7", &[(5, -4), (1, 10), (0, 99), (2, 9), (7, 1)]),
         (52, 1_000, "2", &[(1, i64::MIN), (3, 5_000), (1, 4_000), (1, 6_500)]),
