@@ -1,4 +1,5 @@
 use super::*;
+use crate::testing::{assert_spends, certified_rho};
 
 #[test]
 fn the_variance_is_exact() {
@@ -51,4 +52,14 @@ fn zero_and_overflow_are_errors() {
     assert!(L2Squared::of_vector(u32::MAX, u64::MAX).is_err());
     let large = L2Squared::of_vector(1, 1 << 62).unwrap();
     assert!(Variance::for_cost(large, Rho::from_nano(1)).is_err());
+}
+
+/// Four groups that one person changes by 5 each.
+#[test]
+fn gaussian_noise_spends_what_it_says() {
+    let variance = Variance::for_cost(L2Squared::of_vector(4, 5).unwrap(), "0.5".parse().unwrap()).unwrap();
+    assert_spends("the discrete Gaussian", 0.5, 80, |noise| {
+        let seen = |value: i128| (0..4).map(|_| discrete_gaussian(value, &variance, noise).unwrap()).sum::<i128>() as f64;
+        certified_rho(300_000, || seen(5), || seen(0))
+    });
 }
