@@ -181,6 +181,11 @@ pub(crate) fn certified_rho(runs: u64, mut with: impl FnMut() -> f64, mut withou
     bound(&half(&mut with), &half(&mut without), best).max(0.0).powi(2) / 2.0
 }
 
+/// A certified lower bound on ln(P[event | one] / P[event | other]), from how often it was seen of how many.
+pub(crate) fn certified_ratio(one: (u64, u64), other: (u64, u64)) -> f64 {
+    (certified(one.0, one.1).0 / certified(other.0, other.1).1).ln()
+}
+
 /// An honest mechanism is certified to spend most of what it says and no more; one that spends a quarter
 /// more is found out. `certify` is given the noise to use, and returns a lower bound.
 pub(crate) fn assert_spends(what: &str, rho: f64, seed: u64, certify: impl Fn(&SeededNoise) -> f64) {

@@ -88,6 +88,50 @@ unit!(
     Delta, 18, from_atto, atto, "units of 10⁻¹⁸"
 );
 
+unit!(
+    /// Privacy loss ε of a mechanism that is not Gaussian, in billionths. Ledgers count its ρ.
+    Epsilon, 9, from_nano, nano, "billionths of ε"
+);
+
+impl Epsilon {
+    /// The ρ of an ε-differentially private mechanism: ε²/2 (Bun & Steinke 2016, Proposition 1.4), rounded up; none
+    /// when it is too large to count.
+    #[must_use]
+    pub fn pure_rho(self) -> Option<Rho> {
+        self.squared_over(2)
+    }
+
+    /// The largest ε whose [`Epsilon::pure_rho`] does not exceed `rho`.
+    #[must_use]
+    pub fn for_pure_rho(rho: Rho) -> Self {
+        Self::root_of(rho, 2)
+    }
+
+    /// The ρ of an ε-bounded-range mechanism, like the exponential: ε²/8 (Rogers & Steinke 2021), rounded up;
+    /// none when it is too large to count.
+    #[must_use]
+    pub fn bounded_range_rho(self) -> Option<Rho> {
+        self.squared_over(8)
+    }
+
+    /// The largest ε whose [`Epsilon::bounded_range_rho`] does not exceed `rho`.
+    #[must_use]
+    pub fn for_bounded_range_rho(rho: Rho) -> Self {
+        Self::root_of(rho, 8)
+    }
+
+    /// ε²/`parts` in billionths, rounded up.
+    fn squared_over(self, parts: u128) -> Option<Rho> {
+        let square = u128::from(self.0) * u128::from(self.0);
+        u64::try_from(square.div_ceil(parts * 1_000_000_000)).ok().map(Rho)
+    }
+
+    /// √(`parts`·ρ) in billionths, rounded down: its square over `parts` is at most ρ.
+    fn root_of(rho: Rho, parts: u128) -> Self {
+        Self(u64::try_from((parts * 1_000_000_000 * u128::from(rho.0)).isqrt()).unwrap_or(u64::MAX))
+    }
+}
+
 impl Delta {
     /// What the selection of groups in one release costs: 10⁻⁹.
     pub const PER_RELEASE: Self = Self(1_000_000_000);
@@ -228,6 +272,21 @@ mod tests {
             assert_eq!(delta.to_string().parse::<Delta>().unwrap(), delta, "{delta}");
         }
         assert_eq!(Delta::PER_RELEASE.to_string(), "1e-9");
+    }
+
+    #[test]
+    fn epsilon_and_its_rho_round_against_the_spender() {
+        let one: Epsilon = "1".parse().unwrap();
+        assert_eq!((one.pure_rho(), one.bounded_range_rho()), (Some("0.5".parse().unwrap()), Some("0.125".parse().unwrap())));
+        assert_eq!(Epsilon::from_nano(1).pure_rho(), Some(Rho::from_nano(1)));
+        assert_eq!(Epsilon::MAX.pure_rho(), None);
+        for nano in [0, 1, 7, 50_000_000, 1_000_000_007, u64::MAX] {
+            let rho = Rho::from_nano(nano);
+            let (pure, ranged) = (Epsilon::for_pure_rho(rho), Epsilon::for_bounded_range_rho(rho));
+            assert!(pure.pure_rho().unwrap() <= rho && ranged.bounded_range_rho().unwrap() <= rho);
+            let next = |e: Epsilon| Epsilon::from_nano(e.nano() + 1);
+            assert!(next(pure).pure_rho().is_none_or(|more| more > rho) && next(ranged).bounded_range_rho().is_none_or(|more| more > rho), "{rho}");
+        }
     }
 
     #[test]

@@ -18,10 +18,11 @@ pub fn epsilon(cost: Cost, at: Delta) -> f64 {
     if cost.rho == Rho::ZERO && cost.delta <= at {
         return 0.0;
     }
-    let room = at.to_f64() - cost.delta.to_f64();
-    if room <= 0.0 {
+    // The difference is taken in whole units: that of two doubles could be too large.
+    let Some(room) = at.checked_sub(cost.delta).filter(|room| *room > Delta::ZERO) else {
         return f64::INFINITY;
-    }
+    };
+    let room = room.to_f64();
     #[expect(clippy::cast_precision_loss, reason = "shown to a few digits")]
     let rho = cost.rho.nano() as f64 * 1e-9;
     let ln_room = room.ln();
@@ -29,8 +30,8 @@ pub fn epsilon(cost: Cost, at: Delta) -> f64 {
     let of_order = |ln_excess: f64| {
         let excess = ln_excess.exp();
         let alpha = 1.0 + excess;
-        // ln(1 − 1/α) = ln((α − 1)/α)
-        (alpha * rho) + (alpha * (ln_excess - alpha.ln()) - ln_excess - ln_room) / excess
+        // ln(1 − 1/α) = −ln(1 + 1/(α − 1)), which loses no digits for large α.
+        (alpha * rho) + (-alpha * (1.0 / excess).ln_1p() - ln_excess - ln_room) / excess
     };
     let (mut low, mut high) = (-20.0_f64, 30.0_f64);
     for _ in 0..200 {

@@ -6,7 +6,7 @@ use super::uniform::{below, below_big};
 use super::{BitSource, NoiseError};
 
 /// True with probability exp(−numer/denom); `denom` must not be zero.
-pub(super) fn exp_minus(bits: &mut dyn BitSource, numer: u128, denom: u128) -> Result<bool, NoiseError> {
+pub(crate) fn exp_minus(bits: &mut dyn BitSource, numer: u128, denom: u128) -> Result<bool, NoiseError> {
     // exp(−γ) = exp(−1)^⌊γ⌋ · exp(−(γ − ⌊γ⌋))
     for _ in 0..numer / denom {
         if !exp_minus_fraction(bits, 1, 1)? {

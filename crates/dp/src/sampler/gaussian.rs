@@ -6,19 +6,23 @@ use super::bernoulli::{exp_minus, exp_minus_big};
 use super::uniform::below;
 use super::{BitSource, NoiseError};
 use crate::mechanism::discrete_gaussian::Variance;
+use crate::mechanism::discrete_laplace::LaplaceScale;
 
-/// One draw with P[X = x] ∝ exp(−|x|/scale); `scale` is a positive whole number.
+/// One draw with P[X = x] ∝ exp(−|x|/scale), scale = numer/denom.
 ///
 /// # Errors
-/// When there is no randomness, or `scale` is zero.
-pub fn sample_discrete_laplace(bits: &mut dyn BitSource, scale: u128) -> Result<i128, NoiseError> {
-    if scale == 0 {
-        return Err(NoiseError);
-    }
+/// When there is no randomness.
+pub fn sample_discrete_laplace(bits: &mut dyn BitSource, scale: &LaplaceScale) -> Result<i128, NoiseError> {
+    laplace(bits, scale.numer(), scale.denom())
+}
+
+/// The same with the two parts of the scale, neither of which may be zero.
+fn laplace(bits: &mut dyn BitSource, numer: u128, denom: u128) -> Result<i128, NoiseError> {
     loop {
-        // |X| = U + scale·V with U uniform, kept with exp(−U/scale), and V geometric.
-        let u = below(bits, scale)?;
-        if !exp_minus(bits, u, scale)? {
+        // U + numer·V with U uniform, kept with exp(−U/numer), and V geometric, is geometric with exp(−1/numer).
+        // Every run of denom numbers of it together is geometric with exp(−denom/numer).
+        let u = below(bits, numer)?;
+        if !exp_minus(bits, u, numer)? {
             continue;
         }
         let mut v: u128 = 0;
@@ -26,7 +30,7 @@ pub fn sample_discrete_laplace(bits: &mut dyn BitSource, scale: u128) -> Result<
             v += 1;
         }
         let negative = below(bits, 2)? == 1;
-        let magnitude = v.checked_mul(scale).and_then(|x| x.checked_add(u)).and_then(|x| i128::try_from(x).ok()).ok_or(NoiseError)?;
+        let magnitude = v.checked_mul(numer).and_then(|x| x.checked_add(u)).and_then(|x| i128::try_from(x / denom).ok()).ok_or(NoiseError)?;
         // Zero has one sign only.
         if negative && magnitude == 0 {
             continue;
@@ -42,7 +46,7 @@ pub fn sample_discrete_laplace(bits: &mut dyn BitSource, scale: u128) -> Result<
 pub fn sample_discrete_gaussian(bits: &mut dyn BitSource, variance: &Variance) -> Result<i128, NoiseError> {
     let scale = floor_sqrt(variance.numer() / variance.denom()) + 1;
     loop {
-        let y = sample_discrete_laplace(bits, scale)?;
+        let y = laplace(bits, scale, 1)?;
         if accept(bits, y.unsigned_abs(), scale, variance)? {
             return Ok(y);
         }

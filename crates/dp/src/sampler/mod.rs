@@ -8,6 +8,9 @@ mod uniform;
 
 use crate::mechanism::discrete_gaussian::Variance;
 
+pub(crate) use bernoulli::exp_minus as sample_exp_minus;
+pub(crate) use uniform::below as sample_below;
+
 pub use gaussian::{sample_discrete_gaussian, sample_discrete_laplace};
 
 /// The system has no randomness to give. Nothing about data.
@@ -43,8 +46,8 @@ impl Noise for OsNoise {
     }
 }
 
-/// Randomness of the operating system, fetched a little at a time.
-struct OsBits {
+/// Randomness of the operating system, fetched a little at a time: for mechanisms that are not Gaussian.
+pub struct OsBits {
     buffer: [u8; 256],
     used: usize,
 }

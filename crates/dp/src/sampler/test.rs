@@ -4,6 +4,7 @@ use rand_chacha::ChaCha20Rng;
 
 use super::*;
 use crate::mechanism::discrete_gaussian::{far, normalizer};
+use crate::mechanism::discrete_laplace::LaplaceScale;
 use crate::testing::{Seeded, assert_fits, chi_square, counts, two_samples};
 
 #[test]
@@ -28,13 +29,14 @@ fn the_discrete_gaussian_has_its_exact_probabilities() {
 
 #[test]
 fn the_discrete_laplace_has_its_exact_probabilities() {
-    for (seed, scale) in [(11, 1), (12, 3), (13, 20)] {
+    for (seed, numer, denom) in [(11, 1, 1), (12, 3, 1), (13, 20, 1), (14, 1, 2), (15, 7, 3), (16, 1_000_000_000, 123_456_789)] {
+        let scale = LaplaceScale::new(numer, denom).unwrap();
         let mut bits = Seeded::new(seed);
         let samples = 200_000;
-        let counts = counts(samples, || sample_discrete_laplace(&mut bits, scale).unwrap());
-        let q = (-1.0 / scale as f64).exp();
+        let counts = counts(samples, || sample_discrete_laplace(&mut bits, &scale).unwrap());
+        let q = (-1.0 / scale.scale()).exp();
         let probability = |x: i128| (1.0 - q) / (1.0 + q) * q.powi(i32::try_from(x.abs()).unwrap());
-        assert_fits(&format!("scale {scale}"), chi_square(&counts, &probability, 100 * scale as i128, samples));
+        assert_fits(&format!("scale {numer}/{denom}"), chi_square(&counts, &probability, 40 * i128::try_from(numer / denom + 1).unwrap(), samples));
     }
 }
 
@@ -50,8 +52,8 @@ fn opendp_draws_from_the_same_distribution() {
         assert_fits(&format!("opendp, σ = {sigma}"), two_samples(&ours, &theirs));
     }
     let mut bits = Seeded::new(23);
-    let ours = counts(samples, || sample_discrete_laplace(&mut bits, 4).unwrap());
-    let theirs = counts(samples, || i128::try_from(their_laplace(4_u32.into()).unwrap()).unwrap());
+    let ours = counts(samples, || sample_discrete_laplace(&mut bits, &LaplaceScale::new(9, 2).unwrap()).unwrap());
+    let theirs = counts(samples, || i128::try_from(their_laplace(4.5_f64.try_into().unwrap()).unwrap()).unwrap());
     assert_fits("opendp, Laplace", two_samples(&ours, &theirs));
 }
 

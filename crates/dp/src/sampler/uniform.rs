@@ -5,7 +5,7 @@ use num_bigint::BigUint;
 use super::{BitSource, NoiseError};
 
 /// A uniform number below `end`, which must not be zero.
-pub(super) fn below(bits: &mut dyn BitSource, end: u128) -> Result<u128, NoiseError> {
+pub(crate) fn below(bits: &mut dyn BitSource, end: u128) -> Result<u128, NoiseError> {
     let width = 128 - end.saturating_sub(1).leading_zeros();
     let mut bytes = [0_u8; 16];
     loop {

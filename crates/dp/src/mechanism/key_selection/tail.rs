@@ -1,10 +1,11 @@
-//! Exact upper tails of the discrete Gaussian, rounded against the spender.
+//! Exact upper tails of the discrete Gaussian and the discrete Laplace, rounded against the spender.
 //!
 //! Doubles are safe here: every term is positive and summed from the smallest up, so that the relative
 //! error stays below (number of terms) × 2⁻⁵², under 10⁻¹⁰ for the longest series summed; [`MARGIN`]
 //! is larger.
 
-use super::super::discrete_gaussian::{SERIES_SIGMA_MAX, Variance, far, normalizer};
+use super::super::discrete_gaussian::{SERIES_SIGMA_MAX, Variance, far, gaussian_tail, normalizer};
+use super::super::discrete_laplace::LaplaceScale;
 
 /// Factor on every tail, above all rounding in this file.
 const MARGIN: f64 = 1.0 + 1e-9;
@@ -40,32 +41,29 @@ fn summed(variance: &Variance, groups: u32, delta: f64) -> i128 {
     }
 }
 
+/// The smallest m ≥ 0 that is safe with discrete Laplace noise, whose tails are geometric.
+pub(super) fn smallest_safe_laplace(scale: &LaplaceScale, groups: u32, delta: f64) -> i128 {
+    // At 200 scales the tail is below 10⁻⁸⁶: safe for all groups and every δ of at least 10⁻¹⁸.
+    smallest(-1.0, (200.0 * scale.scale()).ceil().max(1.0), |m| any_of(groups, scale.tail(m) * MARGIN) <= delta)
+}
+
 /// For large σ: P[Z ≥ m] ≤ P[N(0, σ²) ≥ m − 1] (Canonne, Kamath & Steinke 2020, Proposition 25).
 fn bounded(variance: &Variance, groups: u32, delta: f64) -> i128 {
     let sigma = variance.sigma();
-    let (mut unsafe_m, mut safe_m) = (0.0_f64, 60.0 * sigma);
+    smallest(0.0, (60.0 * sigma).ceil(), |m| any_of(groups, gaussian_tail((m - 1.0) / sigma) * MARGIN) <= delta)
+}
+
+/// The smallest whole number above `unsafe_m`, up to `safe_m`, that is safe, by halving.
+fn smallest(mut unsafe_m: f64, mut safe_m: f64, is_safe: impl Fn(f64) -> bool) -> i128 {
     while safe_m - unsafe_m > 1.0 {
         let middle = ((unsafe_m + safe_m) / 2.0).floor();
-        if middle <= unsafe_m {
+        // Where doubles are further apart than 1 there may be none in between.
+        if middle <= unsafe_m || middle >= safe_m {
             break;
         }
-        if any_of(groups, gaussian_tail((middle - 1.0) / sigma) * MARGIN) <= delta {
-            safe_m = middle;
-        } else {
-            unsafe_m = middle;
-        }
+        if is_safe(middle) { safe_m = middle } else { unsafe_m = middle }
     }
     #[expect(clippy::cast_possible_truncation, reason = "a finite number of people; casts of floats saturate")]
     let m = safe_m.ceil() as i128;
     m
-}
-
-/// An upper bound on P[N(0,1) ≥ x]: the asymptotic series cut after a positive term is above it.
-fn gaussian_tail(x: f64) -> f64 {
-    if x < 2.0 {
-        return if x <= 0.0 { 1.0 } else { 0.5 * (-x * x / 2.0).exp() };
-    }
-    let density = (-x * x / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt();
-    let square = x * x;
-    density / x * (1.0 - 1.0 / square + 3.0 / (square * square))
 }
