@@ -98,7 +98,8 @@ pub(super) fn fold_type(fold: &Fold) -> Result<ColumnType, Fault> {
         None => Some(ColumnType::Integer),
         Some(of) => of.clone().typed(&|column: &ColumnName| column.column().ty).map_err(|e| Fault::new("typing a subquery", e))?.1,
     };
-    of.and_then(|of| fold.ty(of)).ok_or_else(broken)
+    // What is always null has no type: any will do.
+    fold.ty(of.unwrap_or(ColumnType::Integer)).ok_or_else(broken)
 }
 
 fn word(words: &'static [&'static str], code: u8) -> Result<Value, Fault> {

@@ -1,9 +1,10 @@
 //! The clean room against its specification, and against the removal of people.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::lake::{Arrival, Snapshot};
 use domain::port::{Lake, Unwatched};
+use domain::question::expr::{Expr, Function};
 use domain::question::{Aggregate, KeyValues, Narrowing, Plan, Prepared, Question};
 use domain::record::NormalizedBatch;
 use domain::release::Charge;
@@ -238,13 +239,29 @@ fn tree_squares(aggregate: &Aggregate, leaves: &BTreeMap<u32, u64>) -> u64 {
         .sum()
 }
 
+/// The functions that an expression calls.
+fn called(expr: &domain::question::RowExpr, into: &mut BTreeSet<Function>) {
+    match expr {
+        Expr::Leaf(_) | Expr::Constant(_) => {}
+        Expr::Call(function, args) => {
+            into.insert(*function);
+            args.iter().for_each(|arg| called(arg, into));
+        }
+        Expr::Case { branches, otherwise } => {
+            branches.iter().flat_map(|(condition, result)| [condition, result]).for_each(|part| called(part, into));
+            called(otherwise, into);
+        }
+    }
+}
+
 /// The engine and the plain loops agree, bit for bit, on random data, layouts and questions.
 #[test]
 fn the_engine_agrees_with_the_plain_loops() {
     let seed = env_seed(42);
     eprintln!("seed {seed}");
-    let (mut joined, mut averages, mut listed) = (0, 0, 0);
-    for n in 0..120 {
+    let (mut joined, mut averages, mut listed, mut subqueries) = (0, 0, 0, 0);
+    let (mut functions, mut aggregates): (BTreeSet<Function>, BTreeSet<String>) = (BTreeSet::new(), BTreeSet::new());
+    for n in 0..160 {
         let mut generator = Generator::new(seed + n);
         let mut layout = ChaCha20Rng::seed_from_u64(seed ^ n);
         let arrivals = data(&mut generator);
@@ -259,9 +276,20 @@ fn the_engine_agrees_with_the_plain_loops() {
             joined += u32::from(some && plan.tables.len() > 1);
             averages += u32::from(some && plan.aggregates.iter().any(|a| a.value_range().is_some()));
             listed += u32::from(some && plan.keys.iter().any(|k| matches!(k.values, KeyValues::Listed(_))));
+            subqueries += u32::from(some && !plan.per_subject.is_empty());
+            if some {
+                aggregates.extend(plan.aggregates.iter().map(|a| format!("{a:?}").split(' ').next().unwrap().to_owned()));
+                plan.aggregates.iter().filter_map(Aggregate::of).chain(&plan.filter).chain(plan.keys.iter().map(|k| &k.of)).for_each(|expr| called(expr, &mut functions));
+            }
         }
     }
-    assert!(joined > 60 && averages > 40 && listed > 40, "questions reached too little: {joined} joins, {averages} averages, {listed} lists");
+    assert!(joined > 60 && averages > 40 && listed > 20 && subqueries > 60, "questions reached too little: {joined} joins, {averages} averages, {listed} lists, {subqueries} subqueries");
+    assert_eq!(aggregates.len(), 8, "{aggregates:?}");
+    // Every function, of those with parts of dates or types one of each.
+    let kind = |function: &Function| format!("{function:?}").split('(').next().unwrap().to_owned();
+    let reached: BTreeSet<String> = functions.iter().map(kind).collect();
+    let missing: Vec<String> = Function::ALL.iter().map(kind).filter(|function| !reached.contains(function)).collect();
+    assert!(missing.is_empty(), "questions never called {missing:?}");
 }
 
 fn ask(sql: &str) -> Prepared {
@@ -331,7 +359,7 @@ fn equal_joins_have_equal_plans() {
         assert_eq!(json(&same), base, "{same}");
     }
     assert_ne!(json("SELECT tag, count(*) FROM activity_tag GROUP BY tag"), json("SELECT tag, count(*) FROM activity_tag JOIN activity USING (activity_id) GROUP BY tag"));
-    assert!(base.starts_with(r#"{"schema":2,"tables":["activity","activity_tag","subject"],"filter":{"compare":{"column":"subject.language","#), "{base}");
+    assert!(base.starts_with(r#"{"schema":3,"tables":["activity","activity_tag","subject"],"per_subject":[],"filter":{"call":[{"compare":"="},[{"leaf":"subject.language"},"#), "{base}");
 }
 
 #[test]

@@ -2,10 +2,11 @@
 //!
 //! All of it is post-processing of numbers that already left, hence free and total.
 
+use dp::{Centered, ContributionBounds, Divisor, MomentEstimate, NoisyMoments, Part};
 use serde::Serialize;
 
-use super::Value;
 use super::expr::{Expr, Range};
+use super::{Grid, Value};
 use crate::release::NoisedTable;
 
 /// An expression over one released row.
@@ -24,8 +25,8 @@ pub enum Released {
     Quantile(usize),
 }
 
-/// A statistic of values between `low` and `high`, made of their count and of the sums of what they and
-/// their squares are above the middle.
+/// A statistic of values, made of their count and of the sums of what they and their squares are above the
+/// middle ([`dp::NoisyMoments`]).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Moments {
     /// Which statistic.
@@ -37,10 +38,8 @@ pub struct Moments {
     /// The place of the sum of what squared distances from the middle are above half of what they can be;
     /// an average has none.
     pub squares: Option<usize>,
-    /// Lowest value that counts.
-    pub low: f64,
-    /// Highest value that counts.
-    pub high: f64,
+    /// The values that count.
+    pub values: Grid,
 }
 
 /// What is made of moments.
@@ -48,16 +47,10 @@ pub struct Moments {
 pub enum Statistic {
     /// The average.
     Average,
-    /// The variance of a sample (divided by n − 1) or of all values (divided by n).
-    Variance {
-        /// Of a sample.
-        sample: bool,
-    },
+    /// The variance.
+    Variance(Divisor),
     /// The square root of the variance.
-    Deviation {
-        /// Of a sample.
-        sample: bool,
-    },
+    Deviation(Divisor),
 }
 
 /// One output column.
@@ -121,6 +114,8 @@ pub struct Presented {
 /// One released row as expressions see it.
 struct Row<'a> {
     key: &'a [Value],
+    /// The numbers in grid units.
+    grid: &'a [i64],
     numbers: Vec<Value>,
     table: &'a NoisedTable,
 }
@@ -135,7 +130,7 @@ impl View {
         let mut rows: Vec<Row<'_>> = table
             .rows
             .iter()
-            .map(|row| Row { key: &row.key, numbers: row.values.iter().zip(&table.aggregates).map(|(grid, a)| from_grid(*grid, a.denominator)).collect(), table })
+            .map(|row| Row { key: &row.key, grid: &row.values, numbers: row.values.iter().zip(&table.aggregates).map(|(grid, a)| from_grid(*grid, a.denominator)).collect(), table })
             .filter(|row| self.having.as_ref().is_none_or(|h| row.evaluate(h) == Value::Boolean(true)))
             .collect();
         // A stable sort over rows that are already in the order of their keys: ties keep that order.
@@ -252,81 +247,42 @@ fn widened(parts: usize) -> f64 {
 }
 
 impl Moments {
-    /// The statistic, within what values between the ends can give; null where no value seems to be known.
+    /// The statistic; null where too few values seem to be known.
     fn value(&self, row: &Row<'_>) -> Value {
-        let (Some(count), Some(sum)) = (row.number(self.count), row.number(self.sum)) else { return Value::Null };
-        if count <= 0.0 {
-            return Value::Null;
-        }
-        let count = count.max(1.0);
-        let squares = self.squares.and_then(|place| row.number(place));
-        match (self.statistic, squares) {
-            (Statistic::Average, _) => Value::float(self.average(sum / count)),
-            (Statistic::Variance { sample } | Statistic::Deviation { sample }, Some(squares)) => {
-                let variance = self.variance(squares / count, (sum / count) * (sum / count));
-                self.shown(variance, sample, count).map_or(Value::Null, Value::float)
-            }
-            (Statistic::Variance { .. } | Statistic::Deviation { .. }, None) => Value::Null,
-        }
+        self.estimate(row, 1.0).and_then(|estimate| estimate.value).map_or(Value::Null, Value::float)
     }
 
-    /// Where the statistic can be when each part is within its own range. Where the count may be 0, nothing
-    /// but what the ends of the values say is known.
+    /// Where the statistic can be when each part is within `widened` times its half-width.
     ///
-    /// It is conservative. For an average, with noises Z of the parts and m = sum/count, the noisy sum − m ·
+    /// A single average needs no widening: with noises Z of its parts and m = sum/count, the noisy sum − m ·
     /// the noisy count is Z − m·Z′, which is within 1.96·√(σ² + m²σ′²) 19 times out of 20 (Fieller 1954), and
     /// that is at most the half-width of the sum + |m| · that of the count. The quotients for which this holds
-    /// are those of the box of both ranges. For a variance all three ranges are widened ([`widened`]).
+    /// are those of the box of both ranges.
     fn range(&self, row: &Row<'_>, widened: f64) -> Option<Range> {
-        let part = |place: usize| Some((row.number(place)?, row.half_width(place)? * widened));
-        let ((sum, of_sum), (count, of_count)) = (part(self.sum)?, part(self.count)?);
-        let (fewest, most) = (count - of_count, count + of_count);
-        let quotient = |x: f64, half: f64| {
-            let (below, above) = (x - half, x + half);
-            ((below / fewest).min(below / most), (above / fewest).max(above / most))
+        self.estimate(row, widened).map(|MomentEstimate { low, high, .. }| Range { low, high })
+    }
+
+    fn estimate(&self, row: &Row<'_>, widened: f64) -> Option<MomentEstimate> {
+        let part = |place: usize| {
+            let (value, half) = (row.grid.get(place)?, row.table.aggregates.get(place)?.half_width);
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a half-width is not negative, and rounding it up widens a range")]
+            let half_width = (half.max(0) as f64 * widened).ceil() as u128;
+            Some(Part { value: i128::from(*value), half_width })
         };
-        let (low, high) = quotient(sum, of_sum);
-        match self.statistic {
-            Statistic::Average if fewest < 1.0 => Some(Range { low: self.low, high: self.high }),
-            Statistic::Average => Some(Range { low: self.average(low), high: self.average(high) }),
-            Statistic::Variance { sample } | Statistic::Deviation { sample } => {
-                let (squares, of_squares) = part(self.squares?)?;
-                if fewest < 2.0 {
-                    return Some(Range { low: 0.0, high: self.shown(self.variance_max(), sample, 2.0)? });
-                }
-                let (least, largest) = quotient(squares, of_squares);
-                let nearest = if low <= 0.0 && high >= 0.0 { 0.0 } else { low.abs().min(high.abs()) };
-                let farthest = low.abs().max(high.abs());
-                let below = self.shown(self.variance(least, farthest * farthest), sample, most)?;
-                Some(Range { low: below, high: self.shown(self.variance(largest, nearest * nearest), sample, fewest)? })
-            }
-        }
-    }
-
-    /// The average of values that are `above` the middle on average.
-    fn average(&self, above: f64) -> f64 {
-        (f64::midpoint(self.low, self.high) + above).max(self.low).min(self.high)
-    }
-
-    /// The largest variance that values between the ends can have.
-    fn variance_max(&self) -> f64 {
-        (self.high - self.low) * (self.high - self.low) / 4.0
-    }
-
-    /// The variance of all values, by the mean of what squared distances from the middle are above half of
-    /// what they can be, and by the squared mean distance.
-    fn variance(&self, squares: f64, squared: f64) -> f64 {
-        (self.variance_max() / 2.0 + squares - squared).max(0.0).min(self.variance_max())
-    }
-
-    /// A variance of all `count` values as the statistic that is shown; none where a sample is too small.
-    fn shown(&self, variance: f64, sample: bool, count: f64) -> Option<f64> {
-        let variance = match (sample, count > 1.0) {
-            (false, _) => variance,
-            (true, true) => variance * count / (count - 1.0),
-            (true, false) => return None,
+        // How many rows count has no part in what follows.
+        let any = ContributionBounds::new(1, 1, 1).ok()?;
+        let centered = Centered::new(self.values.low, self.values.high, &any).ok()?;
+        let (count, first) = (part(self.count)?, part(self.sum)?);
+        let second = self.squares.map_or(Some(first), part)?;
+        let moments = NoisyMoments { centered: &centered, count, first, second };
+        let MomentEstimate { value, low, high } = match self.statistic {
+            Statistic::Average => moments.mean(),
+            Statistic::Variance(divisor) => moments.variance(divisor),
+            Statistic::Deviation(divisor) => moments.standard_deviation(divisor),
         };
-        Some(if matches!(self.statistic, Statistic::Deviation { .. }) { variance.sqrt() } else { variance })
+        let grid = f64::from(self.values.denominator.max(1));
+        let unit = if matches!(self.statistic, Statistic::Variance(_)) { grid * grid } else { grid };
+        Some(MomentEstimate { value: value.map(|value| value / unit), low: low / unit, high: high / unit })
     }
 }
 
@@ -361,7 +317,7 @@ mod tests {
         let aggregate = |denominator, half_width| NoisedAggregate { aggregate: String::new(), denominator, half_width };
         let aggregates = vec![aggregate(2, half_widths.0), aggregate(1, half_widths.1)];
         let table = NoisedTable { schema: 1, keys: Vec::new(), aggregates, rows: vec![NoisedRow { key: Vec::new(), values: vec![sum, count] }] };
-        let average = Expr::Leaf(Released::Moments(Moments { statistic: Statistic::Average, sum: 0, count: 1, squares: None, low: 0.0, high: 200.0 }));
+        let average = Expr::Leaf(Released::Moments(Moments { statistic: Statistic::Average, sum: 0, count: 1, squares: None, values: Grid { low: 0, high: 200, denominator: 1 } }));
         let view = View { columns: vec![ViewColumn { name: "avg".into(), expr: average }], having: None, order_by: Vec::new(), limit: None, offset: 0 };
         view.present(&table).rows.remove(0).remove(0)
     }

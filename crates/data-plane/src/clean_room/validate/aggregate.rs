@@ -3,8 +3,9 @@
 use datafusion::sql::sqlparser::ast::{DuplicateTreatment, Expr as SqlExpr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, OrderByExpr, OrderByOptions};
 use domain::catalog::{ColumnName, ColumnType};
 use domain::question::expr::Expr;
-use domain::question::{Aggregate, Field, PlanLimits, RowExpr, Value};
+use domain::question::{Aggregate, Field, PlanLimits, RowExpr, Statistic, Value};
 use domain::{Refusal, RefusalCode};
+use dp::Divisor;
 
 use super::bounds::{Bounding, Numbers};
 use super::expr::{self, Typed};
@@ -24,7 +25,7 @@ pub(super) enum Asked {
     /// A count and a sum.
     Average([Aggregate; 2]),
     /// A count, a sum and squares.
-    Variance { parts: [Aggregate; 3], sample: bool, root: bool },
+    Variance([Aggregate; 3], Statistic),
 }
 
 /// Percentiles of one expression.
@@ -130,7 +131,8 @@ pub(super) fn asked(function: &Function, whole: &SqlExpr, scope: &Scope, boundin
             let values = number(&of)?.values;
             let of = filtered(of.expr, filter);
             let parts = [Aggregate::CountKnown { of: of.clone() }, Aggregate::CenteredSum { of: of.clone(), values }, Aggregate::CenteredSquares { of, values }];
-            Ok(Asked::Variance { parts, sample: !name.ends_with("_pop"), root: name.starts_with("stddev") })
+            let divisor = if name.ends_with("_pop") { Divisor::Population } else { Divisor::Sample };
+            Ok(Asked::Variance(parts, if name.starts_with("stddev") { Statistic::Deviation(divisor) } else { Statistic::Variance(divisor) }))
         }
         ("min" | "max", false, Some(written)) => {
             let refusal = refuse(RefusalCode::Function, whole, format!("`{whole}` would show one person's value"));

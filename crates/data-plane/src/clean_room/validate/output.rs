@@ -3,7 +3,7 @@
 use datafusion::sql::sqlparser::ast::{Array, Expr as SqlExpr, Function, OrderByExpr, OrderByOptions, SelectItem};
 use domain::catalog::ColumnType;
 use domain::question::expr::Expr;
-use domain::question::{Aggregate, Moments, OrderBy, PlanLimits, Released, Statistic, Value, View, ViewColumn, ViewExpr};
+use domain::question::{Aggregate, Grid, Moments, OrderBy, PlanLimits, Released, Statistic, Value, View, ViewColumn, ViewExpr};
 use domain::{Refusal, RefusalCode};
 
 use super::aggregate::{self, AGGREGATES, Asked};
@@ -34,13 +34,19 @@ enum Paid {
     Aggregate(usize),
     /// A statistic of count, sum and squares.
     Moments {
-        variance: Option<(bool, bool)>,
+        #[serde(serialize_with = "by_name")]
+        statistic: Statistic,
         count: usize,
         sum: usize,
         squares: Option<usize>,
     },
     /// A percentile in millionths.
     Quantile(usize, u32),
+}
+
+/// Expressions are sorted by their JSON, in which a statistic is its name.
+fn by_name<S: serde::Serializer>(statistic: &Statistic, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{statistic:?}"))
 }
 
 /// One output column while the question is being understood.
@@ -156,14 +162,12 @@ impl Settled<'_> {
                     let levels = if let Some(Aggregate::Quantiles { at, .. }) = self.paid.get(aggregate) { at.as_slice() } else { &[] };
                     Released::Quantile(place(aggregate) + 3 * levels.iter().position(|at| *at == level).unwrap_or(0))
                 }
-                Paid::Moments { variance, count, sum, squares } => {
-                    let (low, high) = self.paid.get(sum).and_then(Aggregate::value_range).unwrap_or_default();
-                    let statistic = match variance {
-                        None => Statistic::Average,
-                        Some((sample, false)) => Statistic::Variance { sample },
-                        Some((sample, true)) => Statistic::Deviation { sample },
+                Paid::Moments { statistic, count, sum, squares } => {
+                    let values = match self.paid.get(sum) {
+                        Some(Aggregate::CenteredSum { values, .. }) => *values,
+                        _ => Grid { low: 0, high: 0, denominator: 1 },
                     };
-                    Released::Moments(Moments { statistic, count: place(count), sum: place(sum), squares: squares.map(place), low, high })
+                    Released::Moments(Moments { statistic, count: place(count), sum: place(sum), squares: squares.map(place), values })
                 }
             })
         })
@@ -312,11 +316,11 @@ impl Reader<'_> {
             Asked::One(aggregate, ty) => Typed { expr: Expr::Leaf(Paid::Aggregate(self.pay(aggregate))), ty: Some(ty) },
             Asked::Average([count, sum]) => {
                 let (count, sum) = (self.pay(count), self.pay(sum));
-                Typed { expr: Expr::Leaf(Paid::Moments { variance: None, count, sum, squares: None }), ty: Some(ColumnType::Float) }
+                Typed { expr: Expr::Leaf(Paid::Moments { statistic: Statistic::Average, count, sum, squares: None }), ty: Some(ColumnType::Float) }
             }
-            Asked::Variance { parts: [count, sum, squares], sample, root } => {
+            Asked::Variance([count, sum, squares], statistic) => {
                 let (count, sum, squares) = (self.pay(count), self.pay(sum), Some(self.pay(squares)));
-                Typed { expr: Expr::Leaf(Paid::Moments { variance: Some((sample, root)), count, sum, squares }), ty: Some(ColumnType::Float) }
+                Typed { expr: Expr::Leaf(Paid::Moments { statistic, count, sum, squares }), ty: Some(ColumnType::Float) }
             }
         })
     }
