@@ -79,6 +79,7 @@ fn refused(refusal: &Refusal) -> ExitCode {
         | RefusalCode::Limit
         | RefusalCode::Bound
         | RefusalCode::Price
+        | RefusalCode::Parameter
         | RefusalCode::Partner
         | RefusalCode::Agreement
         | RefusalCode::Purpose

@@ -244,7 +244,7 @@ pub(crate) fn choice(subject: u32, purpose: Purpose, action: ConsentAction) -> C
 }
 
 pub(crate) fn ask(sql: &str, rho: &str) -> Ask {
-    let question = Question { sql: sql.into(), rho: rho.parse().unwrap(), narrowing: Narrowing::default() };
+    let question = Question { sql: sql.into(), params: Vec::new(), rho: rho.parse().unwrap(), narrowing: Narrowing::default() };
     Ask { partner: "acme".parse().unwrap(), purpose: Purpose::AggregateStatistics, agreement: None, question, fresh: false }
 }
 
