@@ -2,8 +2,9 @@
 //!
 //! The privacy unit is one person with all their rows; accounting is zero-concentrated differential
 //! privacy (ρ; Bun & Steinke 2016) with an additive δ for the selection of groups. Budgets are
-//! integers, rounded against whoever spends them. Noise is the discrete Gaussian on exact integers
-//! (Canonne, Kamath & Steinke 2020), drawn from the operating system's randomness.
+//! integers, rounded against whoever spends them. Noise is the discrete Gaussian, and for pure ε the
+//! discrete Laplace, on exact integers (Canonne, Kamath & Steinke 2020), drawn from the operating
+//! system's randomness.
 //!
 //! Each mechanism has its folder with code, tests and `proof.md`. Floating point appears only where
 //! a number is shown or a tail is bounded, and says there why its rounding is safe.

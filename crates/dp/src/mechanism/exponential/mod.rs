@@ -44,8 +44,8 @@ impl Exponential {
     ///
     /// # Guarantee
     /// When number and weights of the candidates are public and one person moves each score by the sensitivity
-    /// at most, the choice is ε-differentially private and ε-bounded range, hence ε²/8-zCDP. P[i] is exactly
-    /// proportional to weightᵢ·exp(ε·scoreᵢ / 2·sensitivity). Proof: `proof.md`.
+    /// at most, the choice is ε-differentially private and ε-bounded range, hence ε²/8-zCDP. Each candidate's
+    /// probability is exactly proportional to weight·exp(ε·score / 2·sensitivity). Proof: `proof.md`.
     ///
     /// # Errors
     /// When there is no randomness.

@@ -172,6 +172,28 @@ fn without_noise_quantiles_are_those_of_the_values() {
     }
 }
 
+/// OpenDP reads quantiles off exact counts, in straight lines within a leaf; ours end on whole numbers.
+#[test]
+fn without_noise_quantiles_are_those_of_opendp() {
+    use opendp::transformations::{Interpolation, make_quantiles_from_counts};
+    let mut bits = Seeded::new(14);
+    for _ in 0..30 {
+        let shape = Shape::new(0, 4 + bits.below(400) as i64, 4, 3).unwrap();
+        // Some values in every leaf: in empty ones lines differ.
+        let mut values: Vec<i64> = (0..=shape.high()).collect();
+        values.extend((0..bits.below(3_000)).map(|_| bits.below(shape.high() as u64 + 1) as i64));
+        let exact = counts(&shape, &values);
+        let edges: Vec<f64> = (0..shape.leaves()).map(|leaf| shape.values_of(leaf).0 as f64).chain([shape.high() as f64 + 1.0]).collect();
+        let asked: Vec<u32> = (1..20).map(|i| i * 50_000).collect();
+        let theirs = make_quantiles_from_counts::<f64, f64>(edges, asked.iter().map(|q| f64::from(*q) * 1e-6).collect(), Interpolation::Linear).unwrap();
+        let theirs = theirs.eval(&exact.iter().map(|(_, count)| count as f64).collect()).unwrap();
+        let ours = tree(shape.clone(), "1").release(&exact, &asked.into_iter().map(quantile).collect::<Vec<_>>(), &Silence).unwrap();
+        for (ours, theirs) in ours.iter().zip(theirs) {
+            assert!(ours.value as f64 <= theirs + 1e-6 && theirs <= ours.value as f64 + 1.0 + 1e-6, "{shape:?}: {ours:?}, {theirs}");
+        }
+    }
+}
+
 #[test]
 fn one_leaf_per_value_gives_the_value_itself() {
     let shape = Shape::usual(0, 99).unwrap();
