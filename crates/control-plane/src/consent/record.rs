@@ -109,8 +109,8 @@ pub(super) struct Known<'a> {
     /// Every event of keys of which a choice tells the past; nothing where none does: what happens now comes after
     /// everything, and no event has to be put in its place.
     pub(super) histories: Option<BTreeMap<ConsentKey, Vec<ConsentEvent>>>,
-    /// Keys whose standing has changed.
-    pub(super) changed: BTreeSet<ConsentKey>,
+    /// Keys to which something happened, with the numbers of these events.
+    pub(super) changed: BTreeMap<ConsentKey, Vec<u64>>,
     permitted_sets: PermittedSets,
     audit: AuditWriter<'a>,
 }
@@ -134,7 +134,7 @@ impl<'a> Known<'a> {
             notices,
             standings,
             histories: None,
-            changed: BTreeSet::new(),
+            changed: BTreeMap::new(),
             permitted_sets: PermittedSets::parse(row.try_get(6)?)?,
             audit: AuditWriter::at(row.try_get(1)?, inner)?,
         };
@@ -156,7 +156,7 @@ impl<'a> Known<'a> {
 
     /// Works the permitted sets out for everybody whose standing has changed.
     fn permit(&mut self) -> Result<(), Error> {
-        let changed: BTreeSet<(SubjectId, Purpose, &Recipient)> = self.changed.iter().map(|key| (key.subject, key.purpose, &key.recipient)).collect();
+        let changed: BTreeSet<(SubjectId, Purpose, &Recipient)> = self.changed.keys().map(|key| (key.subject, key.purpose, &key.recipient)).collect();
         for (subject, purpose, recipient) in changed {
             let person = self.standings.people.get(&subject).ok_or_else(|| not_found(subject))?;
             for partner in self.standings.partners.of(recipient) {
@@ -182,14 +182,14 @@ static WRITE: LazyLock<String> = LazyLock::new(|| {
 });
 
 async fn write(tx: &mut SqliteConnection, events: &[&ConsentEvent], known: &Known<'_>) -> Result<(), Error> {
-    let states: Vec<_> = known.changed.iter().filter_map(|key| known.standings.get(key).map(|standing| (key, standing))).collect();
+    let states: Vec<_> = known.changed.iter().filter_map(|(key, new)| known.standings.get(key).map(|standing| (key, standing, new))).collect();
     let permitted_rows = known.permitted_sets.changed();
     // A choice for a class can change the rows of many partners.
     let calls = [events.len(), states.len(), permitted_rows.len()].map(|rows| rows.div_ceil(ROWS)).into_iter().max().unwrap_or(0);
     for call in 0..calls {
         let mut values = Bound::default();
         values.rows(events, call, rows::EVENT_COLUMNS, |values, event| rows::bind_event(values, event))?;
-        values.rows(&states, call, rows::STATE_COLUMNS, |values, (key, standing)| rows::bind_state(values, key, standing))?;
+        values.rows(&states, call, rows::STATE_COLUMNS, |values, (key, standing, new)| rows::bind_state(values, key, standing, new))?;
         permitted::bind(&mut values, &permitted_rows, call)?;
         known.audit.bind(&mut values, call)?;
         values.value(to_i64(known.seq)?)?;

@@ -129,6 +129,16 @@ pub(crate) fn time_text(at: Timestamp) -> String {
     at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true)
 }
 
+/// An instant as a number, where rows are many and short: microseconds since 1970.
+pub(crate) const fn time_number(at: Timestamp) -> i64 {
+    at.timestamp_micros()
+}
+
+/// An instant that was kept as a number.
+pub(crate) fn parse_time_number(micros: i64) -> Result<Timestamp, Fault> {
+    chrono::DateTime::from_timestamp_micros(micros).ok_or_else(|| Fault::broken("a time in the control store is beyond the calendar"))
+}
+
 /// An instant that was kept as text.
 pub(crate) fn parse_time(text: &str) -> Result<Timestamp, Fault> {
     chrono::DateTime::parse_from_rfc3339(text).map(|t| t.to_utc()).map_err(|e| unreadable("a time", e))
