@@ -258,24 +258,24 @@ CREATE TABLE consent_event (
     valid_until    TEXT,
     recorded_at    TEXT NOT NULL
 ) STRICT;
-CREATE INDEX consent_event_by_subject ON consent_event (subject_id);
 
-CREATE TABLE consent_state (          -- P: where the consent of each key stands, the clock apart
+CREATE TABLE consent_state (          -- P: where the consent of each key stands, the clock apart; times are microseconds since 1970
     subject_id     INTEGER NOT NULL,
     purpose        TEXT NOT NULL,
     recipient      TEXT NOT NULL,
     scope          TEXT NOT NULL,
     state          TEXT NOT NULL,
-    at             TEXT NOT NULL,
+    at             INTEGER NOT NULL,
     sequence       INTEGER NOT NULL,
     action         TEXT NOT NULL,
     given          TEXT,                  -- JSON: the order of the newest yes
     ended          TEXT,                  -- JSON: the order of the newest end
     strength       INTEGER NOT NULL,
-    valid_until    TEXT,
-    refused_at     TEXT,
+    valid_until    INTEGER,
+    refused_at     INTEGER,
     notice         TEXT NOT NULL,
     notice_version INTEGER NOT NULL,
+    events         TEXT NOT NULL,         -- the numbers of everything that happened to it, with commas: the way from a person to the ledger
     PRIMARY KEY (subject_id, purpose, recipient, scope)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX consent_state_ends ON consent_state (valid_until) WHERE valid_until IS NOT NULL;

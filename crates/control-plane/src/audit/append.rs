@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 use crate::Error;
 use crate::error::unreadable;
 use crate::plane::Inner;
-use crate::store::{Bound, ROWS, insert_rows, row_texts, to_i64};
+use crate::store::{Bound, ROWS, append_rows, row_texts, to_i64};
 
 /// Bytes of an entry's salt.
 const SALT: usize = 32;
@@ -22,7 +22,7 @@ const SCHEMA: u32 = 1;
 /// Writes entries and the tree.
 pub(crate) static WRITE: LazyLock<String> = LazyLock::new(|| {
     let tree = "INSERT INTO audit_tree (id, frontier) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET frontier = excluded.frontier";
-    format!("{}; {tree}", insert_rows("audit_entry (id, salt, body, leaf)", 4, ""))
+    format!("{}; {tree}", append_rows("audit_entry (id, salt, body, leaf)", 4))
 });
 
 /// Appends entries within one transaction; the tree is read once, and everything is written at once.

@@ -17,7 +17,7 @@ use sqlx::{Row, SqliteConnection};
 use super::permitted::{CHUNK, Chunk, ids_of};
 use super::standing::{Partners, PersonRow, Rules, Standings, Whom, limit, person, standings};
 use crate::Error;
-use crate::store::{parse_time, parsed};
+use crate::store::{parse_time_number, parsed};
 use crate::subject::Person;
 
 /// The rows of the permitted sets in which people are.
@@ -61,7 +61,7 @@ struct Alone {
 }
 
 /// Subject, purpose, recipient, scope, state, strength, notice, its version, and until when it counts.
-type ChoiceRow<'r> = (SubjectId, Purpose, &'r str, DataScope, ConsentState, u8, &'r str, u32, Option<&'r str>);
+type ChoiceRow<'r> = (SubjectId, Purpose, &'r str, DataScope, ConsentState, u8, &'r str, u32, Option<i64>);
 
 const READ: &str = "SELECT \
     (SELECT json_group_array(json_array(subject_id, status, age_band, country, region)) FROM subject WHERE subject_id >= ?1 AND subject_id < ?2), \
@@ -129,7 +129,7 @@ impl Block {
             });
             if let Some(column) = column.and_then(|column| block.columns.get_mut(column)) {
                 let superseded = !floors.is_empty() && floors.get(&(notice, purpose, recipient)).is_some_and(|floor| *floor > version);
-                let valid_until = valid_until.map(parse_time).transpose()?;
+                let valid_until = valid_until.map(parse_time_number).transpose()?;
                 column.choices.push(Alone { place, state, strength: Strength::from_bits(strength), valid_until, superseded });
             }
         }
@@ -249,7 +249,7 @@ mod tests {
             }
             for key in keys {
                 let mut values = Bound::default();
-                rows::bind_state(&mut values, &key, &standing(rng, &key, sure)).unwrap();
+                rows::bind_state(&mut values, &key, &standing(rng, &key, sure), &[1]).unwrap();
                 let sql = format!("INSERT INTO {} VALUES ({})", rows::STATE, vec!["?"; rows::STATE_COLUMNS].join(", "));
                 sqlx::query_with(AssertSqlSafe(sql), values.into_arguments()).execute(&mut *tx).await.unwrap();
             }

@@ -138,7 +138,9 @@ impl Known<'_> {
         }
         for (key, standing) in draft.standings {
             self.standings.put(&key, standing);
-            self.changed.insert(key);
+        }
+        for ConsentEvent { key, seq, .. } in receipts.iter().map(|receipt| &receipt.event) {
+            self.changed.entry(key.clone()).or_default().push(*seq);
         }
         Ok(receipts)
     }

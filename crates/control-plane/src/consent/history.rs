@@ -44,14 +44,19 @@ impl ControlPlane {
 
 /// Everything that happened to consents of these people, in the order in which it was recorded.
 pub(super) async fn history(connection: &mut SqliteConnection, people: &BTreeSet<SubjectId>) -> Result<Vec<ConsentEvent>, Error> {
-    let sql = format!("{EVENT_SELECT} WHERE subject_id IN (SELECT value FROM json_each(?)) ORDER BY id");
+    let sql = format!(
+        "{EVENT_SELECT} WHERE id IN (SELECT e.value FROM consent_state c CROSS JOIN json_each('[' || c.events || ']') e WHERE c.subject_id IN (SELECT value FROM json_each(?))) ORDER BY id"
+    );
     let rows = sqlx::query(AssertSqlSafe(sql)).bind(json_rows(people)?).fetch_all(connection).await?;
     rows.iter().map(rows::event).collect()
 }
 
-/// The same of everybody of one row of the permitted sets.
+/// The same of everybody of one row of the permitted sets: each event once, as far as the state of its own key names
+/// it. Where these are as many as the ledger has, states name all events and no other.
 pub(crate) async fn history_of(connection: &mut SqliteConnection, chunk: u32) -> Result<Vec<ConsentEvent>, Error> {
-    let (sql, ids) = (format!("{EVENT_SELECT} WHERE subject_id >= ? AND subject_id < ?"), ids_of(chunk));
+    let own = "SELECT e.id FROM consent_state c CROSS JOIN json_each('[' || c.events || ']') j CROSS JOIN consent_event e ON e.id = j.value AND \
+        (e.subject_id, e.purpose, e.recipient, e.scope) = (c.subject_id, c.purpose, c.recipient, c.scope) WHERE c.subject_id >= ? AND c.subject_id < ?";
+    let (sql, ids) = (format!("{EVENT_SELECT} WHERE id IN ({own}) ORDER BY id"), ids_of(chunk));
     let rows = sqlx::query(AssertSqlSafe(sql)).bind(ids.start).bind(ids.end).fetch_all(connection).await?;
     rows.iter().map(rows::event).collect()
 }
@@ -68,11 +73,14 @@ pub(crate) fn replayed(events: Vec<ConsentEvent>) -> BTreeMap<ConsentKey, Standi
 /// Brings the state of the key of the event `id` up to the ledger.
 pub(crate) async fn follow(tx: &mut SqliteConnection, id: i64) -> Result<SubjectId, Error> {
     let row = sqlx::query(AssertSqlSafe(format!("{EVENT_SELECT} WHERE id = ?"))).bind(id).fetch_one(&mut *tx).await?;
-    let key = rows::event(&row)?.key;
-    let of_person = history(tx, &BTreeSet::from([key.subject])).await?;
+    let event = rows::event(&row)?;
+    let (key, seq) = (event.key.clone(), event.seq);
+    let mut of_person = history(tx, &BTreeSet::from([key.subject])).await?;
+    // No state names it yet.
+    of_person.push(event);
     if let Some(standing) = replayed(of_person).get(&key) {
         let mut values = Bound::default();
-        rows::bind_state(&mut values, &key, standing)?;
+        rows::bind_state(&mut values, &key, standing, &[seq])?;
         let places = vec!["?"; rows::STATE_COLUMNS].join(", ");
         let sql = format!("INSERT INTO {} VALUES ({places}) {}", rows::STATE, rows::NEWER_STATE);
         sqlx::query_with(AssertSqlSafe(sql), values.into_arguments()).execute(tx).await?;

@@ -8,7 +8,7 @@ use super::permitted::{CHUNK, PermittedSets};
 use super::standing::{Rules, Whom, standings};
 use crate::Error;
 use crate::plane::Inner;
-use crate::store::{parse_time, time_text};
+use crate::store::{parse_time, time_number, time_text};
 
 /// People whom one statement asks about.
 const PEOPLE: usize = 2_000;
@@ -57,7 +57,7 @@ pub(crate) async fn freshen(tx: &mut SqliteConnection, inner: &Inner, now: Times
     if law != rules.law.act || until <= now {
         return recompute_all(tx, &rules).await;
     }
-    let ended = sqlx::query("SELECT DISTINCT subject_id FROM consent_state WHERE valid_until > ? AND valid_until <= ?").bind(time_text(as_of)).bind(time_text(now));
+    let ended = sqlx::query("SELECT DISTINCT subject_id FROM consent_state WHERE valid_until > ? AND valid_until <= ?").bind(time_number(as_of)).bind(time_number(now));
     let ended = ended.fetch_all(&mut *tx).await?.iter().map(|row| Ok(SubjectId(row.try_get(0)?))).collect::<Result<Vec<_>, Error>>()?;
     if ended.is_empty() {
         return Ok(());

@@ -15,7 +15,7 @@ use super::standing::{FLOORS, Notices, OPEN, Partners, Rules, STANDING, Standing
 use super::{history, rows};
 use crate::audit::{AuditWriter, WRITE_ENTRIES};
 use crate::plane::Inner;
-use crate::store::{Bound, ROWS, from_i64, insert_rows, json_rows, parse_time, parsed, to_i64};
+use crate::store::{BEGIN, Bound, COMMIT, ROWS, append_rows, from_i64, insert_rows, json_rows, parse_time, parsed, to_i64};
 use crate::subject::{Person, not_found};
 use crate::{ControlPlane, Error};
 
@@ -25,9 +25,13 @@ impl ControlPlane {
     /// # Errors
     /// When nothing was written.
     pub(super) async fn write_choices(&self, requests: &[&[Choice]]) -> Result<Vec<Result<Vec<Receipt>, Error>>, Error> {
-        let mut tx = self.inner.store.begin().await?;
-        let written = record_each(&mut tx, &self.inner, self.now(), requests).await?;
-        tx.commit().await?;
+        let mut tx = self.inner.store.short_write().await?;
+        let (written, ended) = record_each(tx.connection()?, &self.inner, self.now(), requests, Extent::Whole).await?;
+        if ended {
+            tx.done()
+        } else {
+            tx.nothing().await?
+        }
         Ok(written)
     }
 
@@ -48,12 +52,23 @@ impl ControlPlane {
 
 /// Records choices within a transaction: all of them or none.
 pub(crate) async fn record(tx: &mut SqliteConnection, inner: &Inner, at: Timestamp, choices: &[Choice]) -> Result<Vec<Receipt>, Error> {
-    record_each(tx, inner, at, &[choices]).await?.pop().unwrap_or(Ok(Vec::new()))
+    let (mut written, _) = record_each(tx, inner, at, &[choices], Extent::Part).await?;
+    written.pop().unwrap_or(Ok(Vec::new()))
 }
 
-/// The same for several requests; one that cannot be recorded changes nothing for the others.
-async fn record_each(tx: &mut SqliteConnection, inner: &Inner, at: Timestamp, requests: &[&[Choice]]) -> Result<Vec<Result<Vec<Receipt>, Error>>, Error> {
-    let mut known = Known::read(tx, inner, at, requests).await?;
+/// What of its transaction a recording is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// All of it: what is read first begins it, and what is written last commits it.
+    Whole,
+    /// A part of one that others begin and commit.
+    Part,
+}
+
+/// The same for several requests; one that cannot be recorded changes nothing for the others. Tells whether the
+/// transaction was committed, as it is when it is the [`Extent::Whole`] and there is something to write.
+async fn record_each(tx: &mut SqliteConnection, inner: &Inner, at: Timestamp, requests: &[&[Choice]], extent: Extent) -> Result<(Vec<Result<Vec<Receipt>, Error>>, bool), Error> {
+    let mut known = Known::read(tx, inner, at, requests, extent).await?;
     let first = known.seq + 1;
     let mut written = Vec::with_capacity(requests.len());
     for request in requests {
@@ -61,14 +76,14 @@ async fn record_each(tx: &mut SqliteConnection, inner: &Inner, at: Timestamp, re
     }
     let events: Vec<&ConsentEvent> = written.iter().flatten().flatten().map(|receipt: &Receipt| &receipt.event).collect();
     if events.is_empty() {
-        return Ok(written);
+        return Ok((written, false));
     }
     known.permit()?;
     let texts = events.iter().map(|event| Ok((to_i64(event.seq)?, rows::text(event)))).collect::<Result<Vec<_>, Fault>>()?;
     let entry = known.audit.append_texts(EntryKind::ConsentRecorded, "consent_event", to_i64(first)?..=to_i64(known.seq)?, &texts)?;
-    write(tx, &events, &known).await?;
+    write(tx, &events, &known, extent).await?;
     written.iter_mut().flatten().flatten().zip(entry..).for_each(|(receipt, entry)| receipt.entry = entry);
-    Ok(written)
+    Ok((written, extent == Extent::Whole))
 }
 
 /// What some choices need to know, as one row: each call is a journey to another thread and back.
@@ -94,6 +109,9 @@ static READ: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
+/// The same at the beginning of a transaction of its own.
+static BEGIN_READ: LazyLock<String> = LazyLock::new(|| format!("{BEGIN}{}", READ.as_str()));
+
 /// A notice as [`READ`] gives it.
 type NoticeRow<'r> = (NoticeName, u32, String, Vec<Purpose>, Vec<PartnerName>, Vec<PartnerClass>, Vec<DataScope>, &'r str);
 
@@ -109,18 +127,19 @@ pub(super) struct Known<'a> {
     /// Every event of keys of which a choice tells the past; nothing where none does: what happens now comes after
     /// everything, and no event has to be put in its place.
     pub(super) histories: Option<BTreeMap<ConsentKey, Vec<ConsentEvent>>>,
-    /// Keys whose standing has changed.
-    pub(super) changed: BTreeSet<ConsentKey>,
+    /// Keys to which something happened, with the numbers of these events.
+    pub(super) changed: BTreeMap<ConsentKey, Vec<u64>>,
     permitted_sets: PermittedSets,
     audit: AuditWriter<'a>,
 }
 
 impl<'a> Known<'a> {
-    async fn read(tx: &mut SqliteConnection, inner: &'a Inner, now: Timestamp, requests: &[&[Choice]]) -> Result<Self, Error> {
+    async fn read(tx: &mut SqliteConnection, inner: &'a Inner, now: Timestamp, requests: &[&[Choice]], extent: Extent) -> Result<Self, Error> {
         let choices = || requests.iter().flat_map(|request| request.iter());
         let keys: BTreeSet<_> = choices().map(|c| (c.key.subject, &c.key.recipient, c.key.purpose)).collect();
         let notices: BTreeSet<_> = choices().map(|c| (c.notice.name.as_str(), c.notice.version)).collect();
-        let row = sqlx::query(AssertSqlSafe(READ.as_str())).bind(json_rows(&keys)?).bind(json_rows(&notices)?).fetch_one(&mut *tx).await?;
+        let read = if extent == Extent::Whole { &BEGIN_READ } else { &READ };
+        let row = sqlx::query(AssertSqlSafe(read.as_str())).bind(json_rows(&keys)?).bind(json_rows(&notices)?).fetch_one(&mut *tx).await?;
         let ids: Vec<(SubjectId, SubjectId)> = parsed(&row, 3)?;
         let notices = parsed::<Vec<NoticeRow<'_>>>(&row, 4)?.into_iter().map(asked).collect::<Result<_, Fault>>()?;
         let notices_of_yeses = Notices::new(parsed(&row, 10)?, parsed(&row, 11)?);
@@ -134,7 +153,7 @@ impl<'a> Known<'a> {
             notices,
             standings,
             histories: None,
-            changed: BTreeSet::new(),
+            changed: BTreeMap::new(),
             permitted_sets: PermittedSets::parse(row.try_get(6)?)?,
             audit: AuditWriter::at(row.try_get(1)?, inner)?,
         };
@@ -156,7 +175,7 @@ impl<'a> Known<'a> {
 
     /// Works the permitted sets out for everybody whose standing has changed.
     fn permit(&mut self) -> Result<(), Error> {
-        let changed: BTreeSet<(SubjectId, Purpose, &Recipient)> = self.changed.iter().map(|key| (key.subject, key.purpose, &key.recipient)).collect();
+        let changed: BTreeSet<(SubjectId, Purpose, &Recipient)> = self.changed.keys().map(|key| (key.subject, key.purpose, &key.recipient)).collect();
         for (subject, purpose, recipient) in changed {
             let person = self.standings.people.get(&subject).ok_or_else(|| not_found(subject))?;
             for partner in self.standings.partners.of(recipient) {
@@ -175,25 +194,29 @@ fn asked((name, version, language, purposes, partners, open_classes, scopes, sho
 /// Writes events, states, permitted sets, entries and the sequence number in one call, as far as the
 /// rows of one call go.
 static WRITE: LazyLock<String> = LazyLock::new(|| {
-    let events = insert_rows(rows::EVENT, rows::EVENT_COLUMNS, "");
+    let events = append_rows(rows::EVENT, rows::EVENT_COLUMNS);
     let states = insert_rows(rows::STATE, rows::STATE_COLUMNS, rows::NEWER_STATE);
     let counter = "UPDATE counter SET value = ? WHERE name = 'consent'";
     [&events, &states, permitted::WRITE.as_str(), WRITE_ENTRIES.as_str(), counter].join("; ")
 });
 
-async fn write(tx: &mut SqliteConnection, events: &[&ConsentEvent], known: &Known<'_>) -> Result<(), Error> {
-    let states: Vec<_> = known.changed.iter().filter_map(|key| known.standings.get(key).map(|standing| (key, standing))).collect();
+/// The same at the end of a transaction of its own.
+static WRITE_COMMIT: LazyLock<String> = LazyLock::new(|| format!("{}{COMMIT}", WRITE.as_str()));
+
+async fn write(tx: &mut SqliteConnection, events: &[&ConsentEvent], known: &Known<'_>, extent: Extent) -> Result<(), Error> {
+    let states: Vec<_> = known.changed.iter().filter_map(|(key, new)| known.standings.get(key).map(|standing| (key, standing, new))).collect();
     let permitted_rows = known.permitted_sets.changed();
     // A choice for a class can change the rows of many partners.
     let calls = [events.len(), states.len(), permitted_rows.len()].map(|rows| rows.div_ceil(ROWS)).into_iter().max().unwrap_or(0);
     for call in 0..calls {
         let mut values = Bound::default();
         values.rows(events, call, rows::EVENT_COLUMNS, |values, event| rows::bind_event(values, event))?;
-        values.rows(&states, call, rows::STATE_COLUMNS, |values, (key, standing)| rows::bind_state(values, key, standing))?;
+        values.rows(&states, call, rows::STATE_COLUMNS, |values, (key, standing, new)| rows::bind_state(values, key, standing, new))?;
         permitted::bind(&mut values, &permitted_rows, call)?;
         known.audit.bind(&mut values, call)?;
         values.value(to_i64(known.seq)?)?;
-        sqlx::query_with(AssertSqlSafe(WRITE.as_str()), values.into_arguments()).execute(&mut *tx).await?;
+        let write = if extent == Extent::Whole && call + 1 == calls { &WRITE_COMMIT } else { &WRITE };
+        sqlx::query_with(AssertSqlSafe(write.as_str()), values.into_arguments()).execute(&mut *tx).await?;
     }
     Ok(())
 }

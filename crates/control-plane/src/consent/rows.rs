@@ -1,5 +1,7 @@
 //! Rows of the ledger and of what follows from it: written, read, and as the text that an entry vouches for.
 
+use std::fmt::Write;
+
 use domain::Fault;
 use domain::SubjectId;
 use domain::consent::{ConsentEvent, ConsentKey, EventOrder, Standing, Strength};
@@ -8,7 +10,7 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use crate::Error;
-use crate::store::{Bound, Literals, from_i64, parse_time, parse_word, time_text, to_i64};
+use crate::store::{Bound, Literals, from_i64, parse_time, parse_word, time_number, time_text, to_i64};
 
 /// Where events go, for [`crate::store::insert_rows`].
 pub(super) const EVENT: &str = "consent_event (id, subject_id, recipient, purpose, scope, at, sequence, action, actor, method, strength, notice, notice_version, language, evidence, valid_until, recorded_at)";
@@ -21,13 +23,14 @@ pub(super) const EVENT_SELECT: &str = "SELECT id, subject_id, recipient, purpose
 
 /// Where states go, and what becomes of one that is there.
 pub(super) const STATE: &str =
-    "consent_state (subject_id, purpose, recipient, scope, state, at, sequence, action, given, ended, strength, valid_until, refused_at, notice, notice_version)";
+    "consent_state (subject_id, purpose, recipient, scope, state, at, sequence, action, given, ended, strength, valid_until, refused_at, notice, notice_version, events)";
 
 /// Columns of a state.
-pub(super) const STATE_COLUMNS: usize = 15;
+pub(super) const STATE_COLUMNS: usize = 16;
 
 pub(super) const NEWER_STATE: &str = "ON CONFLICT (subject_id, purpose, recipient, scope) DO UPDATE SET state = excluded.state, at = excluded.at, sequence = excluded.sequence, action = excluded.action, given = excluded.given, ended = excluded.ended, \
-     strength = excluded.strength, valid_until = excluded.valid_until, refused_at = excluded.refused_at, notice = excluded.notice, notice_version = excluded.notice_version";
+     strength = excluded.strength, valid_until = excluded.valid_until, refused_at = excluded.refused_at, notice = excluded.notice, notice_version = excluded.notice_version, \
+     events = events || ',' || excluded.events";
 
 pub(super) fn bind_event(values: &mut Bound, event: &ConsentEvent) -> Result<(), Fault> {
     values.value(to_i64(event.seq)?)?;
@@ -49,23 +52,30 @@ pub(super) fn bind_event(values: &mut Bound, event: &ConsentEvent) -> Result<(),
     values.value(time_text(event.recorded_at))
 }
 
-pub(super) fn bind_state(values: &mut Bound, key: &ConsentKey, standing: &Standing) -> Result<(), Fault> {
+/// The state of a key, with the numbers of the events that are new to it.
+pub(super) fn bind_state(values: &mut Bound, key: &ConsentKey, standing: &Standing, new: &[u64]) -> Result<(), Fault> {
     values.value(key.subject.0)?;
     values.value(key.purpose.as_str())?;
     values.value(key.recipient.to_string())?;
     values.value(key.scope.as_str())?;
     values.value(standing.state.as_str())?;
-    values.value(time_text(standing.last.at))?;
+    values.value(time_number(standing.last.at))?;
     values.value(standing.last.sequence)?;
     values.value(standing.last.action.as_str())?;
-    let order = |EventOrder { at, sequence, action }| format!("[\"{}\",{sequence},\"{action}\"]", time_text(at));
+    let order = |EventOrder { at, sequence, action }| format!("[{},{sequence},\"{action}\"]", time_number(at));
     values.value(standing.given.map(order))?;
     values.value(standing.ended.map(order))?;
     values.value(standing.strength.bits())?;
-    values.value(standing.valid_until.map(time_text))?;
-    values.value(standing.refused_at.map(time_text))?;
+    values.value(standing.valid_until.map(time_number))?;
+    values.value(standing.refused_at.map(time_number))?;
     values.value(standing.notice.name.as_str())?;
-    values.value(standing.notice.version)
+    values.value(standing.notice.version)?;
+    let mut events = String::with_capacity(12);
+    for seq in new {
+        let comma = if events.is_empty() { "" } else { "," };
+        let _ = write!(events, "{comma}{seq}");
+    }
+    values.value(events)
 }
 
 /// The row of an event as [`crate::store::row_texts`] gives it, which the entry vouches for.

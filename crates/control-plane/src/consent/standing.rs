@@ -16,7 +16,7 @@ use crate::Error;
 use crate::error::unreadable;
 use crate::law::InForce;
 use crate::plane::Inner;
-use crate::store::{parse_time, parsed};
+use crate::store::{parse_time_number, parsed};
 use crate::subject::Person;
 
 /// The law and the time by which permissions are worked out.
@@ -37,33 +37,33 @@ pub(crate) const STANDING: &str = "json_array(c.subject_id, c.purpose, c.recipie
 
 /// A row of `consent_state`.
 #[derive(serde::Deserialize)]
-pub(super) struct StandingRow<'r>(
+pub(super) struct StandingRow(
     SubjectId,
     Purpose,
     Recipient,
     DataScope,
     domain::consent::ConsentState,
-    &'r str,
+    i64,
     u32,
     ConsentAction,
-    Option<(&'r str, u32, ConsentAction)>,
-    Option<(&'r str, u32, ConsentAction)>,
+    Option<(i64, u32, ConsentAction)>,
+    Option<(i64, u32, ConsentAction)>,
     u8,
-    Option<&'r str>,
-    Option<&'r str>,
+    Option<i64>,
+    Option<i64>,
     NoticeName,
     u32,
 );
 
-impl StandingRow<'_> {
+impl StandingRow {
     pub(super) fn read(self) -> Result<(ConsentKey, Standing), Fault> {
         let Self(subject, purpose, recipient, scope, state, at, sequence, action, given, ended, strength, valid_until, refused_at, name, version) = self;
-        let time = |text: Option<&str>| text.map(parse_time).transpose();
+        let time = |micros: Option<i64>| micros.map(parse_time_number).transpose();
         let order =
-            |order: Option<(&str, u32, ConsentAction)>| order.map(|(at, sequence, action)| Ok::<_, Fault>(EventOrder { at: parse_time(at)?, sequence, action })).transpose();
+            |order: Option<(i64, u32, ConsentAction)>| order.map(|(at, sequence, action)| Ok::<_, Fault>(EventOrder { at: parse_time_number(at)?, sequence, action })).transpose();
         let standing = Standing {
             state,
-            last: EventOrder { at: parse_time(at)?, sequence, action },
+            last: EventOrder { at: parse_time_number(at)?, sequence, action },
             given: order(given)?,
             ended: order(ended)?,
             strength: Strength::from_bits(strength),
@@ -334,7 +334,7 @@ impl Standings {
     pub(super) fn add(&mut self, people: &str, standings: &str, limits: &str) -> Result<(), Fault> {
         let rows = |e| unreadable("rows", e);
         self.people.extend(serde_json::from_str::<Vec<PersonRow>>(people).map_err(rows)?.into_iter().map(person).map(|p| (p.subject, p)));
-        for row in serde_json::from_str::<Vec<StandingRow<'_>>>(standings).map_err(rows)? {
+        for row in serde_json::from_str::<Vec<StandingRow>>(standings).map_err(rows)? {
             let (key, standing) = row.read()?;
             self.known.entry((key.subject, key.purpose)).or_default().push((key.recipient, key.scope, standing));
         }

@@ -76,7 +76,7 @@ impl ControlPlane {
     /// Records what somebody answered, all or none.
     ///
     /// # Guarantee
-    /// A no is recorded whatever else is asked: it needs nothing but the link. Where a parent's yes is asked, a
+    /// A no is recorded whatever else is asked, and of what the law has closed: it needs nothing but the link. Where a parent's yes is asked, a
     /// child's yes is recorded as put off, and permits nothing. Where a second step is asked, no yes is recorded by
     /// the first. Nothing is recorded about what the notice does not ask, or about anybody else than the link is
     /// for.
@@ -92,7 +92,7 @@ impl ControlPlane {
         for answered in &given.answers {
             let Answered { purpose, recipient, answer, .. } = answered;
             let asking = page.asking(*purpose, recipient).filter(|asking| asking.barred.is_none() || *answer == Answer::No);
-            let asking = asking.filter(|asking| link.kind == LinkKind::Choose || asking.needs.parental);
+            let asking = asking.filter(|asking| asking.concerns(link.kind));
             asked.push((asking.ok_or_else(|| not_asked(*purpose, recipient))?, answered));
         }
         let twice = asked.iter().any(|(asking, answered)| answered.answer == Answer::Yes && asking.needs.two_step && !is_put_off(link, asking));

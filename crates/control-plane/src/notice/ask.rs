@@ -1,7 +1,8 @@
 //! What a notice asks of one person: each purpose for each recipient, by the law of where they live.
 
 use domain::consent::{Consent, ConsentKey, ConsentState, DataScope, Recipient, Standing};
-use domain::law::{Outcome, Use};
+use domain::law::{Outcome, RuleInForce, Use};
+use domain::link::LinkKind;
 use domain::notice::Notice;
 use domain::party::Party;
 use domain::{NoticeName, Purpose, SubjectId, Timestamp};
@@ -48,6 +49,8 @@ pub struct Asking {
     pub since: Option<Timestamp>,
     /// Whether the yes that stands is explicit.
     pub explicit: bool,
+    /// Whether a yes that stands is a parent's.
+    pub parental: bool,
     /// Whether the person said yes to an earlier version, and must be asked again.
     pub changed: bool,
     /// Until when the controller may not ask again after a no.
@@ -56,6 +59,8 @@ pub struct Asking {
     pub needs: Needs,
     /// Why it is not asked, if so.
     pub barred: Option<Barred>,
+    /// The rules that forbid it, where the law bars it; each once.
+    pub barred_by: Vec<RuleInForce>,
     /// Whether something that the person limits covers it, so that a yes has no effect.
     pub limited: bool,
     /// Whether seeing the notice is being asked: it is not answered, or the answer was to an older version or lies
@@ -65,6 +70,24 @@ pub struct Asking {
     pub(super) keys: Vec<ConsentKey>,
     /// Where each of them stands by itself, and on which version.
     pub(super) stands: Vec<(ConsentState, Option<u32>)>,
+}
+
+impl Asking {
+    /// Whether a yes to any of it stands, as it was said, so that there is something to take back.
+    #[must_use]
+    pub fn has_yes(&self) -> bool {
+        self.state.is_valid() || self.changed || self.stands.iter().any(|(state, _)| state.is_valid())
+    }
+
+    /// Whether whoever opens such a link is asked about it: a parent about what needs one, and about a yes of theirs
+    /// that the law has closed.
+    #[must_use]
+    pub const fn concerns(&self, kind: LinkKind) -> bool {
+        match kind {
+            LinkKind::Choose => true,
+            LinkKind::Parent => self.needs.parental || (self.barred.is_some() && self.parental),
+        }
+    }
 }
 
 /// A notice as one person sees it.
@@ -159,19 +182,11 @@ impl Reader<'_> {
         let keys: Vec<ConsentKey> = notice.terms.scopes.iter().map(|&scope| ConsentKey { subject, recipient: recipient.clone(), purpose, scope }).collect();
         let of_keys: Vec<_> = keys.iter().map(|key| known.get(key)).collect();
         // What counts for a partner may have been said to more than the notice asks, or to its class.
-        let seen: Vec<(ConsentState, bool, bool)> = match &recipient {
-            Recipient::Partner(partner) => parts
-                .iter()
-                .map(|part| known.consent(subject, partner, purpose, *part, *now))
-                .map(|consent| (consent.state, consent.superseded, consent.strength.explicit))
-                .collect(),
-            Recipient::Class(_) => keys
-                .iter()
-                .map(|key| known.get(key).map_or_else(Consent::default, |standing| known.alone(key, standing, *now)))
-                .map(|consent| (consent.state, consent.superseded, consent.strength.explicit))
-                .collect(),
+        let seen: Vec<Consent> = match &recipient {
+            Recipient::Partner(partner) => parts.iter().map(|part| known.consent(subject, partner, purpose, *part, *now)).collect(),
+            Recipient::Class(_) => keys.iter().map(|key| known.get(key).map_or_else(Consent::default, |standing| known.alone(key, standing, *now))).collect(),
         };
-        let state = together(seen.iter().map(|(state, ..)| *state));
+        let state = together(seen.iter().map(|consent| consent.state));
         let answered = of_keys.iter().flatten();
         let since = if state.is_valid() {
             answered.filter_map(|s| s.given.map(|yes| yes.at)).max()
@@ -191,16 +206,31 @@ impl Reader<'_> {
             party,
             state,
             since,
-            explicit: state.is_valid() && seen.iter().any(|(.., explicit)| *explicit),
-            changed: seen.iter().any(|(_, superseded, _)| *superseded),
+            explicit: state.is_valid() && seen.iter().any(|consent| consent.strength.explicit),
+            parental: seen.iter().any(|consent| consent.state.is_valid() && consent.strength.parental),
+            changed: seen.iter().any(|consent| consent.superseded),
             quiet_until: quiet_until.filter(|end| end > now),
             open,
             needs,
             barred,
+            barred_by: if barred == Some(Barred::Law) { self.forbidding(purpose, &parts) } else { Vec::new() },
             limited,
             stands: of_keys.iter().map(|standing| standing.map_or((ConsentState::Unknown, None), |s| (s.state_at(*now), self.version(s)))).collect(),
             keys,
         }
+    }
+
+    /// The rules that forbid a use of these parts of the person's data.
+    fn forbidding(&self, purpose: Purpose, parts: &[DataScope]) -> Vec<RuleInForce> {
+        let Self { person, rules, .. } = self;
+        let asked = parts.iter().flat_map(|part| rules.law.law.asked(person.residence, person.age, Use { purpose, sensitivity: part.sensitivity() }).rules);
+        let mut forbidding: Vec<RuleInForce> = Vec::new();
+        for rule in asked.filter(|rule| rule.outcome == Outcome::Prohibit) {
+            if !forbidding.contains(&rule) {
+                forbidding.push(rule);
+            }
+        }
+        forbidding
     }
 
     /// The version of this notice on which a consent stands.

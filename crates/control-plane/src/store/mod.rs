@@ -3,6 +3,7 @@
 mod migrate;
 mod row_text;
 mod rows;
+mod short;
 
 use std::path::Path;
 use std::sync::{PoisonError, RwLock};
@@ -17,7 +18,8 @@ use crate::Error;
 use crate::error::{store_fault, unreadable};
 
 pub(crate) use row_text::{Literals, RECORDED, insert_text, loss_text, row_text, row_texts};
-pub(crate) use rows::{Bound, ROWS, insert_rows};
+pub(crate) use rows::{Bound, ROWS, append_rows, insert_rows};
+pub(crate) use short::{BEGIN, COMMIT, ShortWrite};
 
 /// Connections for readers.
 const READERS: u32 = 4;
@@ -69,6 +71,12 @@ impl Store {
     pub(crate) async fn begin(&self) -> Result<Transaction<'static, Sqlite>, Error> {
         self.check_unlocked()?;
         Ok(self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(store_fault)?)
+    }
+
+    /// The connection for a write that its own first statement begins; a conflict when the store is locked.
+    pub(crate) async fn short_write(&self) -> Result<ShortWrite, Error> {
+        self.check_unlocked()?;
+        Ok(ShortWrite::on(self.writer.acquire().await.map_err(store_fault)?))
     }
 
     /// Begins the write that brings a locked store up to its log.
@@ -127,6 +135,16 @@ pub(crate) fn from_i64(x: i64) -> Result<u64, Fault> {
 /// An instant as text that sorts by time.
 pub(crate) fn time_text(at: Timestamp) -> String {
     at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true)
+}
+
+/// An instant as a number, where rows are many and short: microseconds since 1970.
+pub(crate) const fn time_number(at: Timestamp) -> i64 {
+    at.timestamp_micros()
+}
+
+/// An instant that was kept as a number.
+pub(crate) fn parse_time_number(micros: i64) -> Result<Timestamp, Fault> {
+    chrono::DateTime::from_timestamp_micros(micros).ok_or_else(|| Fault::broken("a time in the control store is beyond the calendar"))
 }
 
 /// An instant that was kept as text.

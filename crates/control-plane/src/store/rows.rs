@@ -8,19 +8,28 @@ use sqlx::{Arguments, Encode, Sqlite, Type};
 /// Rows of one call: as many choices as often share a commit.
 pub(crate) const ROWS: usize = 16;
 
-/// Rows of one statement. SQLite keeps the pages that a statement of many rows changes, to be able to
-/// take it back alone; up to 64 KiB of them it keeps in memory, and beyond in a file.
-const STATEMENT_ROWS: usize = 8;
+/// Rows of one statement where each may lie on a page of its own. SQLite keeps the pages that a statement of many rows
+/// changes, to be able to take it back alone; up to 64 KiB of them it keeps in memory, and beyond in a file.
+const APART: usize = 8;
 
 /// Statements that insert up to [`ROWS`] rows of `columns` arguments each into `into`, which names as
 /// many columns, and do `then` to those that are there; rows of NULLs are none.
 ///
 /// Arguments have no numbers, so that other statements can follow in the same call.
 pub(crate) fn insert_rows(into: &str, columns: usize, then: &str) -> String {
+    vec![insert(into, columns, APART, then); ROWS / APART].join("; ")
+}
+
+/// The same in one statement, for rows that come one after another at a table's end. Each statement wakes whoever waits
+/// for the call.
+pub(crate) fn append_rows(into: &str, columns: usize) -> String {
+    insert(into, columns, ROWS, "")
+}
+
+fn insert(into: &str, columns: usize, rows: usize, then: &str) -> String {
     let row = format!("({})", vec!["?"; columns].join(", "));
-    let rows = vec![row; STATEMENT_ROWS].join(", ");
-    let statement = format!("INSERT INTO {into} SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL {then}");
-    vec![statement; ROWS / STATEMENT_ROWS].join("; ")
+    let rows = vec![row; rows].join(", ");
+    format!("INSERT INTO {into} SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL {then}")
 }
 
 /// Arguments, in the order of the statements that they are for.

@@ -3,7 +3,7 @@
 //! ```text
 //! version                         the version of the text that was shown
 //! language                        the language in which
-//! choice.PURPOSE.RECIPIENT        yes, no or later
+//! choice.PURPOSE.RECIPIENT        yes, no or later; only no to a yes that the law has closed
 //! explicit.PURPOSE.RECIPIENT      yes or no, to the explicit sentence
 //! declaration                     yes: the parent says that they are one
 //! confirmation                    what the second step sends back
@@ -42,14 +42,15 @@ pub(super) fn explicit_field(asking: &Asking) -> String {
     format!("explicit.{}.{}", asking.purpose, asking.recipient)
 }
 
-/// The questions that a link's page asks: a parent's page those that need one.
+/// The questions that a link's page asks: a parent's page those that need one. What the law bars is shown as long as
+/// a yes to it stands, so that it can be taken back.
 pub(super) fn questions(page: &NoticePage, kind: LinkKind) -> impl Iterator<Item = &Asking> {
-    page.asked.iter().filter(move |asking| asking.barred.is_none() && (kind == LinkKind::Choose || asking.needs.parental))
+    page.asked.iter().filter(move |asking| asking.concerns(kind) && (asking.barred.is_none() || asking.has_yes()))
 }
 
-/// Whether a person has answered a question, so that leaving it out leaves it as it is.
+/// Whether leaving a question out leaves it as it is: it has an answer, or only a yes to it can be taken back.
 pub(super) const fn is_answered(asking: &Asking) -> bool {
-    asking.state.is_valid() || asking.state.is_no()
+    asking.barred.is_some() || asking.state.is_valid() || asking.state.is_no()
 }
 
 impl Filled {
@@ -66,7 +67,8 @@ impl Filled {
 pub(super) fn read(fields: Fields, page: &NoticePage, kind: LinkKind, words: &Words) -> (Filled, Option<Answers>) {
     let mut filled = Filled::default();
     let mut known: BTreeSet<String> = ["version", "language", "declaration", "confirmation"].map(str::to_owned).into();
-    known.extend(questions(page, kind).flat_map(|asking| [choice_field(asking), explicit_field(asking)]));
+    known.extend(questions(page, kind).map(choice_field));
+    known.extend(questions(page, kind).filter(|asking| asking.barred.is_none()).map(explicit_field));
     for (field, value) in fields {
         if !known.contains(&field) {
             // A choice that is misspelt must not be lost without a word; the name is shown back, escaped and short.
@@ -102,6 +104,10 @@ pub(super) fn read(fields: Fields, page: &NoticePage, kind: LinkKind, words: &Wo
 fn answered(filled: &mut Filled, asking: &Asking, words: &Words) -> Option<Answered> {
     let (field, explicit_field) = (choice_field(asking), explicit_field(asking));
     let answer = match filled.value(&field).map(str::parse::<Answer>) {
+        Some(Ok(answer)) if asking.barred.is_some() && answer != Answer::No => {
+            filled.wrong(field, words.wrong_barred);
+            return None;
+        }
         Some(Ok(answer)) => answer,
         Some(Err(_)) => {
             filled.wrong(field, words.wrong_value);

@@ -107,12 +107,12 @@ impl View<'_> {
                     form method="post" accept-charset="utf-8" {
                         (self.shown())
                         @for (n, asking) in asked.iter().enumerate() { (self.question(n, asking, filled)) }
-                        @if kind == LinkKind::Parent { (self.declaration(filled)) }
+                        @if kind == LinkKind::Parent && asked.iter().any(|asking| asking.barred.is_none()) { (self.declaration(filled)) }
                         p { button type="submit" { (words.save) } }
                     }
                 }
                 @if kind == LinkKind::Choose {
-                    @for asking in self.page.asked.iter().filter(|asking| asking.barred.is_some()) { (self.not_asked(asking)) }
+                    @for asking in self.page.asked.iter().filter(|asking| asking.barred.is_some() && !asking.has_yes()) { (self.not_asked(asking)) }
                 }
                 (self.about())
             }
@@ -158,16 +158,23 @@ impl View<'_> {
 
     fn question(&self, n: usize, asking: &Asking, filled: &Filled) -> Markup {
         let (words, field, id) = (self.words, choice_field(asking), format!("q{n}"));
-        let answers: &[(&str, &str)] = if is_answered(asking) { &[("yes", words.yes), ("no", words.no)] } else { &[("yes", words.yes), ("no", words.no), ("later", words.later)] };
+        let answers: &[(&str, &str)] = if asking.barred.is_some() {
+            &[("no", words.no)]
+        } else if is_answered(asking) {
+            &[("yes", words.yes), ("no", words.no)]
+        } else {
+            &[("yes", words.yes), ("no", words.no), ("later", words.later)]
+        };
         html! {
             fieldset id=(id) aria-describedby={ (id) "s" } {
                 legend { (self.asks(asking)) }
                 p { (words.receives) ": " (recipient(asking, words)) }
-                p.quiet id={ (id) "s" } { (self.stands(asking)) }
+                p.quiet id={ (id) "s" } { @if asking.barred.is_some() { (words.barred_yes) } @else { (self.stands(asking)) } }
+                @if !asking.barred_by.is_empty() { (self.barred_by(asking)) }
                 (mistake(filled, &field))
                 (radios(&field, answers, filled))
-                @if asking.needs.parental && self.link.kind == LinkKind::Choose { p { (words.needs_parent) } }
-                @if asking.needs.explicit {
+                @if asking.needs.parental && asking.barred.is_none() && self.link.kind == LinkKind::Choose { p { (words.needs_parent) } }
+                @if asking.needs.explicit && asking.barred.is_none() {
                     fieldset id={ (id) "e" } {
                         legend { (self.asks_explicitly(asking)) }
                         (mistake(filled, &explicit_field(asking)))
@@ -212,6 +219,14 @@ impl View<'_> {
 
     fn not_asked(&self, asking: &Asking) -> Markup {
         html! { p { strong { (self.asks(asking)) } " " (self.words.barred) } }
+    }
+
+    /// Which rules close it, in the words of their pack.
+    fn barred_by(&self, asking: &Asking) -> Markup {
+        html! {
+            p.quiet { (self.words.barred_by) ":" }
+            ul { @for rule in &asking.barred_by { li.quiet dir="auto" { (rule.text) " (" (rule.source) ")" } } }
+        }
     }
 
     fn declaration(&self, filled: &Filled) -> Markup {

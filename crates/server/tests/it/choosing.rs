@@ -5,7 +5,7 @@ use domain::consent::{Actor, ConsentAction, ConsentMethod};
 use domain::{Purpose, SubjectId};
 
 use crate::http::{select, text_of};
-use crate::world::{ADULT, CALIFORNIAN, OTHER, World, YOUNG_CALIFORNIAN};
+use crate::world::{ADULT, CALIFORNIAN, CHILD, OTHER, World, YOUNG_CALIFORNIAN};
 
 const STATISTICS: &str = "choice.aggregate_statistics.acme";
 const STATISTICS_EXPLICIT: &str = "explicit.aggregate_statistics.acme";
@@ -175,6 +175,93 @@ async fn after_a_no_nobody_is_asked_and_the_page_still_works() {
     assert_eq!(world.fill_in(&path, &fields).await.status, 200);
     assert!(world.permits(CALIFORNIAN, Purpose::AggregateStatistics).await);
     assert_eq!(world.history(CALIFORNIAN).await.len(), before + 1);
+}
+
+/// A law that closes sale in Germany, whatever anybody says.
+const CLOSED: &str = r#"
+schema = 1
+id = "closed"
+version = 1
+title = "A law without sale"
+regions = ["DE"]
+reviewed = 2026-11-24
+
+[[prohibition]]
+id = "no_sale"
+purposes = ["sale_or_sharing"]
+rule = "nobody sells data about people"
+grounds = { source = "Town Act s. 1", certainty = "high" }
+"#;
+
+async fn close_sale(world: &World) {
+    world.control.rule_pack_propose(CLOSED, "anna").await.unwrap();
+    world.control.rule_pack_approve("closed", 1, "bert").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_yes_that_a_law_closed_is_shown_and_can_only_be_taken_back() {
+    let world = World::new().await;
+    let path = world.path(ADULT).await;
+    world.fill_in(&path, &[(STATISTICS, "no"), (SALE, "yes"), (SALE_EXPLICIT, "yes")]).await;
+    close_sale(&world).await;
+    assert!(!world.permits(ADULT, Purpose::SaleOrSharing).await);
+    let page = world.get(&path, &[]).await;
+    assert_eq!(page.text("#q1s"), "You said yes to this, but the law that applies to you does not allow it. Your yes has no effect; you can take it back here.");
+    assert_eq!(page.texts("#q1 li"), ["nobody sells data about people (Town Act s. 1)"]);
+    let offered: Vec<_> = page.page().select(&select("#q1 input")).map(|i| (i.attr("name").unwrap().to_owned(), i.attr("value").unwrap().to_owned())).collect();
+    assert_eq!(offered, [(SALE.to_owned(), "no".to_owned())], "no yes is offered, nor a second sentence");
+    // Neither a yes nor putting it off is taken, and nothing of the form is recorded.
+    let before = world.history(ADULT).await.len();
+    for answer in ["yes", "later"] {
+        let refused = world.fill_in(&path, &[(STATISTICS, "no"), (SALE, answer)]).await;
+        assert_eq!((refused.status, refused.text("#q1 > .error")), (422, "The law does not allow this. The only answer here is no.".to_owned()), "{answer}");
+    }
+    assert_eq!(world.fill_in(&path, &[(SALE, "no"), (SALE_EXPLICIT, "yes")]).await.status, 422, "the page has no such field");
+    assert_eq!(world.history(ADULT).await.len(), before);
+    // Left out it stays; a no takes it back, and then there is nothing to ask.
+    assert_eq!(world.fill_in(&path, &[]).await.text("h1"), "Nothing has changed");
+    let done = world.fill_in(&path, &[(SALE, "no")]).await;
+    assert_eq!((done.status, done.text("h1")), (200, "Your choices are recorded".to_owned()), "{}", done.body);
+    assert_eq!(actions(&world.history(ADULT).await, Purpose::SaleOrSharing).last(), Some(&ConsentAction::Withdraw));
+    let page = world.get(&path, &[]).await;
+    assert_eq!(page.page().select(&select("form > fieldset")).count(), 1);
+    assert!(page.text("main").contains("You are not asked for this"));
+    world.verified().await;
+}
+
+#[tokio::test]
+async fn what_a_law_closed_is_not_asked_of_whoever_has_not_said_yes() {
+    let world = World::new().await;
+    close_sale(&world).await;
+    for (subject, said_no) in [(ADULT, false), (OTHER, true)] {
+        let path = world.path(subject).await;
+        if said_no {
+            assert_eq!(world.fill_in(&path, &[(STATISTICS, "no")]).await.status, 200);
+        }
+        let page = world.get(&path, &[]).await;
+        assert_eq!(page.page().select(&select("form > fieldset")).count(), 1);
+        assert!(page.text("main").contains("You are not asked for this") && !page.text("main").contains("nobody sells"));
+        assert_eq!(world.fill_in(&path, &[(STATISTICS, "no"), (SALE, "yes"), (SALE_EXPLICIT, "yes")]).await.status, 422);
+        assert_eq!(actions(&world.history(subject).await, Purpose::SaleOrSharing), []);
+    }
+}
+
+#[tokio::test]
+async fn a_parent_s_yes_that_a_law_closed_is_taken_back_by_the_parent_or_the_child() {
+    for by_parent in [true, false] {
+        let world = World::new().await;
+        let (path, parent) = (world.path(CHILD).await, world.parent_path(CHILD).await);
+        world.fill_in(&parent, &[(STATISTICS, "no"), (SALE, "yes"), (SALE_EXPLICIT, "yes"), ("declaration", "yes")]).await;
+        assert!(world.permits(CHILD, Purpose::SaleOrSharing).await);
+        close_sale(&world).await;
+        let with = if by_parent { &parent } else { &path };
+        let done = world.fill_in(with, &[(SALE, "no")]).await;
+        assert_eq!((done.status, done.text("h1")), (200, "Your choices are recorded".to_owned()), "{}", done.body);
+        let last = world.history(CHILD).await.pop().unwrap();
+        assert_eq!((last.order.action, last.actor), (ConsentAction::Withdraw, if by_parent { Actor::Parent } else { Actor::Subject }));
+        let left = world.get(&parent, &[]).await;
+        assert_eq!(left.page().select(&select("form > fieldset")).count(), 1, "the parent is asked about what needs one");
+    }
 }
 
 #[tokio::test]
