@@ -20,10 +20,14 @@ pub(crate) fn trimmed(raw: &str) -> &str {
 
 /// Content as it is kept: without NUL characters, at most 64 KiB; none when empty.
 pub(crate) fn text(raw: &str) -> Option<Cow<'_, str>> {
-    if raw.contains('\0') {
+    if holds_nul(raw) {
         return cut(&raw.replace('\0', "")).map(|text| Cow::Owned(text.to_owned()));
     }
     cut(raw).map(Cow::Borrowed)
+}
+
+fn holds_nul(text: &str) -> bool {
+    memchr::memchr(0, text.as_bytes()).is_some()
 }
 
 fn cut(clean: &str) -> Option<&str> {
@@ -37,13 +41,22 @@ fn cut(clean: &str) -> Option<&str> {
 
 /// Words, separated by white space.
 pub(crate) fn word_count(text: Option<&str>) -> Option<u32> {
-    text.map(|t| u32::try_from(t.split_whitespace().count()).unwrap_or(u32::MAX))
+    let words = |text: &str| {
+        if text.is_ascii() {
+            // A word begins wherever white space ends.
+            let white = |byte: &u8| matches!(byte, b'\t'..=b'\r' | b' ');
+            let before = std::iter::once(&b' ').chain(text.as_bytes());
+            return before.zip(text.as_bytes()).filter(|(before, byte)| white(before) && !white(byte)).count();
+        }
+        text.split_whitespace().count()
+    };
+    text.map(|text| u32::try_from(words(text)).unwrap_or(u32::MAX))
 }
 
 /// A short text: trimmed, at most 256 characters; none when empty.
 pub(crate) fn short(raw: &str) -> Option<Cow<'_, str>> {
     let trimmed = trimmed(raw);
-    if trimmed.len() <= limits::SHORT_CHARS && !trimmed.contains('\0') {
+    if trimmed.len() <= limits::SHORT_CHARS && !holds_nul(trimmed) {
         return (!trimmed.is_empty()).then_some(Cow::Borrowed(trimmed));
     }
     let clean: String = trimmed.chars().filter(|c| *c != '\0').take(limits::SHORT_CHARS).collect();
@@ -68,7 +81,7 @@ pub(crate) fn tags<'a>(raw: impl Iterator<Item = &'a str>) -> Vec<String> {
 /// A native key, if it can be one.
 pub(crate) fn native_key(raw: &str) -> Option<&str> {
     let key = trimmed(raw);
-    (!key.is_empty() && key.len() <= limits::KEY_BYTES && !key.contains('\0')).then_some(key)
+    (!key.is_empty() && key.len() <= limits::KEY_BYTES && !holds_nul(key)).then_some(key)
 }
 
 /// An instant between 1900 and 2200.
@@ -150,6 +163,16 @@ mod tests {
             }
         }
         assert_eq!(read, 3 * 2 * 5);
+    }
+
+    #[test]
+    fn words_of_plain_letters_are_counted_as_any_are() {
+        let parts: Vec<String> = (0..128_u8).map(|byte| char::from(byte).to_string()).chain(["ab".to_owned(), "  ".to_owned(), String::new()]).collect();
+        for (first, second) in parts.iter().flat_map(|first| parts.iter().map(move |second| (first, second))) {
+            let text = format!("a{first}{second}b{second}");
+            assert_eq!(word_count(Some(&text)), Some(u32::try_from(text.split_whitespace().count()).unwrap()), "{text:?}");
+        }
+        assert_eq!((word_count(Some("")), word_count(Some("ä\u{a0}b")), word_count(None)), (Some(0), Some(2), None));
     }
 
     #[test]
