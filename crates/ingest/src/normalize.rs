@@ -44,9 +44,10 @@ pub(crate) fn word_count(text: Option<&str>) -> Option<u32> {
     let words = |text: &str| {
         if text.is_ascii() {
             // A word begins wherever white space ends.
-            let white = |byte: &u8| matches!(byte, b'\t'..=b'\r' | b' ');
-            let before = std::iter::once(&b' ').chain(text.as_bytes());
-            return before.zip(text.as_bytes()).filter(|(before, byte)| white(before) && !white(byte)).count();
+            let white = |byte: u8| matches!(byte, b'\t'..=b'\r' | b' ');
+            let bytes = text.as_bytes();
+            let (first, rest) = (bytes.first().copied().unwrap_or(b' '), bytes.get(1..).unwrap_or_default());
+            return usize::from(!white(first)) + bytes.iter().zip(rest).map(|(before, byte)| usize::from(white(*before) & !white(*byte))).sum::<usize>();
         }
         text.split_whitespace().count()
     };

@@ -25,7 +25,7 @@ use crate::schema::{ACTIVITY_ID_BYTES, ARRIVED_AS, schema};
 
 /// The act's number within its import: ties tags to acts.
 pub(super) const ORDINAL: &str = "ordinal";
-/// Whether the row says that the act was deleted.
+/// Whether the row says that the act was deleted: 1, else 0.
 pub(super) const REMOVED: &str = "removed";
 
 /// A table's schema while rows are on their way: with what only an import needs to know, and without
@@ -37,7 +37,7 @@ pub(super) fn arriving(table: TableName) -> SchemaRef {
         fields.push(Arc::new(Field::new(ORDINAL, DataType::UInt64, false)));
     }
     if table == TableName::Activity {
-        fields.push(Arc::new(Field::new(REMOVED, DataType::Boolean, false)));
+        fields.push(Arc::new(Field::new(REMOVED, DataType::UInt8, false)));
     }
     Arc::new(Schema::new(fields))
 }
@@ -107,7 +107,11 @@ impl Acts<'_> {
     fn activity(&self, dictionaries: &mut Dictionaries) -> Result<RecordBatch, ArrowError> {
         let Self { acts, named, .. } = self;
         let schema = arriving(TableName::Activity);
-        let counts = |counts: &[Option<u32>]| -> ArrayRef { Arc::new(counts.iter().copied().collect::<UInt32Array>()) };
+        // Many sources know none.
+        let counts = |counts: &[Option<u32>]| match counts.iter().all(Option::is_none) {
+            true => new_null_array(&DataType::UInt32, counts.len()),
+            false => Arc::new(counts.iter().copied().collect::<UInt32Array>()),
+        };
         // The words of a public list are numbered in its order.
         let bytes = |bytes: &mut dyn Iterator<Item = u8>| -> ArrayRef { Arc::new(UInt8Array::from_iter_values(bytes)) };
         let column = |field: &Arc<Field>| {
@@ -129,7 +133,7 @@ impl Acts<'_> {
                 "text" => words::texts(&acts.texts, Some(NullBuffer::from(acts.has_text.as_slice())))?,
                 ARRIVED_AS => self.arrived_as(named.iter().copied()),
                 ORDINAL => Arc::new(UInt64Array::from_iter_values((self.first_ordinal..).take(acts.len()))),
-                REMOVED => Arc::new(BooleanArray::from(acts.removed.clone())),
+                REMOVED => bytes(&mut acts.removed.iter().map(|removed| u8::from(*removed))),
                 other => return Err(ArrowError::SchemaError(format!("no value for column {other}"))),
             })
         };

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, Date32Array, FixedSizeBinaryArray, RecordBatch, UInt8Array, UInt32Array, new_null_array};
 use datafusion::arrow::buffer::Buffer;
-use datafusion::arrow::compute::take;
-use datafusion::arrow::datatypes::{TimestampMicrosecondType, UInt32Type};
+use datafusion::arrow::compute::{interleave, take};
+use datafusion::arrow::datatypes::{Field, Schema, TimestampMicrosecondType, UInt32Type};
 use datafusion::arrow::error::ArrowError;
 use domain::catalog::TableName;
 use domain::{Fault, Platform};
@@ -120,6 +120,17 @@ pub(super) fn taken(array: &ArrayRef, order: &UInt32Array) -> Result<ArrayRef, A
 pub(super) fn all_taken(rows: &RecordBatch, order: &UInt32Array) -> Result<RecordBatch, ArrowError> {
     let columns = rows.columns().iter().map(|array| taken(array, order)).collect::<Result<_, _>>()?;
     RecordBatch::try_new(rows.schema(), columns)
+}
+
+/// Rows of several batches in another order; each is named by the place of its batch and its own in it.
+pub(super) fn gathered(batches: &[RecordBatch], order: &[(usize, usize)]) -> Result<RecordBatch, ArrowError> {
+    let schema = batches.first().map_or_else(|| Arc::new(Schema::empty()), RecordBatch::schema);
+    let column = |(place, field): (usize, &Arc<Field>)| {
+        let arrays: Vec<&dyn Array> = batches.iter().map(|batch| batch.column(place).as_ref()).collect();
+        if arrays.iter().all(|array| array.null_count() == array.len()) { Ok(new_null_array(field.data_type(), order.len())) } else { interleave(&arrays, order) }
+    };
+    let columns = schema.fields().iter().enumerate().map(column).collect::<Result<_, _>>()?;
+    RecordBatch::try_new(schema, columns)
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ impl<'a> Event<'a> {
     ///
     /// The parser does not limit how deeply it follows brackets in what it skips; a line with enough of
     /// them to matter goes to one that does.
+    #[inline]
     pub(super) fn parse(line: &'a [u8]) -> Result<Self, usize> {
         if let Some(event) = simdutf8::basic::from_utf8(line).ok().and_then(usual::commit) {
             return Ok(event);

@@ -15,6 +15,7 @@ use super::event::{Commit, Embed, Event, External, Facet, Feature, Operation, Re
 const DEPTH: u32 = 12;
 
 /// A line that is a commit.
+#[inline]
 pub(super) fn commit(line: &str) -> Option<Event<'_>> {
     // No string holds control characters. Looks at all of them, which is faster than to stop at one.
     if line.bytes().fold(u8::MAX, u8::min) < b' ' {
@@ -45,6 +46,7 @@ pub(super) fn commit(line: &str) -> Option<Event<'_>> {
 }
 
 /// A record that points at another or at an account: a like, a repost or a follow.
+#[inline]
 fn pointing(rest: &str) -> Option<(Record<'_>, &str)> {
     let (_, rest) = inside(rest.strip_prefix(r#"{"$type":""#)?)?;
     let (created_at, rest) = inside(rest.strip_prefix(r#","createdAt":""#)?)?;
@@ -126,6 +128,7 @@ fn external(rest: &str) -> Option<(External<'_>, &str)> {
 }
 
 /// Keeps a value that comes once: the parser refuses fields that come again.
+#[inline]
 fn once<'a, T>(field: &mut Option<T>, value: Option<(T, &'a str)>) -> Option<&'a str> {
     let (value, rest) = value?;
     field.replace(value).is_none().then_some(rest)
@@ -193,12 +196,14 @@ fn text(rest: &str) -> Option<(Cow<'_, str>, &str)> {
 }
 
 /// The inside of a string without escaped characters, from behind its first mark.
+#[inline]
 fn inside(rest: &str) -> Option<(&str, &str)> {
     let (text, rest) = rest.split_at_checked(memchr2(b'"', b'\\', rest.as_bytes())?)?;
     Some((text, rest.strip_prefix('"')?))
 }
 
 /// How many digits a number has that is not negative and has no fraction.
+#[inline]
 fn digits(rest: &str) -> Option<usize> {
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
     (digits == 1 || digits > 1 && !rest.starts_with('0')).then_some(digits)
@@ -274,7 +279,9 @@ mod tests {
                     3 => line.truncate(at.max(1)),
                     4 => {
                         // Another value in the place of one, or in the middle of it.
-                        let value = *[&b"null"[..], b"true", b"-1", b"1.5e3", b"00", b"[]", b"{}", b"\"\"", b"[[{\"a\":[]}]]", b"\"\\ud800\"", b"\"\\x\""].get(rng.random_range(0..11)).unwrap();
+                        let value = *[&b"null"[..], b"true", b"-1", b"1.5e3", b"00", b"[]", b"{}", b"\"\"", b"[[{\"a\":[]}]]", b"\"\\ud800\"", b"\"\\x\""]
+                            .get(rng.random_range(0..11))
+                            .unwrap();
                         let at = line[at..].iter().position(|byte| *byte == b':').map_or(at, |colon| at + colon + 1);
                         let end = line[at..].iter().position(|byte| b",}]".contains(byte)).map_or(at, |end| at + end);
                         line.splice(at..end, value.iter().copied());
