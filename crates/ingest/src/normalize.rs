@@ -1,7 +1,6 @@
 //! What all readers do with texts, tags, times and numbers.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use domain::Timestamp;
@@ -71,12 +70,17 @@ pub(crate) fn short_owned(raw: &str) -> Option<String> {
 
 /// A hashtag or topic: lower case, without `#`, at most 100 characters.
 pub(crate) fn tag(raw: &str) -> Option<String> {
-    short(raw.trim().trim_start_matches('#')).map(|t| t.to_lowercase().chars().take(limits::TAG_CHARS).collect())
+    let lower = short(raw.trim().trim_start_matches('#'))?.to_lowercase();
+    Some(if lower.len() <= limits::TAG_CHARS { lower } else { lower.chars().take(limits::TAG_CHARS).collect() })
 }
 
 /// Tags without duplicates, sorted, at most 100.
 pub(crate) fn tags<'a>(raw: impl Iterator<Item = &'a str>) -> Vec<String> {
-    raw.filter_map(tag).collect::<BTreeSet<_>>().into_iter().take(limits::TAGS).collect()
+    let mut tags: Vec<String> = raw.filter_map(tag).collect();
+    tags.sort_unstable();
+    tags.dedup();
+    tags.truncate(limits::TAGS);
+    tags
 }
 
 /// A native key, if it can be one.

@@ -171,7 +171,7 @@ impl People {
             .execute(&mut *tx)
             .await?;
             for line in lines {
-                digests.push(line_digest(salts.get(line.4)?, &line.text()));
+                digests.push(line_digest(salts.get(line.4)?, &line.text()?));
             }
         }
         for lines in facts.chunks(LINES) {
@@ -257,8 +257,8 @@ impl AccountLine {
     }
 
     /// What the import's digest vouches for.
-    fn text(&self) -> String {
-        serde_json::json!(self).to_string()
+    fn text(&self) -> Result<String, Fault> {
+        serde_json::to_string(self).map_err(|e| unreadable("a line about an account", e))
     }
 }
 
@@ -302,7 +302,7 @@ async fn lines(connection: &mut SqliteConnection, which: &'static str, value: i6
             row.try_get::<Option<String>, _>(5)?.map(String::into_boxed_str),
             SubjectId(row.try_get(6)?),
         );
-        digests.push((row.try_get(0)?, line_digest(row.try_get::<Option<&[u8]>, _>(1)?.unwrap_or_default(), &line.text())));
+        digests.push((row.try_get(0)?, line_digest(row.try_get::<Option<&[u8]>, _>(1)?.unwrap_or_default(), &line.text()?)));
     }
     let facts = format!("SELECT l.import_id, s.salt, l.subject_id, l.age_band, l.country, l.region FROM subject_fact l JOIN subject s USING (subject_id) WHERE {which}");
     for row in sqlx::query(sqlx::AssertSqlSafe(facts)).bind(value).fetch_all(connection).await? {
