@@ -135,6 +135,9 @@ pub(super) fn gathered(batches: &[RecordBatch], order: &[(usize, usize)]) -> Res
 
 #[cfg(test)]
 mod tests {
+    use datafusion::arrow::array::StringArray;
+    use datafusion::arrow::datatypes::DataType;
+
     use super::*;
 
     #[test]
@@ -143,5 +146,19 @@ mod tests {
         assert_eq!(id(Platform::Csv, "k1"), id(Platform::Csv, "k1"));
         assert_ne!(id(Platform::Csv, "k1"), id(Platform::Csv, "k2"));
         assert_ne!(id(Platform::Csv, "k1"), id(Platform::Mastodon, "k1"));
+    }
+
+    #[test]
+    fn rows_of_several_batches_come_in_the_order_that_is_asked_for() {
+        let batch = |numbers: Vec<Option<u32>>, texts: Vec<&str>| {
+            let nothing = new_null_array(&DataType::UInt32, numbers.len());
+            let columns: [(&str, ArrayRef, bool); 3] =
+                [("number", Arc::new(UInt32Array::from(numbers)), true), ("text", Arc::new(StringArray::from(texts)), false), ("nothing", nothing, true)];
+            RecordBatch::try_from_iter_with_nullable(columns).unwrap()
+        };
+        let batches = [batch(vec![Some(1), None], vec!["a", "b"]), batch(vec![Some(3)], vec!["c"])];
+        let expected = batch(vec![Some(3), None, Some(1), Some(3)], vec!["c", "b", "a", "c"]);
+        assert_eq!(gathered(&batches, &[(1, 0), (0, 1), (0, 0), (1, 0)]).unwrap(), expected);
+        assert_eq!(gathered(&batches, &[]).unwrap().num_rows(), 0);
     }
 }

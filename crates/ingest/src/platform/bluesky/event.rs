@@ -98,7 +98,7 @@ pub(super) struct Record<'a> {
     pub(super) embed: Option<Embed<'a>>,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Deserialize)]
 pub(super) struct Facet<'a> {
     #[serde(borrow, default)]
     pub(super) features: Vec<Feature<'a>>,
@@ -112,7 +112,7 @@ pub(super) struct Feature<'a> {
     pub(super) uri: Option<Cow<'a, str>>,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Deserialize)]
 pub(super) struct Embed<'a> {
     #[serde(borrow, rename = "$type", default)]
     pub(super) ty: Cow<'a, str>,
@@ -122,13 +122,13 @@ pub(super) struct Embed<'a> {
     pub(super) external: Option<External<'a>>,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Deserialize)]
 pub(super) struct Shown<'a> {
     #[serde(borrow, rename = "$type", default)]
     pub(super) ty: Cow<'a, str>,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Deserialize)]
 pub(super) struct External<'a> {
     #[serde(borrow, default)]
     pub(super) uri: Option<Cow<'a, str>>,

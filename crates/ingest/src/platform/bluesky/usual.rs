@@ -128,7 +128,6 @@ fn external(rest: &str) -> Option<(External<'_>, &str)> {
 }
 
 /// Keeps a value that comes once: the parser refuses fields that come again.
-#[inline]
 fn once<'a, T>(field: &mut Option<T>, value: Option<(T, &'a str)>) -> Option<&'a str> {
     let (value, rest) = value?;
     field.replace(value).is_none().then_some(rest)
