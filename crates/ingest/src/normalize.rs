@@ -1,7 +1,6 @@
 //! What all readers do with texts, tags, times and numbers.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use domain::Timestamp;
@@ -20,10 +19,14 @@ pub(crate) fn trimmed(raw: &str) -> &str {
 
 /// Content as it is kept: without NUL characters, at most 64 KiB; none when empty.
 pub(crate) fn text(raw: &str) -> Option<Cow<'_, str>> {
-    if raw.contains('\0') {
+    if holds_nul(raw) {
         return cut(&raw.replace('\0', "")).map(|text| Cow::Owned(text.to_owned()));
     }
     cut(raw).map(Cow::Borrowed)
+}
+
+fn holds_nul(text: &str) -> bool {
+    memchr::memchr(0, text.as_bytes()).is_some()
 }
 
 fn cut(clean: &str) -> Option<&str> {
@@ -37,13 +40,23 @@ fn cut(clean: &str) -> Option<&str> {
 
 /// Words, separated by white space.
 pub(crate) fn word_count(text: Option<&str>) -> Option<u32> {
-    text.map(|t| u32::try_from(t.split_whitespace().count()).unwrap_or(u32::MAX))
+    let words = |text: &str| {
+        if text.is_ascii() {
+            // A word begins wherever white space ends.
+            let white = |byte: u8| matches!(byte, b'\t'..=b'\r' | b' ');
+            let bytes = text.as_bytes();
+            let (first, rest) = (bytes.first().copied().unwrap_or(b' '), bytes.get(1..).unwrap_or_default());
+            return usize::from(!white(first)) + bytes.iter().zip(rest).map(|(before, byte)| usize::from(white(*before) & !white(*byte))).sum::<usize>();
+        }
+        text.split_whitespace().count()
+    };
+    text.map(|text| u32::try_from(words(text)).unwrap_or(u32::MAX))
 }
 
 /// A short text: trimmed, at most 256 characters; none when empty.
 pub(crate) fn short(raw: &str) -> Option<Cow<'_, str>> {
     let trimmed = trimmed(raw);
-    if trimmed.len() <= limits::SHORT_CHARS && !trimmed.contains('\0') {
+    if trimmed.len() <= limits::SHORT_CHARS && !holds_nul(trimmed) {
         return (!trimmed.is_empty()).then_some(Cow::Borrowed(trimmed));
     }
     let clean: String = trimmed.chars().filter(|c| *c != '\0').take(limits::SHORT_CHARS).collect();
@@ -57,18 +70,23 @@ pub(crate) fn short_owned(raw: &str) -> Option<String> {
 
 /// A hashtag or topic: lower case, without `#`, at most 100 characters.
 pub(crate) fn tag(raw: &str) -> Option<String> {
-    short(raw.trim().trim_start_matches('#')).map(|t| t.to_lowercase().chars().take(limits::TAG_CHARS).collect())
+    let lower = short(raw.trim().trim_start_matches('#'))?.to_lowercase();
+    Some(if lower.len() <= limits::TAG_CHARS { lower } else { lower.chars().take(limits::TAG_CHARS).collect() })
 }
 
 /// Tags without duplicates, sorted, at most 100.
 pub(crate) fn tags<'a>(raw: impl Iterator<Item = &'a str>) -> Vec<String> {
-    raw.filter_map(tag).collect::<BTreeSet<_>>().into_iter().take(limits::TAGS).collect()
+    let mut tags: Vec<String> = raw.filter_map(tag).collect();
+    tags.sort_unstable();
+    tags.dedup();
+    tags.truncate(limits::TAGS);
+    tags
 }
 
 /// A native key, if it can be one.
 pub(crate) fn native_key(raw: &str) -> Option<&str> {
     let key = trimmed(raw);
-    (!key.is_empty() && key.len() <= limits::KEY_BYTES && !key.contains('\0')).then_some(key)
+    (!key.is_empty() && key.len() <= limits::KEY_BYTES && !holds_nul(key)).then_some(key)
 }
 
 /// An instant between 1900 and 2200.
@@ -150,6 +168,16 @@ mod tests {
             }
         }
         assert_eq!(read, 3 * 2 * 5);
+    }
+
+    #[test]
+    fn words_of_plain_letters_are_counted_as_any_are() {
+        let parts: Vec<String> = (0..128_u8).map(|byte| char::from(byte).to_string()).chain(["ab".to_owned(), "  ".to_owned(), String::new()]).collect();
+        for (first, second) in parts.iter().flat_map(|first| parts.iter().map(move |second| (first, second))) {
+            let text = format!("a{first}{second}b{second}");
+            assert_eq!(word_count(Some(&text)), Some(u32::try_from(text.split_whitespace().count()).unwrap()), "{text:?}");
+        }
+        assert_eq!((word_count(Some("")), word_count(Some("ä\u{a0}b")), word_count(None)), (Some(0), Some(2), None));
     }
 
     #[test]

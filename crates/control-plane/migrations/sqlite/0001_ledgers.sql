@@ -62,8 +62,9 @@ CREATE TABLE account (
     handle     TEXT,
     subject_id INTEGER NOT NULL,
     import_id  INTEGER NOT NULL REFERENCES import (id) DEFERRABLE INITIALLY DEFERRED,
+    -- Beside rows with numbers: the other indexes would hold the whole key again.
     PRIMARY KEY (platform, native_id, pseudonym)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX account_by_subject ON account (subject_id);
 CREATE INDEX account_by_handle ON account (handle) WHERE handle IS NOT NULL;
 CREATE INDEX account_by_import ON account (import_id);

@@ -141,8 +141,7 @@ impl ControlPlane {
         if import.sources.len() == place {
             import.sources.push(Named { info: batch.source.clone(), subjects: 0, first: None });
         }
-        let mut tx = self.inner.store.snapshot().await?;
-        let ids = import.people.assign(&mut tx, &self.inner.seal, &mut import.next_subject, batch).await?;
+        let ids = import.people.assign(&self.inner, &mut import.next_subject, batch).await?;
         let named = import.sources.get_mut(place).ok_or_else(|| Fault::broken("sources must come in order"))?;
         ids.iter().for_each(|id| {
             import.named.insert(*id);

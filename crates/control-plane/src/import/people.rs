@@ -56,9 +56,9 @@ impl People {
     ///
     /// # Guarantee
     /// Who was known from streams only keeps the id when a source enrols them.
-    pub(super) async fn assign(&mut self, connection: &mut SqliteConnection, seal: &Seal, next: &mut u32, batch: &NormalizedBatch) -> Result<Vec<SubjectId>, Error> {
+    pub(super) async fn assign(&mut self, inner: &Inner, next: &mut u32, batch: &NormalizedBatch) -> Result<Vec<SubjectId>, Error> {
         let enrols = batch.source.kind.enrols();
-        self.look_up(connection, seal, batch, enrols).await?;
+        self.look_up(inner, batch, enrols).await?;
         let mut ids = Vec::with_capacity(batch.subjects.len());
         for subject in &batch.subjects {
             let key = &subject.account;
@@ -96,22 +96,28 @@ impl People {
 
     /// Finds the accounts of a batch by name, then by pseudonym. A pseudonym is as good as the name to a
     /// stream; a source that enrols adds the name to it.
-    async fn look_up(&mut self, connection: &mut SqliteConnection, seal: &Seal, batch: &NormalizedBatch, enrols: bool) -> Result<(), Error> {
-        let has_accounts = match self.store_has_accounts {
-            Some(has) => has,
-            None => sqlx::query("SELECT EXISTS (SELECT 1 FROM account)").fetch_one(&mut *connection).await?.try_get(0)?,
-        };
-        self.store_has_accounts = Some(has_accounts);
-        if !has_accounts {
+    async fn look_up(&mut self, inner: &Inner, batch: &NormalizedBatch, enrols: bool) -> Result<(), Error> {
+        if self.store_has_accounts == Some(false) {
             return Ok(());
         }
         let unmet: Vec<&AccountKey> = batch.subjects.iter().map(|s| &s.account).filter(|key| !self.known.contains_key(*key) && !self.accounts.contains(key)).collect();
+        if unmet.is_empty() {
+            return Ok(());
+        }
+        let mut tx = inner.store.snapshot().await?;
+        if self.store_has_accounts.is_none() {
+            let has_accounts = sqlx::query("SELECT EXISTS (SELECT 1 FROM account)").fetch_one(&mut *tx).await?.try_get(0)?;
+            self.store_has_accounts = Some(has_accounts);
+            if !has_accounts {
+                return Ok(());
+            }
+        }
         for keys in unmet.chunks(LINES) {
-            for (place, subject) in found(connection, keys.iter().map(|key| (key.platform, key.native_id.clone())), false).await? {
+            for (place, subject) in found(&mut tx, keys.iter().map(|key| (key.platform, key.native_id.clone())), false).await? {
                 self.known.extend(keys.get(place).map(|key| ((*key).clone(), subject)));
             }
             let third: Vec<&AccountKey> = keys.iter().copied().filter(|key| !self.known.contains_key(*key)).collect();
-            for (place, subject) in found(connection, third.iter().map(|key| (key.platform, seal.pseudonym(key))), true).await? {
+            for (place, subject) in found(&mut tx, third.iter().map(|key| (key.platform, inner.seal.pseudonym(key))), true).await? {
                 let Some(key) = third.get(place) else { continue };
                 if enrols {
                     self.accounts.insert(NewAccount { key: (*key).clone(), subject, handle: None, enrolled: true });
@@ -148,20 +154,24 @@ impl People {
         }
         // Whoever was erased while the import was running is not told of any more.
         let mut lines: Vec<AccountLine> = accounts.into_all().into_iter().filter(|new| salts.get(new.subject).is_ok()).map(|new| AccountLine::of(&inner.seal, new)).collect();
-        lines.sort_unstable();
+        // In the order of the store's key, those that one statement adds together.
+        lines.sort_unstable_by(|a, b| (a.0, a.2, &a.1).cmp(&(b.0, b.2, &b.1)));
         let facts: Vec<_> =
             facts.into_iter().filter(|(id, _)| salts.get(*id).is_ok()).map(|(id, fact)| (id, fact.age.unwrap_or(AgeBand::Unknown), fact.country, fact.region)).collect();
         let mut digests = Vec::with_capacity(lines.len() + facts.len());
-        for lines in lines.chunks(LINES) {
+        for lines in lines.chunk_by(|a, b| (a.0, a.2) == (b.0, b.2)).flat_map(|alike| alike.chunks(LINES)) {
+            let Some(AccountLine(platform, _, pseudonym, ..)) = lines.first() else { continue };
             sqlx::query(
-                "INSERT INTO account (platform, native_id, pseudonym, handle, subject_id, import_id) SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, ?2 FROM json_each(?1)",
+                "INSERT INTO account (platform, native_id, pseudonym, handle, subject_id, import_id) SELECT ?2, value ->> 0, ?3, value ->> 1, value ->> 2, ?4 FROM json_each(?1)",
             )
-            .bind(json_rows(&lines)?)
+            .bind(json_rows(&lines.iter().map(|line| (&line.1, &line.3, line.4)).collect::<Vec<_>>())?)
+            .bind(platform.as_str())
+            .bind(pseudonym)
             .bind(import)
             .execute(&mut *tx)
             .await?;
             for line in lines {
-                digests.push(line_digest(salts.get(line.4)?, &line.text()));
+                digests.push(line_digest(salts.get(line.4)?, &line.text()?));
             }
         }
         for lines in facts.chunks(LINES) {
@@ -236,7 +246,7 @@ impl Salts {
 }
 
 /// A line about an account: platform, native id or pseudonym, which of the two, handle, person.
-#[derive(PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Serialize)]
 struct AccountLine(Platform, String, bool, Option<Box<str>>, SubjectId);
 
 impl AccountLine {
@@ -247,8 +257,8 @@ impl AccountLine {
     }
 
     /// What the import's digest vouches for.
-    fn text(&self) -> String {
-        serde_json::json!(self).to_string()
+    fn text(&self) -> Result<String, Fault> {
+        serde_json::to_string(self).map_err(|e| unreadable("a line about an account", e))
     }
 }
 
@@ -292,7 +302,7 @@ async fn lines(connection: &mut SqliteConnection, which: &'static str, value: i6
             row.try_get::<Option<String>, _>(5)?.map(String::into_boxed_str),
             SubjectId(row.try_get(6)?),
         );
-        digests.push((row.try_get(0)?, line_digest(row.try_get::<Option<&[u8]>, _>(1)?.unwrap_or_default(), &line.text())));
+        digests.push((row.try_get(0)?, line_digest(row.try_get::<Option<&[u8]>, _>(1)?.unwrap_or_default(), &line.text()?)));
     }
     let facts = format!("SELECT l.import_id, s.salt, l.subject_id, l.age_band, l.country, l.region FROM subject_fact l JOIN subject s USING (subject_id) WHERE {which}");
     for row in sqlx::query(sqlx::AssertSqlSafe(facts)).bind(value).fetch_all(connection).await? {

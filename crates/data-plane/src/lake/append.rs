@@ -25,7 +25,7 @@ use crate::schema::{ACTIVITY_ID_BYTES, ARRIVED_AS, schema};
 
 /// The act's number within its import: ties tags to acts.
 pub(super) const ORDINAL: &str = "ordinal";
-/// Whether the row says that the act was deleted.
+/// Whether the row says that the act was deleted: 1, else 0.
 pub(super) const REMOVED: &str = "removed";
 
 /// A table's schema while rows are on their way: with what only an import needs to know, and without
@@ -37,7 +37,7 @@ pub(super) fn arriving(table: TableName) -> SchemaRef {
         fields.push(Arc::new(Field::new(ORDINAL, DataType::UInt64, false)));
     }
     if table == TableName::Activity {
-        fields.push(Arc::new(Field::new(REMOVED, DataType::Boolean, false)));
+        fields.push(Arc::new(Field::new(REMOVED, DataType::UInt8, false)));
     }
     Arc::new(Schema::new(fields))
 }
@@ -82,6 +82,11 @@ fn words<T: PartialEq>(all: &[T], each: impl Iterator<Item = T>) -> ArrayRef {
     Arc::new(each.map(|word| place(all, &word)).collect::<UInt8Array>())
 }
 
+/// What is one byte of each; the words of a public list are numbered in its order.
+fn bytes<T: Copy>(all: &[T], byte: impl Fn(T) -> u8) -> ArrayRef {
+    Arc::new(UInt8Array::from_iter_values(all.iter().map(|one| byte(*one))))
+}
+
 /// The acts of an arrival, and the ids under which their owners arrived.
 struct Acts<'a> {
     acts: &'a Activities,
@@ -107,18 +112,19 @@ impl Acts<'_> {
     fn activity(&self, dictionaries: &mut Dictionaries) -> Result<RecordBatch, ArrowError> {
         let Self { acts, named, .. } = self;
         let schema = arriving(TableName::Activity);
-        let counts = |counts: &[Option<u32>]| -> ArrayRef { Arc::new(counts.iter().copied().collect::<UInt32Array>()) };
-        // The words of a public list are numbered in its order.
-        let bytes = |bytes: &mut dyn Iterator<Item = u8>| -> ArrayRef { Arc::new(UInt8Array::from_iter_values(bytes)) };
+        // Many sources know none.
+        let counts = |counts: &[Option<u32>]| {
+            if counts.iter().all(Option::is_none) { new_null_array(&DataType::UInt32, counts.len()) } else { Arc::new(counts.iter().copied().collect::<UInt32Array>()) }
+        };
         let column = |field: &Arc<Field>| {
             Ok(match field.name().as_str() {
                 "subject_id" => Arc::new(UInt32Array::from_iter_values(named.iter().map(|n| self.owner(*n)))) as ArrayRef,
-                "kind" => bytes(&mut acts.kinds.iter().map(|kind| *kind as u8)),
+                "kind" => bytes(&acts.kinds, |kind| kind as u8),
                 "at" => Arc::new(acts.at.iter().map(|at| at.map(|t| t.timestamp_micros())).collect::<TimestampMicrosecondArray>()),
                 "language" => dictionaries.recoded(TableName::Activity, "language", &acts.languages)?,
                 "word_count" => counts(&acts.word_counts),
-                "media" => bytes(&mut acts.media.iter().map(|media| *media as u8)),
-                "visibility" => bytes(&mut acts.visibilities.iter().map(|visibility| *visibility as u8)),
+                "media" => bytes(&acts.media, |media| media as u8),
+                "visibility" => bytes(&acts.visibilities, |visibility| visibility as u8),
                 "link_domain" => dictionaries.recoded(TableName::Activity, "link_domain", &acts.link_domains)?,
                 "container" => dictionaries.recoded(TableName::Activity, "container", &acts.containers)?,
                 "likes_received" => counts(&acts.likes_received),
@@ -129,7 +135,7 @@ impl Acts<'_> {
                 "text" => words::texts(&acts.texts, Some(NullBuffer::from(acts.has_text.as_slice())))?,
                 ARRIVED_AS => self.arrived_as(named.iter().copied()),
                 ORDINAL => Arc::new(UInt64Array::from_iter_values((self.first_ordinal..).take(acts.len()))),
-                REMOVED => Arc::new(BooleanArray::from(acts.removed.clone())),
+                REMOVED => bytes(&acts.removed, u8::from),
                 other => return Err(ArrowError::SchemaError(format!("no value for column {other}"))),
             })
         };

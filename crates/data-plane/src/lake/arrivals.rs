@@ -41,7 +41,7 @@ impl<'a> Arrivals<'a> {
 
     fn settle(&mut self, rows: &RecordBatch, ids: &[[u8; 16]]) -> Result<UInt32Array, Fault> {
         let (sources, kinds) = (column(rows, "source")?.as_primitive::<UInt32Type>(), column(rows, "kind")?.as_primitive::<UInt8Type>());
-        let (ordinals, removed) = (column(rows, ORDINAL)?.as_primitive::<UInt64Type>(), column(rows, REMOVED)?.as_boolean());
+        let (ordinals, removed) = (column(rows, ORDINAL)?.as_primitive::<UInt64Type>(), column(rows, REMOVED)?.as_primitive::<UInt8Type>());
         let at = column(rows, "at")?.as_primitive::<TimestampMicrosecondType>();
         let instant = |row: usize| if at.is_null(row) { i64::MIN } else { at.value(row) };
         let kind = |row: usize| ActivityKind::ALL.get(usize::from(kinds.value(row))).copied().ok_or_else(|| Fault::broken("an act of no kind"));
@@ -67,7 +67,7 @@ impl<'a> Arrivals<'a> {
                 let mut added = None;
                 for &(_, row, place) in act {
                     let counts = self.counts.entry(sources.value(place)).or_default();
-                    if removed.value(place) {
+                    if removed.value(place) != 0 {
                         counts.deleted += 1;
                         (stays, added) = (false, None);
                     } else if stays || added.is_some() {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, Date32Array, FixedSizeBinaryArray, RecordBatch, UInt8Array, UInt32Array, new_null_array};
 use datafusion::arrow::buffer::Buffer;
-use datafusion::arrow::compute::take;
-use datafusion::arrow::datatypes::{TimestampMicrosecondType, UInt32Type};
+use datafusion::arrow::compute::{interleave, take};
+use datafusion::arrow::datatypes::{Field, Schema, TimestampMicrosecondType, UInt32Type};
 use datafusion::arrow::error::ArrowError;
 use domain::catalog::TableName;
 use domain::{Fault, Platform};
@@ -122,8 +122,22 @@ pub(super) fn all_taken(rows: &RecordBatch, order: &UInt32Array) -> Result<Recor
     RecordBatch::try_new(rows.schema(), columns)
 }
 
+/// Rows of several batches in another order; each is named by the place of its batch and its own in it.
+pub(super) fn gathered(batches: &[RecordBatch], order: &[(usize, usize)]) -> Result<RecordBatch, ArrowError> {
+    let schema = batches.first().map_or_else(|| Arc::new(Schema::empty()), RecordBatch::schema);
+    let column = |(place, field): (usize, &Arc<Field>)| {
+        let arrays: Vec<&dyn Array> = batches.iter().map(|batch| batch.column(place).as_ref()).collect();
+        if arrays.iter().all(|array| array.null_count() == array.len()) { Ok(new_null_array(field.data_type(), order.len())) } else { interleave(&arrays, order) }
+    };
+    let columns = schema.fields().iter().enumerate().map(column).collect::<Result<_, _>>()?;
+    RecordBatch::try_new(schema, columns)
+}
+
 #[cfg(test)]
 mod tests {
+    use datafusion::arrow::array::StringArray;
+    use datafusion::arrow::datatypes::DataType;
+
     use super::*;
 
     #[test]
@@ -132,5 +146,19 @@ mod tests {
         assert_eq!(id(Platform::Csv, "k1"), id(Platform::Csv, "k1"));
         assert_ne!(id(Platform::Csv, "k1"), id(Platform::Csv, "k2"));
         assert_ne!(id(Platform::Csv, "k1"), id(Platform::Mastodon, "k1"));
+    }
+
+    #[test]
+    fn rows_of_several_batches_come_in_the_order_that_is_asked_for() {
+        let batch = |numbers: Vec<Option<u32>>, texts: Vec<&str>| {
+            let nothing = new_null_array(&DataType::UInt32, numbers.len());
+            let columns: [(&str, ArrayRef, bool); 3] =
+                [("number", Arc::new(UInt32Array::from(numbers)), true), ("text", Arc::new(StringArray::from(texts)), false), ("nothing", nothing, true)];
+            RecordBatch::try_from_iter_with_nullable(columns).unwrap()
+        };
+        let batches = [batch(vec![Some(1), None], vec!["a", "b"]), batch(vec![Some(3)], vec!["c"])];
+        let expected = batch(vec![Some(3), None, Some(1), Some(3)], vec!["c", "b", "a", "c"]);
+        assert_eq!(gathered(&batches, &[(1, 0), (0, 1), (0, 0), (1, 0)]).unwrap(), expected);
+        assert_eq!(gathered(&batches, &[]).unwrap().num_rows(), 0);
     }
 }

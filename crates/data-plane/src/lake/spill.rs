@@ -18,7 +18,7 @@ use domain::Fault;
 use domain::catalog::TableName;
 
 use super::append::arriving;
-use super::complete::all_taken;
+use super::complete::gathered;
 use super::order::by_subject;
 use super::words::{self, Dictionaries, TextArrays};
 use crate::schema::{NO_TEXT, dictionary, schema};
@@ -201,10 +201,14 @@ impl Spill {
         let Some(at) = self.tables.get_mut(&table) else { return Ok(None) };
         at.bytes = 0;
         let pending = std::mem::take(&mut at.pending);
-        let Some(first) = pending.first() else { return Ok(None) };
-        let all = concat_batches(&first.schema(), &pending).map_err(arrow)?;
-        drop(pending);
-        let order: Vec<(u32, u32)> = by_subject(owners(&all)?.values().iter().copied().zip(0_u32..).collect());
+        if pending.is_empty() {
+            return Ok(None);
+        }
+        let mut arrived: Vec<(u32, (u32, u32))> = Vec::with_capacity(pending.iter().map(RecordBatch::num_rows).sum());
+        for (batch, rows) in (0..).zip(&pending) {
+            arrived.extend((0..).zip(owners(rows)?.values()).map(|(row, owner)| (*owner, (batch, row))));
+        }
+        let order = by_subject(arrived);
         for people in order.chunk_by(|a, b| a.0 / COUNTED == b.0 / COUNTED && a.0.checked_div(self.bucket_size) == b.0.checked_div(self.bucket_size)) {
             let Some((subject, _)) = people.first() else { continue };
             at.buckets.insert(subject.checked_div(self.bucket_size).ok_or_else(|| Fault::broken("the lake has no bucket size"))?);
@@ -214,8 +218,8 @@ impl Spill {
             }
             at.rows.get_mut(place).into_iter().for_each(|rows| *rows += people.len() as u64);
         }
-        let order = UInt32Array::from_iter_values(order.into_iter().map(|(_, row)| row));
-        let rows = all_taken(&all, &order).map_err(arrow)?;
+        let order: Vec<(usize, usize)> = order.into_iter().map(|(_, (batch, row))| (batch as usize, row as usize)).collect();
+        let rows = gathered(&pending, &order).map_err(arrow)?;
         if self.shared.is_none() {
             return Ok(Some((rows, false)));
         }

@@ -34,15 +34,16 @@ impl Dictionaries {
     /// The numbers here of texts that are numbered otherwise.
     pub(super) fn recoded(&mut self, table: TableName, column: &'static str, words: &Words) -> Result<ArrayRef, ArrowError> {
         let own = self.words(table, column);
-        let renumbered: Vec<u32> = words.different().iter().map(|text| own.code(text)).collect();
-        let renumber = |code: &u32| code.checked_sub(1).and_then(|place| usize::try_from(place).ok()).and_then(|place| renumbered.get(place)).copied().unwrap_or(0);
-        codes(words.codes().iter().map(renumber))
+        // The number 0 is that of no text, here and there.
+        let renumbered = std::iter::once(Ok(0)).chain(words.different().iter().map(|text| as_code(own.code(text)))).collect::<Result<Vec<_>, _>>()?;
+        Ok(Arc::new(Int32Array::from_iter_values(words.codes().iter().map(|code| renumbered.get(*code as usize).copied().unwrap_or(0)))))
     }
 
     /// The numbers of texts, in their order.
     pub(super) fn coded<'a>(&mut self, table: TableName, column: &'static str, texts: impl Iterator<Item = Option<&'a str>>) -> Result<ArrayRef, ArrowError> {
         let own = self.words(table, column);
-        codes(texts.map(|text| text.map_or(0, |text| own.code(text))))
+        let codes = texts.map(|text| text.map_or(Ok(0), |text| as_code(own.code(text)))).collect::<Result<Vec<_>, _>>()?;
+        Ok(Arc::new(Int32Array::from(codes)))
     }
 
     /// The memory that they take, more or less.
@@ -112,10 +113,9 @@ pub(super) fn numbered(schema: &SchemaRef) -> SchemaRef {
     Arc::new(Schema::new(schema.fields().iter().map(number).collect::<Vec<_>>()))
 }
 
-/// Numbers of [`Words`] as an array.
-fn codes(each: impl Iterator<Item = u32>) -> Result<ArrayRef, ArrowError> {
-    let places = each.map(|code| i32::try_from(code).map_err(|e| ArrowError::ComputeError(e.to_string()))).collect::<Result<Vec<_>, _>>()?;
-    Ok(Arc::new(Int32Array::from(places)))
+/// A number of [`Words`] as it stands in an array.
+fn as_code(code: u32) -> Result<i32, ArrowError> {
+    i32::try_from(code).map_err(|e| ArrowError::ComputeError(e.to_string()))
 }
 
 /// Texts as an array; `known` tells which are there.

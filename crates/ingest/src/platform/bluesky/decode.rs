@@ -65,6 +65,23 @@ impl Decoder<'_> {
     }
 }
 
+impl Decoded {
+    fn tell(&mut self, did: &str, told: Told) -> Result<(), String> {
+        // First, since what is told of nobody must not become the next account's.
+        let place = self.account(did)?;
+        self.told.push((place, told));
+        Ok(())
+    }
+
+    /// The place of an account.
+    fn account(&mut self, did: &str) -> Result<u32, String> {
+        let account = normalize::native_key(did).filter(|did| did.starts_with("did:")).ok_or("the account is not a DID")?;
+        let place = u32::try_from(self.accounts.len()).map_err(|_| "too many people")?;
+        self.accounts.push(account);
+        Ok(place)
+    }
+}
+
 struct Decoding<'a> {
     decoder: &'a Decoder<'a>,
     decoded: Decoded,
@@ -91,7 +108,7 @@ impl Decoding<'_> {
             return Ok(());
         }
         if let Some(identity) = identity {
-            self.tell(&did, Told::Handle(identity.handle.as_deref().and_then(normalize::short_owned)))?;
+            self.decoded.tell(&did, Told::Handle(identity.handle.as_deref().and_then(normalize::short_owned)))?;
         }
         match commit {
             Some(commit) => self.commit(&did, time_us, &commit),
@@ -99,50 +116,31 @@ impl Decoding<'_> {
         }
     }
 
-    fn tell(&mut self, did: &str, told: Told) -> Result<(), String> {
-        // First, since what is told of nobody must not become the next account's.
-        let place = self.account(did)?;
-        self.decoded.told.push((place, told));
-        Ok(())
-    }
-
-    /// The place of an account.
-    fn account(&mut self, did: &str) -> Result<u32, String> {
-        let account = normalize::native_key(did).filter(|did| did.starts_with("did:")).ok_or("the account is not a DID")?;
-        let place = u32::try_from(self.decoded.accounts.len()).map_err(|_| "too many people")?;
-        self.decoded.accounts.push(account);
-        Ok(place)
-    }
-
     fn commit(&mut self, did: &str, time_us: Option<i64>, commit: &Commit<'_>) -> Result<(), String> {
         let Some(kind) = kind_of(commit) else {
             return match (commit.collection.as_ref(), &commit.record) {
-                ("app.bsky.actor.profile", Some(record)) => self.tell(did, Told::Joined(record.created_at.as_deref().and_then(normalize::rfc3339))),
+                ("app.bsky.actor.profile", Some(record)) => self.decoded.tell(did, Told::Joined(record.created_at.as_deref().and_then(normalize::rfc3339))),
                 // Settings, lists and blocks say nothing that a table here holds.
                 (collection, _) if collection.starts_with("app.bsky.") => Ok(()),
                 (collection, _) => Err(format!("records of {collection} are not read")),
             };
         };
-        self.key.clear();
-        self.key.extend([commit.collection.as_ref(), "/", commit.rkey.as_ref()]);
-        if normalize::native_key(&self.key).is_none() {
-            return Err("no record key".to_owned());
-        }
-        let deletions = self.decoder.deletions;
-        if commit.operation == Operation::Delete && deletions == Deletions::Ignore {
+        let Self { decoder, decoded, key } = self;
+        key.clear();
+        key.extend([commit.collection.as_ref(), "/", commit.rkey.as_ref()]);
+        let key = normalize::native_key(key).ok_or("no record key")?;
+        if commit.operation == Operation::Delete && decoder.deletions == Deletions::Ignore {
             return Ok(());
         }
         if commit.operation != Operation::Delete && commit.record.is_none() {
             return Err("a record that was created is missing".to_owned());
         }
-        let owner = self.account(did)?;
-        let Self { key, decoded: Decoded { activities, .. }, .. } = self;
-        let key = normalize::native_key(key).ok_or("no record key")?;
+        let owner = decoded.account(did)?;
         if commit.operation != Operation::Create {
             // An update takes the place of what was there.
             let mut removal = ActivityRecord::new(owner, key, kind, None);
             removal.removed = true;
-            activities.push(&removal);
+            decoded.activities.push(&removal);
         }
         if let Some(record) = commit.record.as_ref().filter(|_| commit.operation != Operation::Delete) {
             let at = record.created_at.as_deref().and_then(normalize::rfc3339).or_else(|| time_us.and_then(chrono::DateTime::from_timestamp_micros).and_then(normalize::plausible));
@@ -151,7 +149,7 @@ impl Decoding<'_> {
             if matches!(kind, ActivityKind::Post | ActivityKind::Reply) {
                 fill_in(&mut act, record);
             }
-            activities.push(&act);
+            decoded.activities.push(&act);
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ mod blocks;
 mod decode;
 mod event;
 mod lines;
+mod usual;
 
 use std::cell::RefCell;
 use std::ops::ControlFlow;
