@@ -19,6 +19,7 @@ pub enum BoundsError {
 pub struct ContributionBounds {
     groups: u32,
     rows_per_group: u32,
+    rows_overall: Option<u32>,
     rows_at_scan: u32,
 }
 
@@ -27,19 +28,22 @@ pub struct ContributionBounds {
 struct Unchecked {
     groups: u32,
     rows_per_group: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rows_overall: Option<u32>,
     rows_at_scan: u32,
 }
 
 impl TryFrom<Unchecked> for ContributionBounds {
     type Error = BoundsError;
     fn try_from(b: Unchecked) -> Result<Self, BoundsError> {
-        Self::new(b.groups, b.rows_per_group, b.rows_at_scan)
+        let bounds = Self::new(b.groups, b.rows_per_group, b.rows_at_scan)?;
+        b.rows_overall.map_or(Ok(bounds), |rows| bounds.with_rows_overall(rows))
     }
 }
 
 impl From<ContributionBounds> for Unchecked {
     fn from(b: ContributionBounds) -> Self {
-        Self { groups: b.groups, rows_per_group: b.rows_per_group, rows_at_scan: b.rows_at_scan }
+        Self { groups: b.groups, rows_per_group: b.rows_per_group, rows_overall: b.rows_overall, rows_at_scan: b.rows_at_scan }
     }
 }
 
@@ -52,7 +56,15 @@ impl ContributionBounds {
         if groups == 0 || rows_per_group == 0 || rows_at_scan == 0 {
             return Err(BoundsError::Zero);
         }
-        Ok(Self { groups, rows_per_group, rows_at_scan })
+        Ok(Self { groups, rows_per_group, rows_overall: None, rows_at_scan })
+    }
+
+    /// The same where at most `rows` rows of one person count in all groups together.
+    ///
+    /// # Errors
+    /// When it is zero.
+    pub const fn with_rows_overall(self, rows: u32) -> Result<Self, BoundsError> {
+        if rows == 0 { Err(BoundsError::Zero) } else { Ok(Self { rows_overall: Some(rows), ..self }) }
     }
 
     /// Groups that one person counts in, at most (L0).
@@ -65,6 +77,34 @@ impl ContributionBounds {
     #[must_use]
     pub const fn rows_per_group(&self) -> u32 {
         self.rows_per_group
+    }
+
+    /// Rows of one person that count in all groups together, at most (L1 in rows); where nothing is said,
+    /// groups × rows per group.
+    #[must_use]
+    pub const fn rows_overall(&self) -> Option<u32> {
+        self.rows_overall
+    }
+
+    /// Rows of one person that count in one group, at most, by both bounds on rows.
+    #[must_use]
+    pub const fn rows_in_a_group(&self) -> u32 {
+        match self.rows_overall {
+            Some(overall) if overall < self.rows_per_group => overall,
+            _ => self.rows_per_group,
+        }
+    }
+
+    /// The squared L2 sensitivity of the number of rows in each group, when one person comes or goes.
+    ///
+    /// # Errors
+    /// As [`L2Squared::of_rows`].
+    pub const fn of_rows(&self) -> Result<L2Squared, BoundsError> {
+        let overall = match self.rows_overall {
+            Some(rows) => rows as u64,
+            None => u64::MAX,
+        };
+        L2Squared::of_rows(self.groups, self.rows_per_group, overall)
     }
 
     /// Rows of one person that are looked at, at most. Limits work, not sensitivity.
@@ -130,6 +170,21 @@ impl L2Squared {
         match self.0.checked_mul(times as u128) {
             Some(0) => Err(BoundsError::Zero),
             Some(product) => Ok(Self(product)),
+            None => Err(BoundsError::TooLarge),
+        }
+    }
+
+    /// The sensitivity of the vector whose every entry is `by` times as large.
+    ///
+    /// # Errors
+    /// When it cannot be counted.
+    pub const fn scaled(self, by: u64) -> Result<Self, BoundsError> {
+        let by = if by == 0 { 1 } else { by as u128 };
+        match by.checked_mul(by) {
+            Some(square) => match self.0.checked_mul(square) {
+                Some(product) => Ok(Self(product)),
+                None => Err(BoundsError::TooLarge),
+            },
             None => Err(BoundsError::TooLarge),
         }
     }

@@ -127,10 +127,10 @@ impl Generator {
                     format!("cast({} as integer)", of(self, from))
                 }
             },
-            ColumnType::Float => match self.0.random_range(0..5) {
+            ColumnType::Float => match self.0.random_range(0..8) {
                 0 | 1 => format!("({} / {})", of(self, number), of(self, number)),
                 2 => format!("({} {} {})", of(self, ty), self.pick(&["+", "-", "*", "%"]), of(self, number)),
-                3 => format!("{}({})", self.pick(&["round", "floor", "ceil", "trunc", "sqrt", "ln", "log10", "exp", "abs", "sign"]), of(self, ty)),
+                3..=6 => format!("{}({})", self.pick(&["round", "floor", "ceil", "trunc", "sqrt", "ln", "log10", "exp", "abs", "sign"]), of(self, ty)),
                 _ if self.0.random_ratio(1, 2) => format!("power({}, {})", of(self, number), self.0.random_range(-2..4)),
                 _ => format!("({})::float8", of(self, if number == ColumnType::Float { ColumnType::Text } else { ColumnType::Integer })),
             },

@@ -300,16 +300,20 @@ impl Reference<'_> {
             groups.entry(encode_key(&key)).or_default().push(row);
         }
         let mut groups: Vec<_> = groups.into_iter().collect();
-        if groups.len() > usize::try_from(bounds.groups()).unwrap_or(usize::MAX) {
-            groups.sort_by_key(|(key, _)| (self.key.rank(subject.0, self.key.tag(key)), key.clone()));
-            groups.truncate(usize::try_from(bounds.groups()).unwrap_or(usize::MAX));
+        groups.sort_by_key(|(key, _)| (self.key.rank(subject.0, self.key.tag(key)), key.clone()));
+        groups.truncate(usize::try_from(bounds.groups()).unwrap_or(usize::MAX));
+        // In that order groups use up the rows that count overall.
+        let mut room = bounds.rows_overall().map_or(i128::MAX, i128::from);
+        let mut contribution = Vec::new();
+        for (key, rows) in groups {
+            let most = i128::from(bounds.rows_per_group()).min(room);
+            room -= length(&rows).min(most);
+            contribution.push((key, self.plan.aggregates.iter().map(|a| self.part(a, subject, &rows, most)).collect()));
         }
-        let values = |rows: &[Joined<'_>]| self.plan.aggregates.iter().map(|a| self.part(a, subject, rows)).collect();
-        groups.into_iter().map(|(key, rows)| (key, values(&rows))).collect()
+        contribution
     }
 
-    fn part(&self, aggregate: &Aggregate, subject: SubjectId, rows: &[Joined<'_>]) -> Part {
-        let most = i128::from(self.plan.bounds.rows_per_group());
+    fn part(&self, aggregate: &Aggregate, subject: SubjectId, rows: &[Joined<'_>], most: i128) -> Part {
         let known = |of: &RowExpr| rows.iter().map(|row| of.evaluate(&|field| row.get(field))).filter(|value| *value != Value::Null).collect::<Vec<_>>();
         let weighed = |values: &[i128]| {
             let (sum, count) = (values.iter().sum::<i128>(), length(values));

@@ -53,6 +53,8 @@ pub(super) struct Bounded<'a> {
     person: Person,
     /// Of a person with too many groups: their ranks.
     ranked: Vec<(u64, u32)>,
+    /// The groups in which a person counts, and how many rows in each, at most.
+    counted: Vec<(u32, u64)>,
     /// Rows of a person that are looked at, at most. Rows of a join were limited before it.
     rows_max: u32,
 }
@@ -96,7 +98,7 @@ impl<'a> Bounded<'a> {
         let kept = sets.iter().map(|_| HashMap::new()).collect();
         let rows_max = if plan.tables.len() + plan.per_subject.len() > 1 { u32::MAX } else { plan.bounds.rows_at_scan() };
         let (groups, participants, person, ranked) = (Groups::default(), SubjectSet::new(), Person::new(measures.len(), sets.len()), Vec::new());
-        let mut bounded = Self { plan, key, mask, coders, measures, measured, sets, kept, pairs, groups, participants, person, ranked, rows_max };
+        let mut bounded = Self { plan, key, mask, coders, measures, measured, sets, kept, pairs, groups, participants, person, ranked, counted: Vec::new(), rows_max };
         if plan.keys.is_empty() {
             bounded.new_group(Vec::new())?;
         }
@@ -190,50 +192,57 @@ impl<'a> Bounded<'a> {
     /// Bounds what the current person touched and adds it up.
     fn finish_person(&mut self) -> Result<(), Fault> {
         let Some(subject) = self.person.subject else { return Ok(()) };
+        let bounds = &self.plan.bounds;
         let touched = self.person.touched();
         if !touched.is_empty() {
             self.participants.insert(subject);
         }
-        let groups_max = index(self.plan.bounds.groups());
-        if touched.len() > groups_max {
-            // Which groups survive is drawn by a keyed hash of person and group, ties by the key.
+        let (groups_max, rows_max) = (index(bounds.groups()), u64::from(bounds.rows_per_group()));
+        self.counted.clear();
+        if touched.len() > groups_max || bounds.rows_overall().is_some() {
+            // Which groups survive, and which have room for rows, is drawn by a keyed hash of person and
+            // group, ties by the key.
             self.ranked.clear();
             for group in touched {
                 let tag = self.groups.tags.get(index(*group)).ok_or_else(broken)?;
                 self.ranked.push((self.key.rank(subject.0, *tag), *group));
             }
             let encoded = |group: u32| self.groups.encoded.get(index(group));
-            self.ranked.select_nth_unstable_by(groups_max - 1, |a, b| a.0.cmp(&b.0).then_with(|| encoded(a.1).cmp(&encoded(b.1))));
+            let order = |a: &(u64, u32), b: &(u64, u32)| a.0.cmp(&b.0).then_with(|| encoded(a.1).cmp(&encoded(b.1)));
+            if bounds.rows_overall().is_some() {
+                self.ranked.sort_unstable_by(order);
+            } else {
+                self.ranked.select_nth_unstable_by(groups_max - 1, order);
+            }
+            let mut room = bounds.rows_overall().map_or(u64::MAX, u64::from);
             for (_, group) in self.ranked.iter().take(groups_max) {
-                self.groups.add(*group, self.plan, &self.measured, &self.person)?;
+                let most = rows_max.min(room);
+                room -= most.min(self.person.rows_in(*group));
+                self.counted.push((*group, most));
             }
         } else {
-            for group in touched {
-                self.groups.add(*group, self.plan, &self.measured, &self.person)?;
-            }
+            self.counted.extend(touched.iter().map(|group| (*group, rows_max)));
         }
-        if !self.sets.is_empty() {
-            let counted: Vec<u32> = if touched.len() > groups_max { self.ranked.iter().take(groups_max).map(|(_, group)| *group).collect() } else { touched.to_vec() };
-            self.keep_items(subject, &counted)?;
+        for (group, most) in &self.counted {
+            self.groups.add(*group, *most, self.plan, &self.measured, &self.person)?;
         }
+        self.keep_items(subject)?;
         self.person.leave();
         Ok(())
     }
-}
 
-impl Bounded<'_> {
     /// Keeps what a person's sets have in the groups in which they count.
-    fn keep_items(&mut self, subject: SubjectId, counted: &[u32]) -> Result<(), Fault> {
-        let most = index(self.plan.bounds.rows_per_group());
+    fn keep_items(&mut self, subject: SubjectId) -> Result<(), Fault> {
         for (place, (set, kept)) in self.sets.iter().zip(&mut self.kept).enumerate() {
             let mut of_person = self.person.take_items(place);
             of_person.sort_unstable();
             for of_group in of_person.chunk_by(|a, b| a.0 == b.0) {
-                let Some((group, _)) = of_group.first().copied().filter(|(group, _)| counted.contains(group)) else { continue };
+                let group = of_group.first().map(|(group, _)| *group);
+                let Some((group, most)) = self.counted.iter().find(|(counted, _)| Some(*counted) == group) else { continue };
                 let mut items: Vec<u32> = of_group.iter().map(|(_, item)| *item).collect();
-                set.bound(&mut items, most, self.key, subject);
+                set.bound(&mut items, usize::try_from(*most).unwrap_or(usize::MAX), self.key, subject);
                 for item in items {
-                    *kept.entry((group, item)).or_default() += 1;
+                    *kept.entry((*group, item)).or_default() += 1;
                 }
             }
         }
@@ -242,14 +251,14 @@ impl Bounded<'_> {
 }
 
 impl Groups {
-    /// Adds what a person has in a group.
-    fn add(&mut self, group: u32, plan: &Plan, measured: &[Option<usize>], person: &Person) -> Result<(), Fault> {
+    /// Adds what a person has in a group, of whose rows there at most `most` count.
+    fn add(&mut self, group: u32, most: u64, plan: &Plan, measured: &[Option<usize>], person: &Person) -> Result<(), Fault> {
         let (place, width, rows) = (index(group), plan.aggregates.len(), person.rows_in(group));
         *self.counted.get_mut(place).ok_or_else(broken)? = true;
         let values = self.values.get_mut(place * width..(place + 1) * width).ok_or_else(broken)?;
         for ((aggregate, value), measure) in plan.aggregates.iter().zip(values).zip(measured) {
             let tally = measure.map_or_else(Tally::default, |measure| person.tally(measure, group));
-            *value += aggregate.contribution(&plan.bounds, rows, tally);
+            *value += aggregate.contribution(most, rows, tally);
         }
         Ok(())
     }

@@ -76,7 +76,7 @@ impl<'a> Noising<'a> {
                 Aggregate::CountDistinct { .. } => Mechanism::Distinct(set()?, variance),
                 Aggregate::Quantiles { values, at, .. } => {
                     let shape = tree_shape(values).map_err(|e| Fault::new("shaping a tree of counts", e))?;
-                    let tree = QuantileTree::for_cost(shape, &plan.bounds, None, mechanisms.share).map_err(|e| Fault::new("noise for a tree of counts", e))?;
+                    let tree = QuantileTree::for_cost(shape, &plan.bounds, mechanisms.share).map_err(|e| Fault::new("noise for a tree of counts", e))?;
                     let levels = at.iter().map(|level| Quantile::from_millionths(*level)).collect::<Result<_, _>>();
                     Mechanism::Quantiles(set()?, tree, levels.map_err(|e| Fault::new("a percentile", e))?)
                 }

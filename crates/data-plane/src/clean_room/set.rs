@@ -99,12 +99,13 @@ impl Set {
                     items.truncate(most);
                 }
             }
-            Self::Tree { .. } => {
+            Self::Tree { .. } if items.len() > most => {
                 let mut leaves: Vec<i64> = items.iter().copied().map(i64::from).collect();
                 dp::thin(&mut leaves, u32::try_from(most).unwrap_or(u32::MAX));
                 items.clear();
                 items.extend(leaves.into_iter().filter_map(|leaf| u32::try_from(leaf).ok()));
             }
+            Self::Tree { .. } => {}
         }
     }
 

@@ -142,6 +142,9 @@ fn prepare(generator: &mut Generator) -> Prepared {
             dp::ContributionBounds::new(bounds.groups().min(generator.0.random_range(1..5)), bounds.rows_per_group().min(generator.0.random_range(1..4)), bounds.rows_at_scan())
                 .unwrap();
     }
+    if generator.0.random_ratio(1, 3) {
+        prepared.plan.bounds = prepared.plan.bounds.with_rows_overall(generator.0.random_range(1..8)).unwrap();
+    }
     prepared
 }
 
@@ -167,7 +170,8 @@ fn one_person_changes_no_more_than_their_bound_and_nobody_else() {
             let mut prepared = prepare(&mut generator);
             if capped {
                 let b = &prepared.plan.bounds;
-                prepared.plan.bounds = dp::ContributionBounds::new(b.groups(), b.rows_per_group(), generator.0.random_range(1..6)).unwrap();
+                let capped = dp::ContributionBounds::new(b.groups(), b.rows_per_group(), generator.0.random_range(1..6)).unwrap();
+                prepared.plan.bounds = b.rows_overall().map_or(capped, |rows| capped.with_rows_overall(rows).unwrap());
             }
             let eligible: SubjectSet = all.iter().copied().filter(|_| generator.0.random_ratio(4, 5)).collect();
             let key = BoundingKey::from_bytes(generator.0.random());

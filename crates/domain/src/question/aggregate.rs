@@ -11,7 +11,8 @@ use super::{RowExpr, Value};
 pub enum Aggregate {
     /// `count(distinct subject_id)`: people.
     CountSubjects,
-    /// `count(*)`: rows, at most [`ContributionBounds::rows_per_group`] per person and group.
+    /// `count(*)`: rows, at most [`ContributionBounds::rows_per_group`] per person and group, and
+    /// [`ContributionBounds::rows_overall`] per person.
     CountRows,
     /// `count(x)`: rows in which it is known, bounded likewise; also a part of averages and variances.
     CountKnown {
@@ -139,26 +140,34 @@ impl Aggregate {
     /// percentiles, one count of their tree.
     #[must_use]
     pub fn per_group_max(&self, bounds: &ContributionBounds) -> u64 {
-        let rows = u64::from(bounds.rows_per_group());
         match self {
             Self::CountSubjects => 1,
-            Self::CountRows | Self::CountKnown { .. } | Self::CountDistinct { .. } | Self::Quantiles { .. } => rows,
             Self::Sum { sums, .. } => sums.low.unsigned_abs().max(sums.high.unsigned_abs()),
-            Self::CenteredSum { values, .. } => values.width().saturating_mul(rows),
-            Self::CenteredSquares { values, .. } => values.width().saturating_mul(values.width()).saturating_mul(rows),
+            _ => self.per_row_max().saturating_mul(u64::from(bounds.rows_in_a_group())),
+        }
+    }
+
+    /// The most that one row adds to its group's value, or takes from it, in grid units.
+    fn per_row_max(&self) -> u64 {
+        match self {
+            Self::CenteredSum { values, .. } => values.width(),
+            Self::CenteredSquares { values, .. } => values.width().saturating_mul(values.width()),
+            Self::CountSubjects | Self::Sum { .. } | Self::CountRows | Self::CountKnown { .. } | Self::CountDistinct { .. } | Self::Quantiles { .. } => 1,
         }
     }
 
     /// The squared L2 sensitivity of the vector of this aggregate over all groups, when one person
-    /// comes or goes: groups × (per-group maximum)² (`docs/privacy-model.md`, "Sensitivities"); percentiles
-    /// have it once per level of their tree.
+    /// comes or goes (`docs/privacy-model.md`, "Sensitivities"): groups × (per-group maximum)² for people and
+    /// sums; for what is counted by rows, that of the rows × (a row's maximum)², and percentiles have it once
+    /// per level of their tree.
     ///
     /// # Errors
     /// If the product leaves the numbers.
     pub fn sensitivity(&self, bounds: &ContributionBounds) -> Result<L2Squared, dp::BoundsError> {
         match self {
-            Self::Quantiles { values, .. } => tree_shape(values)?.sensitivity(bounds, None),
-            _ => L2Squared::of_vector(bounds.groups(), self.per_group_max(bounds)),
+            Self::CountSubjects | Self::Sum { .. } => L2Squared::of_vector(bounds.groups(), self.per_group_max(bounds)),
+            Self::Quantiles { values, .. } => tree_shape(values)?.sensitivity(bounds),
+            _ => bounds.of_rows()?.scaled(self.per_row_max()),
         }
     }
 
@@ -190,19 +199,20 @@ impl Aggregate {
         }
     }
 
-    /// What a person adds to a group in which they have `rows` rows and `tally` of the expression. Different
-    /// values and percentiles are added up apart ([`Aggregate::is_set`]).
+    /// What a person adds to a group in which they have `rows` rows and `tally` of the expression, and in
+    /// which at most `most` rows count. Different values and percentiles are added up apart
+    /// ([`Aggregate::is_set`]).
     ///
     /// # Guarantee
-    /// The magnitude never exceeds [`Aggregate::per_group_max`], whatever the rows. For the parts of averages
-    /// and variances, with n known rows, k that count, and each value at most w from zero: |sum| ≤ n·w.
-    /// With n ≤ k that is at most k·w; with n > k the sum is weighed by k/n and rounded towards zero, which
-    /// gives the same bound. The count is min(n, k) in both cases, so that sums and count speak of equally
-    /// many rows, none of them drawn.
+    /// Where `most` is within the bounds on rows, the magnitude never exceeds [`Aggregate::per_group_max`],
+    /// whatever the rows, and over all groups [`Aggregate::sensitivity`] holds. For the parts of averages and
+    /// variances, with n known rows, k that count, and each value at most w from zero: |sum| ≤ n·w. With n ≤ k
+    /// that is at most k·w; with n > k the sum is weighed by k/n and rounded towards zero, which gives the same
+    /// bound. The count is min(n, k) in both cases, so that sums and count speak of equally many rows, none of
+    /// them drawn.
     #[must_use]
     #[inline]
-    pub fn contribution(&self, bounds: &ContributionBounds, rows: u64, tally: Tally) -> i128 {
-        let most = u64::from(bounds.rows_per_group());
+    pub fn contribution(&self, most: u64, rows: u64, tally: Tally) -> i128 {
         match self {
             Self::CountSubjects => i128::from(rows > 0),
             Self::CountRows => i128::from(rows.min(most)),
@@ -282,11 +292,10 @@ mod tests {
 
     /// The parts of an average and a variance of `values`, at most `rows` of which count.
     fn average(values: &[i64], rows: u32) -> [i128; 3] {
-        let bounds = ContributionBounds::new(1, rows, 100).unwrap();
         parts(0, 25).map(|part| {
             let sum = values.iter().filter_map(|x| part.grid_value(&Value::Integer(*x))).sum();
             let known = values.len() as u64;
-            part.contribution(&bounds, known, Tally { known, sum })
+            part.contribution(rows.into(), known, Tally { known, sum })
         })
     }
 

@@ -133,6 +133,8 @@ pub struct Narrowing {
     pub groups: Option<u32>,
     /// Rows per person and group.
     pub rows_per_group: Option<u32>,
+    /// Rows per person in all groups together.
+    pub rows_overall: Option<u32>,
     /// Lowest and highest sum per person and group, by column.
     pub sums: BTreeMap<String, (f64, f64)>,
     /// Lowest and highest single value in averages, variances and percentiles, by column.

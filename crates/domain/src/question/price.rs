@@ -145,6 +145,9 @@ pub struct Estimate {
     pub groups_per_person: u32,
     /// Rows of one person that count in one group, at most.
     pub rows_per_group: u32,
+    /// Rows of one person that count in all groups together, at most; where the question says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows_overall: Option<u32>,
 }
 
 impl Prepared {
@@ -175,12 +178,12 @@ impl Prepared {
             let two_sigma = (2.0 * v.sigma()).ceil() as i128;
             (t - two_sigma).max(0)
         });
-        Ok(Estimate { aggregates, averages, threshold, vanishing_below, groups_per_person: self.plan.bounds.groups(), rows_per_group: self.plan.bounds.rows_per_group() })
+        Ok(Estimate { aggregates, averages, threshold, vanishing_below, groups_per_person: self.plan.bounds.groups(), rows_per_group: self.plan.bounds.rows_per_group(), rows_overall: self.plan.bounds.rows_overall() })
     }
 
     /// What can be expected of percentiles: how far the rank of what is given is from the rank asked for.
     fn ranks(&self, aggregate: &Aggregate, values: &Grid, at: &[u32], share: Rho, variance: &Variance) -> AggregateEstimate {
-        let tree = tree_shape(values).ok().and_then(|shape| QuantileTree::for_cost(shape, &self.plan.bounds, None, share).ok());
+        let tree = tree_shape(values).ok().and_then(|shape| QuantileTree::for_cost(shape, &self.plan.bounds, share).ok());
         let half = |level: &u32| Some(tree.as_ref()?.rank_half_width_95(Quantile::from_millionths(*level).ok()?));
         let half_width_95 = at.iter().filter_map(half).fold(0.0, f64::max);
         AggregateEstimate { aggregate: format!("rank of {aggregate}"), sigma: variance.sigma(), half_width_95, readable_at_10_percent: half_width_95 * 10.0 }

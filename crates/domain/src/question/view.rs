@@ -310,6 +310,8 @@ fn from_grid(grid: i64, denominator: u32) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::question::Comparison;
+    use crate::question::expr::Function;
     use crate::release::{NoisedAggregate, NoisedRow};
 
     /// One row with a sum in halves and a count, and the average of values in 0..200 that is shown.
@@ -322,14 +324,53 @@ mod tests {
         view.present(&table).rows.remove(0).remove(0)
     }
 
+    /// Whether a shown number has that value and range, but for rounding.
+    fn is(shown: &Shown, value: f64, low: f64, high: f64) -> bool {
+        let near = |shown: &Value, x: f64| shown.as_f64().is_some_and(|shown| (shown - x).abs() < 1e-6);
+        near(&shown.0, value) && shown.1.as_ref().is_some_and(|ends| near(&ends.0, low) && near(&ends.1, high))
+    }
+
     #[test]
     fn an_average_is_made_of_its_parts() {
-        let float = Value::Float;
-        assert_eq!(shown(-1_600, 10, (0, 0)), (float(20.0), Some((float(20.0), float(20.0)))));
-        assert_eq!(shown(-1_600, 10, (40, 2)), (float(20.0), Some((float(0.0), float(100.0 - 780.0 / 12.0)))));
-        assert_eq!(shown(1_000_000, 10, (0, 0)).0, float(200.0), "no average is outside the values' range");
+        assert!(is(&shown(-1_600, 10, (0, 0)), 20.0, 20.0, 20.0));
+        assert!(is(&shown(-1_600, 10, (40, 2)), 20.0, 0.0, 100.0 - 780.0 / 12.0));
+        assert_eq!(shown(1_000_000, 10, (0, 0)).0, Value::Float(200.0), "no average is outside the values' range");
         assert_eq!(shown(-7, 0, (4, 3)), (Value::Null, None));
         assert_eq!(shown(-7, -5, (4, 3)), (Value::Null, None));
-        assert_eq!(shown(0, 3, (4, 3)), (float(100.0), Some((float(0.0), float(200.0)))), "the count may be 0");
+        assert!(is(&shown(0, 3, (4, 3)), 100.0, 0.0, 200.0), "the count may be 0");
+    }
+
+    /// One row with the numbers `values`, each of which may be off by `half_widths`, seen through `expr`.
+    fn through(expr: ViewExpr, numbers: &[(i64, u32, i64)]) -> Shown {
+        let aggregates = numbers.iter().map(|(_, denominator, half_width)| NoisedAggregate { aggregate: String::new(), denominator: *denominator, half_width: *half_width });
+        let rows = vec![NoisedRow { key: Vec::new(), values: numbers.iter().map(|(value, ..)| *value).collect() }];
+        let table = NoisedTable { schema: 1, keys: Vec::new(), aggregates: aggregates.collect(), rows };
+        let view = View { columns: vec![ViewColumn { name: "x".into(), expr }], having: None, order_by: Vec::new(), limit: None, offset: 0 };
+        view.present(&table).rows.remove(0).remove(0)
+    }
+
+    #[test]
+    fn a_variance_is_made_of_its_parts() {
+        // Values 0, 0, 200, 200 of 0..200: y = ±200, Σ(2y² − 200²) = 4 · 40 000.
+        let statistic = |statistic| Expr::Leaf(Released::Moments(Moments { statistic, count: 0, sum: 1, squares: Some(2), values: Grid { low: 0, high: 200, denominator: 1 } }));
+        let numbers = [(4, 1, 0), (0, 2, 0), (160_000, 8, 0)];
+        assert!(is(&through(statistic(Statistic::Variance(Divisor::Population)), &numbers), 10_000.0, 10_000.0, 10_000.0));
+        assert!(is(&through(statistic(Statistic::Deviation(Divisor::Population)), &numbers), 100.0, 100.0, 100.0));
+        assert!((through(statistic(Statistic::Variance(Divisor::Sample)), &numbers).0.as_f64().unwrap() - 40_000.0 / 3.0).abs() < 1e-6);
+        let noisy = through(statistic(Statistic::Deviation(Divisor::Population)), &[(4_000, 1, 10), (0, 2, 500), (0, 8, 900)]);
+        let (low, high) = noisy.1.unwrap();
+        assert!(low.as_f64() < noisy.0.as_f64() && noisy.0.as_f64() < high.as_f64());
+    }
+
+    #[test]
+    fn expressions_have_ranges_that_hold_for_all_their_parts_at_once() {
+        let number = |place| Expr::Leaf(Released::Number(place));
+        let sum = through(Expr::call2(Function::Add, number(0), number(1)), &[(100, 1, 10), (50, 1, 10)]);
+        let (low, high) = sum.1.unwrap();
+        // Each may be off by more than 10 so that both are within: 10·√(1 + 2·ln 2 / 1.96²) = 11.7.
+        assert!((low.as_f64().unwrap() - (150.0 - 2.0 * 11.666)).abs() < 0.01 && (high.as_f64().unwrap() - (150.0 + 2.0 * 11.666)).abs() < 0.01);
+        assert!(is(&through(Expr::call2(Function::Multiply, number(0), Expr::Constant(Value::Float(0.5))), &[(100, 1, 10)]), 50.0, 45.0, 55.0));
+        assert_eq!(through(Expr::call2(Function::Compare(Comparison::Gt), number(0), Expr::Constant(Value::Integer(5))), &[(100, 1, 10)]), (Value::Boolean(true), None));
+        assert_eq!(through(Expr::Leaf(Released::Quantile(0)), &[(7, 1, 0), (5, 1, 0), (12, 1, 0)]), (Value::Integer(7), Some((Value::Float(5.0), Value::Float(12.0)))));
     }
 }

@@ -64,14 +64,15 @@ fn params(written: &[String]) -> Vec<Cell> {
     written.iter().map(value).collect()
 }
 
-/// `groups=4`, `rows=10`, `word_count=0..500`, `value:word_count=0..100`.
+/// `groups=4`, `rows=10`, `rows_overall=20`, `word_count=0..500`, `value:word_count=0..100`.
 fn narrowing(bounds: &[String]) -> Result<Narrowing, Usage> {
     let mut narrowing = Narrowing::default();
     for bound in bounds {
-        let wrong = || Usage(format!("`{bound}` is not a bound; write groups=4, rows=10, word_count=0..500 or value:word_count=0..100"));
+        let wrong = || Usage(format!("`{bound}` is not a bound; write groups=4, rows=10, rows_overall=20, word_count=0..500 or value:word_count=0..100"));
         let (name, value) = bound.split_once('=').ok_or_else(wrong)?;
         match name {
             "groups" => narrowing.groups = Some(value.parse().map_err(|_| wrong())?),
+            "rows_overall" => narrowing.rows_overall = Some(value.parse().map_err(|_| wrong())?),
             "rows" => narrowing.rows_per_group = Some(value.parse().map_err(|_| wrong())?),
             column => {
                 let (low, high) = value.split_once("..").ok_or_else(wrong)?;
@@ -160,7 +161,7 @@ fn quote_document(quote: &Quote) -> Value {
 
 /// The estimate in words.
 pub(crate) fn quote_lines(quote: &Quote) -> Vec<String> {
-    let Estimate { aggregates, averages, threshold, vanishing_below, groups_per_person, rows_per_group } = &quote.estimate;
+    let Estimate { aggregates, averages, threshold, vanishing_below, groups_per_person, rows_per_group, rows_overall } = &quote.estimate;
     let mut lines = vec![
         format!("cost               ρ = {} (ε = {:.2} at δ = 1e-6) of ρ = {} left", quote.cost.rho, dp::epsilon(quote.cost, Delta::LIFETIME), quote.budget.left.rho),
         format!("more like it       {} fit into every budget", quote.fits),
@@ -176,7 +177,8 @@ pub(crate) fn quote_lines(quote: &Quote) -> Vec<String> {
         (Some(threshold), Some(below)) => lines.push(format!("small groups       shown from about {threshold} people; below {below} almost surely not")),
         _ => lines.push("groups             all are shown, also empty ones: their list is public".to_owned()),
     }
-    lines.push(format!("one person counts  in at most {groups_per_person} groups, with at most {rows_per_group} rows in each"));
+    let overall = rows_overall.map_or_else(String::new, |rows| format!(", and {rows} in all"));
+    lines.push(format!("one person counts  in at most {groups_per_person} groups, with at most {rows_per_group} rows in each{overall}"));
     lines
 }
 

@@ -27,7 +27,17 @@ pub(super) fn bounds(tables: &[TableName], keys: &[Key], narrowing: &Narrowing) 
     let (groups, rows) = contract(tables);
     let groups = narrower("groups", narrowing.groups, groups)?;
     let rows = narrower("rows", narrowing.rows_per_group, rows)?;
-    ContributionBounds::new(groups.min(groups_of_one(keys)), rows, ROWS_AT_SCAN).map_err(|error| bound(error.to_string(), "leave the bound out to use the contract's"))
+    let groups = groups.min(groups_of_one(keys));
+    let wrong = |error: dp::BoundsError| bound(error.to_string(), "leave the bound out to use the contract's");
+    let bounds = ContributionBounds::new(groups, rows, ROWS_AT_SCAN).map_err(wrong)?;
+    match narrowing.rows_overall {
+        None => Ok(bounds),
+        Some(overall) if u64::from(overall) >= u64::from(groups) * u64::from(rows) => {
+            let message = format!("rows_overall = {overall} narrows nothing: {groups} groups with {rows} rows each are no more");
+            Err(bound(message, "leave it out, or write a smaller number"))
+        }
+        Some(overall) => bounds.with_rows_overall(overall).map_err(wrong),
+    }
 }
 
 /// Groups that one person can be in: combinations of the public values of keys, in which attributes of

@@ -58,13 +58,12 @@ pub struct QuantileTree {
 }
 
 impl QuantileTree {
-    /// The tree whose release in all groups costs `rho` (an equal share per level). With `rows_overall`, of
-    /// one person no more values than that count in all groups together.
+    /// The tree whose release in all groups costs `rho` (an equal share per level).
     ///
     /// # Errors
     /// When a bound or ρ is zero, or the noise cannot be counted.
-    pub fn for_cost(shape: Shape, bounds: &ContributionBounds, rows_overall: Option<u64>, rho: Rho) -> Result<Self, ParameterError> {
-        let sensitivity = shape.sensitivity(bounds, rows_overall).map_err(|e| match e {
+    pub fn for_cost(shape: Shape, bounds: &ContributionBounds, rho: Rho) -> Result<Self, ParameterError> {
+        let sensitivity = shape.sensitivity(bounds).map_err(|e| match e {
             BoundsError::Zero => ParameterError::Zero("a bound"),
             BoundsError::TooLarge => ParameterError::TooLarge("the sensitivity"),
         })?;

@@ -112,17 +112,15 @@ impl Shape {
 
     /// The square of the L2 sensitivity of all numbers of the trees of all groups.
     ///
-    /// With `rows_overall`, of one person no more rows than that count in all groups together.
-    ///
     /// # Guarantee
     /// When one person comes or goes who counts in at most c groups with at most k values in each, the
     /// vector of all numbers changes by at most √(c·height)·k in L2 norm; with a cap of m values overall, by at
     /// most √(height·(⌊m/k⌋k² + (m mod k)²)) where m < c·k. Proof: `proof.md`.
     ///
     /// # Errors
-    /// When it cannot be counted, or `rows_overall` is zero.
-    pub fn sensitivity(&self, bounds: &ContributionBounds, rows_overall: Option<u64>) -> Result<L2Squared, BoundsError> {
-        L2Squared::of_rows(bounds.groups(), bounds.rows_per_group(), rows_overall.unwrap_or(u64::MAX))?.repeated(self.height)
+    /// When it cannot be counted.
+    pub fn sensitivity(&self, bounds: &ContributionBounds) -> Result<L2Squared, BoundsError> {
+        bounds.of_rows()?.repeated(self.height)
     }
 
     /// The lowest value of a leaf: ⌈leaf · values / leaves⌉ above the lowest of all.

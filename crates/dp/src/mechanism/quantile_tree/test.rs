@@ -22,7 +22,7 @@ fn counts(shape: &Shape, values: &[i64]) -> LeafCounts {
 }
 
 fn tree(shape: Shape, rho: &str) -> QuantileTree {
-    QuantileTree::for_cost(shape, &bounds(1, 1), None, rho.parse().unwrap()).unwrap()
+    QuantileTree::for_cost(shape, &bounds(1, 1), rho.parse().unwrap()).unwrap()
 }
 
 fn nodes(shape: &Shape) -> Vec<Node> {
@@ -94,9 +94,8 @@ fn what_makes_no_tree_is_refused() {
     }
     assert!(Shape::new(i64::MIN, i64::MAX, 2, 31).is_ok());
     assert!(Quantile::from_millionths(1_000_001).is_err());
-    assert!(QuantileTree::for_cost(Shape::usual(0, 9).unwrap(), &bounds(1, 1), None, Rho::ZERO).is_err());
-    assert!(QuantileTree::for_cost(Shape::usual(0, 9).unwrap(), &bounds(1, 1), Some(0), "1".parse().unwrap()).is_err());
-    assert!(QuantileTree::for_cost(Shape::new(0, 99_999, 8, 5).unwrap(), &bounds(u32::MAX, u32::MAX), None, "1".parse().unwrap()).is_err());
+    assert!(QuantileTree::for_cost(Shape::usual(0, 9).unwrap(), &bounds(1, 1), Rho::ZERO).is_err());
+    assert!(QuantileTree::for_cost(Shape::new(0, 99_999, 8, 5).unwrap(), &bounds(u32::MAX, u32::MAX), "1".parse().unwrap()).is_err());
 }
 
 /// The squared L2 norm of what a person's values change in all trees, added up node by node.
@@ -121,7 +120,7 @@ fn nobody_changes_the_tree_by_more_than_its_sensitivity() {
         let shape = Shape::new(0, 1 + bits.below(60) as i64, 2 + bits.below(5) as u32, 1 + bits.below(4) as u32).unwrap();
         let (c, k) = (1 + bits.below(4) as u32, 1 + bits.below(5) as u32);
         let m = 1 + bits.below(u64::from(c * k + 3));
-        let (plain, capped) = (shape.sensitivity(&bounds(c, k), None).unwrap(), shape.sensitivity(&bounds(c, k), Some(m)).unwrap());
+        let (plain, capped) = (shape.sensitivity(&bounds(c, k)).unwrap(), shape.sensitivity(&bounds(c, k).with_rows_overall(u32::try_from(m).unwrap()).unwrap()).unwrap());
         assert!(capped <= plain);
         let mut left = m;
         let groups: Vec<Vec<i64>> = (0..c)
@@ -145,7 +144,7 @@ fn nobody_changes_the_tree_by_more_than_its_sensitivity() {
             .collect();
         assert_eq!(change(&shape, &packed), capped.get());
     }
-    assert_eq!(Shape::usual(0, 99_999).unwrap().sensitivity(&bounds(3, 10), None), L2Squared::of_vector(12, 10));
+    assert_eq!(Shape::usual(0, 99_999).unwrap().sensitivity(&bounds(3, 10)), L2Squared::of_vector(12, 10));
 }
 
 #[test]
@@ -316,7 +315,7 @@ fn ranges_hold_the_quantile_19_times_out_of_20() {
 fn noise_of_any_size_breaks_nothing() {
     let shape = Shape::usual(i64::MIN, i64::MAX).unwrap();
     for (rho, rows) in [(1, 1_u32 << 31), (1, 1), (u64::MAX, 1)] {
-        let tree = QuantileTree::for_cost(shape.clone(), &bounds(1_000, rows), None, Rho::from_nano(rho)).unwrap();
+        let tree = QuantileTree::for_cost(shape.clone(), &bounds(1_000, rows), Rho::from_nano(rho)).unwrap();
         let mut exact = LeafCounts::default();
         exact.add(0);
         exact.merge(&exact.clone());
@@ -371,7 +370,7 @@ fn parts_add_up_in_any_order() {
 #[test]
 fn a_tree_spends_what_it_says() {
     let shape = Shape::new(0, 59_999, 2, 4).unwrap();
-    let tree = QuantileTree::for_cost(shape.clone(), &bounds(1, 10), None, "0.5".parse().unwrap()).unwrap();
+    let tree = QuantileTree::for_cost(shape.clone(), &bounds(1, 10), "0.5".parse().unwrap()).unwrap();
     let others: Vec<i64> = (0..50).map(|i| i * 1_000).collect();
     let without = counts(&shape, &others);
     let mut with = without.clone();
