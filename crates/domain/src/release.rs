@@ -7,7 +7,7 @@ use crate::question::{Estimate, Presented, Value};
 use crate::{ReleaseId, SubjectSet, Timestamp};
 
 /// Proof that a release was paid for. The control plane makes one after the reservation is durable
-/// (`control_plane::release::reserve`), and nothing else does.
+/// (`control_plane::release::reserve`), and nothing else does, but for rows that nobody owns.
 #[derive(Debug)]
 #[must_use = "a charge was paid to look at data"]
 pub struct Charge {
@@ -17,6 +17,12 @@ pub struct Charge {
 impl Charge {
     /// The charge of a reservation that is durable.
     pub const fn of_durable_reservation(cost: Cost) -> Self {
+        Self { cost }
+    }
+
+    /// A charge for looking at rows of people who do not exist: nothing is paid, as there is nobody to
+    /// protect. Whoever makes one answers for the rows.
+    pub const fn of_synthetic_rows(cost: Cost) -> Self {
         Self { cost }
     }
 

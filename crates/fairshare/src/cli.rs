@@ -815,6 +815,9 @@ pub(crate) struct Query {
     /// Say what it would cost and how exact it would be; look at nothing.
     #[arg(long)]
     pub(crate) estimate: bool,
+    /// Answer it on the rows of people who do not exist, at the same price but for free: what an answer would look like, and what the bounds would cut.
+    #[arg(long, conflicts_with_all = ["estimate", "fresh"])]
+    pub(crate) simulate: bool,
     /// Pay again for a question that was answered today.
     #[arg(long, conflicts_with = "estimate")]
     pub(crate) fresh: bool,

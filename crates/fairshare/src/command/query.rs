@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use control_plane::{Ask, Error};
 use domain::Fault;
-use domain::question::{Estimate, Narrowing, Question, Shown, Value as Cell};
+use domain::question::{Estimate, Narrowing, Presented, Question, Shown, Value as Cell};
 use domain::release::{Balance, Quote, Release};
 use dp::{Cost, Delta, Rho};
 use serde_json::{Value, json};
@@ -14,6 +14,7 @@ use crate::cli::Query;
 use crate::deployment::{Deployment, tell_operator};
 use crate::failure::Usage;
 use crate::output::{Format, line, note, number, object, objects, rows};
+use crate::simulation::{self, Simulated};
 
 /// The price of a question when none is named, in billionths of ρ.
 pub(crate) const RHO_DEFAULT: Rho = Rho::from_nano(50_000_000);
@@ -27,6 +28,11 @@ pub(crate) async fn query(args: Query, deployment: &Deployment, format: Format) 
     let question = Question { sql: args.sql, params: params(&args.param), rho, narrowing: narrowing(&args.bound)? };
     let ask = Ask { partner: args.partner, purpose: args.purpose, agreement: args.agreement, question, fresh: args.fresh };
     let room = deployment.clean_room()?;
+    if args.simulate {
+        // As for an estimate: the partner must be allowed to ask.
+        let quote = deployment.control.release_quote(&*room, &ask).await?;
+        return print_simulated(&simulation::simulate(&ask.question).await?, &quote, format);
+    }
     if args.estimate {
         let quote = deployment.control.release_quote(&*room, &ask).await?;
         if format == Format::Table { print_quote(&quote)? } else { object(format, &quote_document(&quote))? }
@@ -96,18 +102,43 @@ fn budget_document(budget: &Balance) -> Value {
     json!({ "spent": { "rho": number(budget.spent.rho), "delta": number(budget.spent.delta) }, "left": { "rho": number(budget.left.rho), "delta": number(budget.left.delta) } })
 }
 
-fn print(release: &Release, format: Format) -> anyhow::Result<()> {
+/// The headers and cells of what is shown.
+fn shown(presented: &Presented, format: Format) -> (Vec<String>, Vec<Vec<Value>>) {
     let mut headers = Vec::new();
-    for column in &release.presented.columns {
+    for column in &presented.columns {
         headers.push(column.name.clone());
         if column.range {
             headers.extend([format!("{}_low", column.name), format!("{}_high", column.name)]);
         }
     }
-    let mut cells: Vec<Vec<Value>> = release.presented.rows.iter().map(|row| flat(row, &release.presented.columns)).collect();
+    let mut cells: Vec<Vec<Value>> = presented.rows.iter().map(|row| flat(row, &presented.columns)).collect();
     if format == Format::Table {
         cells.iter_mut().flatten().for_each(shorten);
     }
+    (headers, cells)
+}
+
+/// A result on synthetic rows, which says so everywhere.
+fn print_simulated(simulated: &Simulated, quote: &Quote, format: Format) -> anyhow::Result<ExitCode> {
+    let (headers, cells) = shown(&simulated.presented, format);
+    let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
+    let kept: Vec<Value> = simulated.kept.iter().map(|(aggregate, share)| json!({ "aggregate": aggregate, "share": share })).collect();
+    let document = json!({
+        "schema": 1, "simulated": true, "people": simulated.people, "columns": simulated.presented.columns, "rows": objects(&headers, &cells), "bounds_keep": kept,
+        "cost": cost_document(quote.cost),
+    });
+    rows(format, &headers, &cells, &document)?;
+    if format == Format::Table {
+        note(&format!("SIMULATED on {} people who do not exist: nothing here comes from anybody's data, and nothing was paid", count(simulated.people.into())));
+        for (aggregate, share) in &simulated.kept {
+            note(&format!("there, the bounds keep {:.1} % of {aggregate}", share * 100.0));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(release: &Release, format: Format) -> anyhow::Result<()> {
+    let (headers, cells) = shown(&release.presented, format);
     let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
     let document = json!({
         "schema": 1, "release": { "id": release.id, "redelivered": release.redelivered }, "columns": release.presented.columns, "rows": objects(&headers, &cells),

@@ -2,7 +2,7 @@
 //! ledger and the real clean room.
 
 mod tour;
-mod town;
+pub(crate) mod town;
 
 use std::fs;
 use std::io::IsTerminal;

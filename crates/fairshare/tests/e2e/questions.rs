@@ -129,3 +129,22 @@ fn parameters_are_constants_and_nothing_else() {
     let injected = d.query(&["--rho", "5", "--estimate", "--param", "post' OR 'a' = 'a"], "SELECT count(*) FROM activity WHERE kind = $1");
     assert!(injected["cost"]["rho"].as_f64().is_some(), "a strange text is a text");
 }
+
+#[test]
+fn a_simulation_shows_an_answer_and_what_bounds_cut_without_looking_at_anybody() {
+    // Nobody has agreed to anything, and nothing was imported.
+    let d = Deployment::new().with_partner("50");
+    let sql = "SELECT kind, count(*) AS n, count(distinct subject_id) AS people, median(word_count) AS words FROM activity GROUP BY kind";
+    let simulated = d.query(&["--rho", "1", "--simulate"], sql);
+    assert_eq!((&simulated["simulated"], &simulated["people"]), (&json!(true), &json!(1_000)));
+    let rows = simulated["rows"].as_array().unwrap();
+    let posts = rows.iter().find(|row| row["kind"] == "post").unwrap();
+    assert!(number(posts, "n") > 1_000.0 && number(posts, "n_low") < number(posts, "n"), "{posts}");
+    let kept = |name: &str| simulated["bounds_keep"].as_array().unwrap().iter().find(|kept| kept["aggregate"] == name).unwrap()["share"].as_f64().unwrap();
+    assert!((0.3..1.0).contains(&kept("count(*)")) && kept("count(distinct subject_id)") > 0.99, "{simulated}");
+    let narrower = d.query(&["--rho", "1", "--simulate", "--bound", "rows=2"], sql);
+    let share = narrower["bounds_keep"].as_array().unwrap().iter().find(|kept| kept["aggregate"] == "count(*)").unwrap()["share"].as_f64().unwrap();
+    assert!(share < kept("count(*)"), "tighter bounds cut more");
+    assert_eq!(d.ok(&["budget", "show"]), Deployment::new().with_partner("50").ok(&["budget", "show"]), "nothing was paid");
+    assert!(d.ok(&["release", "list"])["releases"].as_array().unwrap().is_empty());
+}

@@ -422,7 +422,8 @@ fn plain_alias(alias: TableAlias, at: &impl Spanned) -> Result<String, Refusal> 
 
 fn single_name(name: &ObjectName) -> Option<&datafusion::sql::sqlparser::ast::Ident> {
     match name.0.as_slice() {
-        [ObjectNamePart::Identifier(ident)] => Some(ident),
+        // The parser takes a text for a name; PostgreSQL does not.
+        [ObjectNamePart::Identifier(ident)] if matches!(ident.quote_style, None | Some('"')) => Some(ident),
         _ => None,
     }
 }
