@@ -824,7 +824,7 @@ pub(crate) struct Query {
     /// The value of `$1`, `$2` … in the question, in their order: a number, true, false, null or text (in single quotes where a text looks like a number); repeat for several.
     #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
     pub(crate) param: Vec<String>,
-    /// Narrow a bound: groups=4, rows=10 (in one group), rows_overall=20 (in all), word_count=0..500 (sums) or value:word_count=0..100 (single values); repeat for several.
+    /// Narrow a bound: groups=4, rows=10 (in one group), rows_overall=20 (in all), people=50 (smaller groups are never shown), word_count=0..500 (sums) or value:word_count=0..100 (single values); repeat for several.
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) bound: Vec<String>,
     /// The question.

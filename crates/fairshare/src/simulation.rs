@@ -119,8 +119,7 @@ fn unbounded(mut prepared: Prepared) -> anyhow::Result<Prepared> {
     prepared.plan.bounds = ContributionBounds::new(GROUPS, ROWS, prepared.plan.bounds.rows_at_scan())?;
     for aggregate in &mut prepared.plan.aggregates {
         if let Aggregate::Sum { sums, values, .. } = aggregate {
-            let wider = |grid: &Grid| Grid { low: grid.low.saturating_mul(SUMS), high: grid.high.saturating_mul(SUMS), ..*grid };
-            *sums = wider(sums);
+            *sums = Grid { low: sums.low.saturating_mul(SUMS), high: sums.high.saturating_mul(SUMS), ..*sums };
             *values = None;
         }
     }

@@ -108,7 +108,7 @@ impl Generator {
         let number = if self.0.random_ratio(1, 2) { ColumnType::Integer } else { ColumnType::Float };
         let part = self.pick(&["year", "quarter", "month", "week", "day", "hour", "minute"]);
         match ty {
-            ColumnType::Boolean => return self.condition(columns, depth - 1),
+            ColumnType::Boolean => self.condition(columns, depth - 1),
             ColumnType::Integer => match self.0.random_range(0..9) {
                 0 | 1 => format!("({} {} {})", of(self, ty), self.pick(&["+", "-", "*", "%"]), of(self, ty)),
                 2 => format!("-({})", of(self, ty)),

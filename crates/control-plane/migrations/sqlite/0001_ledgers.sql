@@ -389,10 +389,12 @@ CREATE TABLE release_redelivery (
     at      TEXT NOT NULL
 ) STRICT;
 
-CREATE TABLE release_current (        -- P: the release that answers a question today
-    release_key TEXT PRIMARY KEY,
-    release     TEXT NOT NULL
-) STRICT;
+CREATE TABLE release_current (        -- P: the releases that answer a question today, one per price
+    release_key TEXT NOT NULL,
+    rho         INTEGER NOT NULL,
+    release     TEXT NOT NULL,
+    PRIMARY KEY (release_key, rho)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE cap_choice (             -- how much a person may lose per year, as they chose
     id         INTEGER PRIMARY KEY,

@@ -60,7 +60,7 @@ impl ControlPlane {
         let terms = agreement::covering(&mut tx, &ask.partner, ask.purpose, ask.agreement.as_ref(), at.date_naive()).await?;
         let key = release_key(ask, &terms, prepared, at);
         if !ask.fresh
-            && let Some(stored) = stored(&mut tx, &key, &terms).await?
+            && let Some(stored) = stored(&mut tx, &key, prepared.cost.rho, &terms).await?
         {
             let inserted = sqlx::query("INSERT INTO release_redelivery (release, at) VALUES (?, ?)").bind(stored.id.as_str()).bind(time_text(at)).execute(&mut *tx).await?;
             let mut audit = AuditWriter::begin(&mut tx, &self.inner).await?;
@@ -97,8 +97,9 @@ impl ControlPlane {
         .bind(time_text(at))
         .execute(&mut *tx)
         .await?;
-        sqlx::query("INSERT INTO release_current (release_key, release) VALUES (?, ?) ON CONFLICT (release_key) DO UPDATE SET release = excluded.release")
+        sqlx::query("INSERT INTO release_current (release_key, rho, release) VALUES (?, ?, ?) ON CONFLICT (release_key, rho) DO UPDATE SET release = excluded.release")
             .bind(&key)
+            .bind(to_i64(prepared.cost.rho.nano())?)
             .bind(id.as_str())
             .execute(&mut *tx)
             .await?;
@@ -116,15 +117,23 @@ pub(super) fn no_snapshot() -> Refusal {
     Refusal::new(RefusalCode::NoSnapshot, "there is no data to ask yet").hint("the operator imports some: fairshare import PATH")
 }
 
-/// The key under which an answer is kept: equal questions of one day share it.
+/// The key under which answers are kept: equal questions of one day share it, at whatever price.
 pub(super) fn release_key(ask: &Ask, terms: &AgreementTerms, prepared: &Prepared, at: Timestamp) -> String {
-    let parts = serde_json::json!([ask.partner, terms.name, ask.purpose, prepared.plan.to_json(), prepared.cost.rho, at.date_naive()]);
+    let parts = serde_json::json!([ask.partner, terms.name, ask.purpose, prepared.plan.to_json(), at.date_naive()]);
     hex::encode(Sha256::digest(parts.to_string()))
 }
 
-/// The answer kept under `key`; a refusal while it is being made.
-async fn stored(tx: &mut SqliteConnection, key: &str, terms: &AgreementTerms) -> Result<Option<Stored>, Error> {
-    let row = sqlx::query("SELECT r.release, r.rho, r.delta, r.at, o.outcome, o.answer FROM release_current c JOIN release_reservation r USING (release) LEFT JOIN release_outcome o USING (release) WHERE c.release_key = ?").bind(key).fetch_optional(tx).await?;
+/// The newest answer kept under `key` that was paid for with `rho` or more: whoever asks for less is given
+/// the better answer that they have already. A refusal while the only one is being made.
+async fn stored(tx: &mut SqliteConnection, key: &str, rho: Rho, terms: &AgreementTerms) -> Result<Option<Stored>, Error> {
+    let row = sqlx::query(
+        "SELECT r.release, r.rho, r.delta, r.at, o.outcome, o.answer FROM release_current c JOIN release_reservation r USING (release) LEFT JOIN release_outcome o USING (release) \
+         WHERE c.release_key = ? AND c.rho >= ? ORDER BY CASE WHEN o.outcome = 'answered' THEN 0 WHEN o.outcome IS NULL THEN 1 ELSE 2 END, r.id DESC LIMIT 1",
+    )
+    .bind(key)
+    .bind(to_i64(rho.nano())?)
+    .fetch_optional(tx)
+    .await?;
     let Some(row) = row else { return Ok(None) };
     let outcome: Option<String> = row.try_get(4)?;
     match outcome.as_deref() {

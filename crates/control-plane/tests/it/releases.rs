@@ -24,16 +24,22 @@ async fn the_same_question_is_free_and_every_other_is_paid() {
     let first = world.control.release_run(room.clone(), &ask("count a", "0.1")).await.unwrap();
     let again = world.control.release_run(room.clone(), &ask("count a", "0.1")).await.unwrap();
     assert!(!first.redelivered && again.redelivered);
-    assert_eq!((first.id, &first.presented, first.budget.spent), (again.id, &again.presented, again.budget.spent));
+    assert_eq!((&first.id, &first.presented, first.budget.spent), (&again.id, &again.presented, again.budget.spent));
     assert_eq!(room.calls.load(Ordering::SeqCst), 1);
-    let others = [ask("count b", "0.1"), ask("count a", "0.05"), Ask { purpose: Purpose::AdMeasurement, ..ask("count a", "0.1") }, Ask { fresh: true, ..ask("count a", "0.1") }];
+    // For less, the better answer that is there.
+    let cheaper = world.control.release_run(room.clone(), &ask("count a", "0.05")).await.unwrap();
+    assert_eq!((cheaper.redelivered, cheaper.id, cheaper.cost, cheaper.budget.spent), (true, again.id.clone(), again.cost, again.budget.spent));
+    let others = [ask("count b", "0.1"), ask("count a", "0.2"), Ask { purpose: Purpose::AdMeasurement, ..ask("count a", "0.1") }, Ask { fresh: true, ..ask("count a", "0.1") }];
     for other in &others {
         assert!(!world.control.release_run(room.clone(), other).await.unwrap().redelivered);
     }
+    // Of those that cost enough, the newest: that which was asked for afresh.
+    let newest = world.control.release_run(room.clone(), &ask("count a", "0.1")).await.unwrap();
+    assert!(newest.redelivered && newest.id != again.id && newest.cost == again.cost);
     world.tomorrow();
     let next_day = world.control.release_run(room.clone(), &ask("count a", "0.1")).await.unwrap();
     assert!(!next_day.redelivered);
-    assert_eq!(next_day.budget.spent.rho.to_string(), "0.55");
+    assert_eq!(next_day.budget.spent.rho.to_string(), "0.7");
     assert!(world.control.audit_verify(None).await.unwrap().verified);
 }
 

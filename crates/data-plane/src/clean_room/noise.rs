@@ -102,7 +102,13 @@ impl<'a> Noising<'a> {
         let before = self.plan.aggregates.iter().take_while(|a| **a != Aggregate::CountSubjects);
         let people: usize = before.map(Aggregate::numbers).sum();
         let mut rows = Vec::new();
+        let place = self.plan.aggregates.iter().position(|a| *a == Aggregate::CountSubjects).ok_or_else(broken)?;
         for group in exact.groups() {
+            // By itself this would tell of people; with the threshold, which is shifted by it, it does not.
+            let exact = group.values.get(place).copied().ok_or_else(broken)?;
+            if !threshold.considers(u64::try_from(exact).unwrap_or(0)) {
+                continue;
+            }
             let values = self.numbers(Some(group))?;
             if threshold.keeps(i128::from(*values.get(people).ok_or_else(broken)?)) {
                 rows.push(NoisedRow { key: group.key.clone(), values });

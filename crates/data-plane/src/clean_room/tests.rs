@@ -328,6 +328,28 @@ fn groups_of_few_people_are_not_shown() {
 }
 
 #[test]
+fn a_smallest_cohort_is_never_undercut() {
+    let mut generator = Generator::new(4);
+    let mut arrivals = data(&mut generator);
+    // Everybody in one country, whatever else they are.
+    arrivals[0].batch.subjects.iter_mut().for_each(|subject| subject.country = Some("DE".into()));
+    let people = u32::try_from(arrivals[0].ids.len()).unwrap();
+    let world = World::lay_out(&arrivals, 1, &mut ChaCha20Rng::seed_from_u64(4));
+    let everybody: SubjectSet = arrivals[0].ids.iter().copied().collect();
+    let shown = |cohort: Option<u32>| {
+        let narrowing = Narrowing { cohort, ..Narrowing::default() };
+        // At this price the threshold is 2 without noise.
+        let question = Question { sql: "SELECT country, count(*) FROM subject GROUP BY country".into(), params: Vec::new(), rho: "1000000".parse().unwrap(), narrowing };
+        let prepared = validate::validate(&question).unwrap();
+        (answer(&world, &prepared, &everybody).table.rows.len(), Mechanisms::of(&prepared.plan, prepared.cost.rho).unwrap().threshold.unwrap().threshold())
+    };
+    assert_eq!((shown(None), shown(Some(people - 1))), ((1, 2), (1, i128::from(people))));
+    assert_eq!(shown(Some(people)).0, 0, "the threshold is above the cohort: noise decides, and here is none");
+    let cohort = |sql: &str| validate::validate(&Question { narrowing: Narrowing { cohort: Some(5), ..Narrowing::default() }, sql: sql.into(), params: Vec::new(), rho: "1".parse().unwrap() });
+    assert!(cohort("SELECT kind, count(*) FROM activity GROUP BY kind").is_err(), "it would be ignored");
+}
+
+#[test]
 fn a_charge_of_another_price_is_not_taken() {
     let mut generator = Generator::new(3);
     let world = World::lay_out(&data(&mut generator), 3, &mut ChaCha20Rng::seed_from_u64(3));

@@ -29,6 +29,8 @@ pub struct Plan {
     pub aggregates: Vec<Aggregate>,
     /// How far one person can count, after the last join.
     pub bounds: ContributionBounds,
+    /// A group with an unknown key and fewer people than this is never shown; at least 1.
+    pub cohort: u32,
 }
 
 impl Plan {
@@ -135,6 +137,8 @@ pub struct Narrowing {
     pub rows_per_group: Option<u32>,
     /// Rows per person in all groups together.
     pub rows_overall: Option<u32>,
+    /// People that a group with an unknown key needs at least.
+    pub cohort: Option<u32>,
     /// Lowest and highest sum per person and group, by column.
     pub sums: BTreeMap<String, (f64, f64)>,
     /// Lowest and highest single value in averages, variances and percentiles, by column.

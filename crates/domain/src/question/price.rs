@@ -44,9 +44,6 @@ pub struct Mechanisms {
     pub threshold: Option<KeyThreshold>,
 }
 
-/// Smallest group that may be shown, in people, before noise is added to the rule.
-const COHORT_MIN: u32 = 1;
-
 impl Mechanisms {
     /// The mechanisms of `plan` at `rho`.
     ///
@@ -75,7 +72,7 @@ impl Mechanisms {
             KeySource::Unknown => {
                 let people = plan.aggregates.iter().position(|a| *a == Aggregate::CountSubjects).and_then(|i| variances.get(i));
                 let people = people.ok_or_else(|| numbers(()))?;
-                Some(dp::key_threshold(people, plan.bounds.groups(), Delta::PER_RELEASE, COHORT_MIN).map_err(|_| numbers(()))?)
+                Some(dp::key_threshold(people, plan.bounds.groups(), Delta::PER_RELEASE, plan.cohort).map_err(|_| numbers(()))?)
             }
         };
         Ok(Self { share, variances, threshold })

@@ -70,14 +70,15 @@ fn params(written: &[String]) -> Vec<Cell> {
     written.iter().map(value).collect()
 }
 
-/// `groups=4`, `rows=10`, `rows_overall=20`, `word_count=0..500`, `value:word_count=0..100`.
+/// `groups=4`, `rows=10`, `rows_overall=20`, `people=50`, `word_count=0..500`, `value:word_count=0..100`.
 fn narrowing(bounds: &[String]) -> Result<Narrowing, Usage> {
     let mut narrowing = Narrowing::default();
     for bound in bounds {
-        let wrong = || Usage(format!("`{bound}` is not a bound; write groups=4, rows=10, rows_overall=20, word_count=0..500 or value:word_count=0..100"));
+        let wrong = || Usage(format!("`{bound}` is not a bound; write groups=4, rows=10, rows_overall=20, people=50, word_count=0..500 or value:word_count=0..100"));
         let (name, value) = bound.split_once('=').ok_or_else(wrong)?;
         match name {
             "groups" => narrowing.groups = Some(value.parse().map_err(|_| wrong())?),
+            "people" => narrowing.cohort = Some(value.parse().map_err(|_| wrong())?),
             "rows_overall" => narrowing.rows_overall = Some(value.parse().map_err(|_| wrong())?),
             "rows" => narrowing.rows_per_group = Some(value.parse().map_err(|_| wrong())?),
             column => {

@@ -40,6 +40,16 @@ pub(super) fn bounds(tables: &[TableName], keys: &[Key], narrowing: &Narrowing) 
     }
 }
 
+/// The smallest group that may be shown.
+pub(super) fn cohort(keys: &[Key], narrowing: &Narrowing) -> Result<u32, Refusal> {
+    match narrowing.cohort {
+        None => Ok(1),
+        Some(0) => Err(bound("a group has at least 1 person", "leave the bound out")),
+        Some(_) if keys.iter().all(|key| key.public_values().is_some()) => Err(bound("groups with public keys are all shown, whoever is in them", "leave out people=…")),
+        Some(people) => Ok(people),
+    }
+}
+
 /// Groups that one person can be in: combinations of the public values of keys, in which attributes of
 /// people play no part, since a person has one of each.
 fn groups_of_one(keys: &[Key]) -> u32 {
