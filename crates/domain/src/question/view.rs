@@ -207,6 +207,10 @@ impl Row<'_> {
         numbers.dedup();
         // A single average has an argument of its own, by which its two parts need no widening.
         let parts = if matches!(expr, Expr::Leaf(Released::Moments(Moments { statistic: Statistic::Average, .. }))) { 1 } else { numbers.len() };
+        // The range of a percentile cannot be widened: beside other numbers nothing is said.
+        let mut percentile = false;
+        expr.leaves(&mut |leaf| percentile |= matches!(leaf, Released::Quantile(_)));
+        noisy &= !percentile || numbers.len() == 1;
         let range = noisy.then(|| expr.range(&|leaf| self.range(leaf, widened(parts)))).flatten();
         (value, range.map(|Range { low, high }| (Value::float(low), Value::float(high))))
     }

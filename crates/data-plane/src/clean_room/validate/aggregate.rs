@@ -7,7 +7,7 @@ use domain::question::{Aggregate, Field, PlanLimits, RowExpr, Statistic, Value};
 use domain::{Refusal, RefusalCode};
 use dp::Divisor;
 
-use super::bounds::{Bounding, Numbers};
+use super::bounds::{Bounding, Numbers, Wanted};
 use super::expr::{self, Typed};
 use super::from::Scope;
 use super::literal;
@@ -75,8 +75,8 @@ fn filtered(of: RowExpr, filter: Option<RowExpr>) -> RowExpr {
 }
 
 /// How far an argument counts.
-fn numbers(of: &Typed<Field>, whole: &SqlExpr, scope: &Scope, bounding: &Bounding<'_>) -> Result<Numbers, Refusal> {
-    bounding.number(of).map_err(|refusal| {
+fn numbers(of: &Typed<Field>, wanted: Wanted, whole: &SqlExpr, scope: &Scope, bounding: &Bounding<'_>) -> Result<Numbers, Refusal> {
+    bounding.number(of, wanted).map_err(|refusal| {
         let refusal = refusal.at(place(whole));
         let names: Vec<_> = scope.columns().filter(|c| c.column().sum.is_some()).map(ColumnName::name).collect();
         match (refusal.code, names.is_empty()) {
@@ -100,7 +100,7 @@ pub(super) fn asked(function: &Function, whole: &SqlExpr, scope: &Scope, boundin
     if let (true, Some(_)) = (person, &filter) {
         return Err(refuse(RefusalCode::Clause, whole, "FILTER on people is not offered").hint("put the condition into WHERE"));
     }
-    let number = |of: &Typed<Field>| numbers(of, whole, scope, bounding);
+    let number = |of: &Typed<Field>, wanted| numbers(of, wanted, whole, scope, bounding);
     match (name.as_str(), distinct, argument) {
         ("count", false, None) => Ok(Asked::One(
             match filter {
@@ -116,19 +116,19 @@ pub(super) fn asked(function: &Function, whole: &SqlExpr, scope: &Scope, boundin
         }
         ("sum", false, Some(written)) => {
             let of = expr::read(&mut Rows(scope), written)?;
-            let bounds = number(&of)?;
+            let bounds = number(&of, Wanted::Sum)?;
             let ty = if bounds.sums.denominator == 1 { ColumnType::Integer } else { ColumnType::Float };
             Ok(Asked::One(Aggregate::Sum { of: filtered(of.expr, filter), sums: bounds.sums, values: bounds.clamped }, ty))
         }
         ("avg", false, Some(written)) => {
             let of = expr::read(&mut Rows(scope), written)?;
-            let values = number(&of)?.values;
+            let values = number(&of, Wanted::Values)?.values;
             let of = filtered(of.expr, filter);
             Ok(Asked::Average([Aggregate::CountKnown { of: of.clone() }, Aggregate::CenteredSum { of, values }]))
         }
         ("variance" | "var_samp" | "var_pop" | "stddev" | "stddev_samp" | "stddev_pop", false, Some(written)) => {
             let of = expr::read(&mut Rows(scope), written)?;
-            let values = number(&of)?.values;
+            let values = number(&of, Wanted::Values)?.values;
             let of = filtered(of.expr, filter);
             let parts = [Aggregate::CountKnown { of: of.clone() }, Aggregate::CenteredSum { of: of.clone(), values }, Aggregate::CenteredSquares { of, values }];
             let divisor = if name.ends_with("_pop") { Divisor::Population } else { Divisor::Sample };
@@ -171,7 +171,7 @@ pub(super) fn percentiles(function: &Function, whole: &SqlExpr, scope: &Scope, b
     }
     let filter = filter.map(|condition| expr::condition(&mut Rows(scope), condition)).transpose()?;
     let of = expr::read(&mut Rows(scope), of)?;
-    let values = numbers(&of, whole, scope, bounding)?.values;
+    let values = numbers(&of, Wanted::Values, whole, scope, bounding)?.values;
     let ty = if values.denominator == 1 { ColumnType::Integer } else { ColumnType::Float };
     Ok(Some(Percentiles { aggregate: Aggregate::Quantiles { of: filtered(of.expr, filter), values, at }, levels, ty }))
 }

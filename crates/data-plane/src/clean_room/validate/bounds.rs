@@ -1,8 +1,11 @@
 //! How far one person can count: the contract, narrowed by the question.
 
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
 use domain::catalog::{ColumnType, ROWS_AT_SCAN, TableName, contract};
 use domain::question::expr::{Expr, Range};
-use domain::question::{Aggregate, Field, Grid, Key, Narrowing};
+use domain::question::{Field, Grid, Key, Narrowing};
 use domain::{Refusal, RefusalCode};
 use dp::{ContributionBounds, Granularity};
 
@@ -70,8 +73,28 @@ pub(super) struct Numbers {
 
 /// The bounds of numbers: contracts, narrowed by the question.
 pub(super) struct Bounding<'a> {
-    pub(super) narrowing: &'a Narrowing,
-    pub(super) rows_per_group: u32,
+    narrowing: &'a Narrowing,
+    rows_per_group: u32,
+    /// Which of the question's bounds were applied: none is ignored.
+    applied: RefCell<BTreeSet<(Bound, String)>>,
+}
+
+/// What a bound of a column bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Bound {
+    /// A person's sum in a group.
+    Sum,
+    /// Single values.
+    Value,
+}
+
+/// For what an expression is bounded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// To be summed.
+    Sum,
+    /// For its single values: averages, variances, percentiles.
+    Values,
 }
 
 /// Grid units per 1 of fractions without a contract of their own.
@@ -79,10 +102,26 @@ const FRACTIONS: Granularity = Granularity::PER_1024;
 /// The largest number that counts without a contract.
 const LARGEST: f64 = 1e9;
 
-impl Bounding<'_> {
+impl<'a> Bounding<'a> {
+    pub(super) const fn new(narrowing: &'a Narrowing, rows_per_group: u32) -> Self {
+        Self { narrowing, rows_per_group, applied: RefCell::new(BTreeSet::new()) }
+    }
+
+    /// The question's bound of a column's sums or values, which is applied.
+    fn asked(&self, what: Bound, name: &str) -> Option<&(f64, f64)> {
+        let asked = match what {
+            Bound::Sum => self.narrowing.sums.get(name),
+            Bound::Value => self.narrowing.values.get(name),
+        };
+        if asked.is_some() {
+            self.applied.borrow_mut().insert((what, name.to_owned()));
+        }
+        asked
+    }
+
     /// How far an expression counts: by its contract where it is a column, and otherwise by the numbers
     /// that it can be.
-    pub(super) fn number(&self, of: &Typed<Field>) -> Result<Numbers, Refusal> {
+    pub(super) fn number(&self, of: &Typed<Field>, wanted: Wanted) -> Result<Numbers, Refusal> {
         let ty = match of.ty {
             Some(ty @ (ColumnType::Integer | ColumnType::Float)) => ty,
             ty => {
@@ -94,13 +133,27 @@ impl Bounding<'_> {
             && let Some(contract) = &column.column().sum
         {
             let name = column.name();
-            let sums = range(name, self.narrowing.sums.get(name), contract.sums, contract.granularity)?;
-            let asked = self.narrowing.values.get(name);
+            let asked = self.asked(Bound::Value, name);
             let values = range(&format!("value:{name}"), asked, contract.values, contract.granularity)?;
+            let sum = if wanted == Wanted::Sum { self.asked(Bound::Sum, name) } else { None };
+            let sums = range(name, sum, contract.sums, contract.granularity)?;
             return Ok(Numbers { sums, values, clamped: asked.map(|_| values) });
         }
+        let mut wrong = None;
+        let mut columns = Vec::new();
+        of.expr.leaves(&mut |field| columns.extend(if let Field::Column(column) = field { Some(*column) } else { None }));
+        for (column, contract) in columns.iter().filter_map(|column| Some((column, column.column().sum?))) {
+            let asked = self.asked(Bound::Value, column.name());
+            wrong = range(&format!("value:{}", column.name()), asked, contract.values, contract.granularity).err().or(wrong);
+        }
+        if let Some(wrong) = wrong {
+            return Err(wrong);
+        }
         let within = |field: &Field| match field {
-            Field::Column(column) => column.column().sum.map(|contract| Range { low: contract.values.0, high: contract.values.1 }).or_else(|| field.range()),
+            Field::Column(column) => {
+                let contract = column.column().sum.map(|contract| self.narrowing.values.get(column.name()).copied().unwrap_or(contract.values));
+                contract.map(|(low, high)| Range { low, high }).or_else(|| field.range())
+            }
             Field::Fold(..) => None,
         };
         let Some(Range { low, high }) = of.expr.range(&within).filter(|range| range.low >= -LARGEST && range.high <= LARGEST) else {
@@ -112,6 +165,20 @@ impl Bounding<'_> {
         let rows = i64::from(self.rows_per_group);
         let sums = Grid { low: values.low.min(0).saturating_mul(rows), high: values.high.max(0).saturating_mul(rows), ..values };
         Ok(Numbers { sums, values, clamped: Some(values) })
+    }
+
+    /// Refuses a bound that narrows nothing: it would be ignored.
+    pub(super) fn all_applied(&self) -> Result<(), Refusal> {
+        let applied = self.applied.borrow();
+        let ignored = |what: Bound, names: &'a BTreeMap<String, (f64, f64)>| names.keys().find(|name| !applied.contains(&(what, (*name).clone())));
+        if let Some(name) = ignored(Bound::Sum, &self.narrowing.sums) {
+            let hint = "bounds: groups=4, rows=10, word_count=0..500 for the sum of a column, value:word_count=0..100 for single values";
+            return Err(bound(format!("the question has no sum({name}) to bound"), hint));
+        }
+        match ignored(Bound::Value, &self.narrowing.values) {
+            Some(name) => Err(bound(format!("the question has no values of `{name}` to bound"), format!("to bound the sum, write {name}=…"))),
+            None => Ok(()),
+        }
     }
 }
 
@@ -127,22 +194,4 @@ fn range(name: &str, asked: Option<&(f64, f64)>, widest: (f64, f64), granularity
     }
     let grid = |x: f64| granularity.to_grid(x, widest.0, widest.1).ok_or_else(|| bound(format!("the bound of `{name}` is not a number"), "write numbers"));
     Ok(Grid { low: grid(low)?, high: grid(high)?, denominator: granularity.denominator() })
-}
-
-/// Refuses a bound that narrows nothing: it would be ignored.
-pub(super) fn all_used(aggregates: &[Aggregate], narrowing: &Narrowing) -> Result<(), Refusal> {
-    let reads = |aggregate: &Aggregate, name: &str| {
-        let mut reads = false;
-        aggregate.of().into_iter().for_each(|of| of.leaves(&mut |field| reads |= matches!(field, Field::Column(column) if column.name() == name)));
-        reads
-    };
-    let sum = |aggregate: &&Aggregate| matches!(aggregate, Aggregate::Sum { .. });
-    if let Some(name) = narrowing.sums.keys().find(|name| !aggregates.iter().filter(sum).any(|aggregate| reads(aggregate, name))) {
-        return Err(bound(format!("the question has no sum({name}) to bound"), "bounds: groups=4, rows=10, word_count=0..500 for a sum, value:word_count=0..100 for single values"));
-    }
-    let value = |aggregate: &&Aggregate| !matches!(aggregate, Aggregate::CountKnown { .. } | Aggregate::CountDistinct { .. });
-    match narrowing.values.keys().find(|name| !aggregates.iter().filter(value).any(|aggregate| reads(aggregate, name))) {
-        Some(name) => Err(bound(format!("the question has no values of `{name}` to bound"), format!("to bound the sum, write {name}=…"))),
-        None => Ok(()),
-    }
 }

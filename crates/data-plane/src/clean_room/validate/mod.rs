@@ -41,14 +41,14 @@ pub(crate) fn validate(question: &Question) -> Result<Prepared, Refusal> {
     let keys: Vec<Key> = typed.iter().map(|typed| typed.key.clone()).collect();
     let tables = clauses.scope.tables();
     let bounds = bounds::bounds(&tables, &keys, &question.narrowing)?;
-    let bounding = Bounding { narrowing: &question.narrowing, rows_per_group: bounds.rows_per_group() };
+    let bounding = Bounding::new(&question.narrowing, bounds.rows_per_group());
     let mut output = Output::of(&clauses, &typed, &bounding)?;
     if keys.iter().any(|key| key.public_values().is_none()) {
         // Groups are selected by their number of people, which is paid for like any aggregate.
         output.require(Aggregate::CountSubjects);
     }
     let (aggregates, view) = output.finish()?;
-    bounds::all_used(&aggregates, &question.narrowing)?;
+    bounding.all_applied()?;
     let plan = Plan { schema: Plan::SCHEMA, tables, per_subject: clauses.scope.per_subject().to_vec(), filter, cohort: bounds::cohort(&keys, &question.narrowing)?, keys, aggregates, bounds };
     let cost = Mechanisms::cost(&plan, question.rho);
     // Whatever could stop the mechanisms stops them now, before anything is paid.

@@ -93,6 +93,15 @@ fn values_of_averages_can_be_narrowed_and_no_bound_is_ignored() {
     assert_eq!(with(average, &[("word_count", 0.0, 100.0)], &[]).unwrap_err().code, RefusalCode::Bound, "the question has no sum");
     let clamped = with("SELECT sum(word_count) FROM activity", &[], &[("word_count", 0.0, 100.0)]).unwrap();
     assert!(clamped.plan.to_json().contains("\"values\":{\"low\":0,\"high\":100"), "single values of a sum can be clamped too");
+    for (sums, values, sql) in [
+        (&[("word_count", 0.0, 10.0)][..], &[][..], "SELECT sum(word_count + 1) FROM activity"),
+        (&[("word_count", 0.0, 10.0)], &[], "SELECT count(*) FILTER (WHERE word_count > 1), avg(word_count) FROM activity"),
+        (&[], &[("word_count", 0.0, 10.0)], "SELECT sum(likes_received) FILTER (WHERE word_count > 1) FROM activity"),
+    ] {
+        assert_eq!(with(sql, sums, values).unwrap_err().code, RefusalCode::Bound, "{sql}");
+    }
+    let narrowed = |values| with("SELECT avg(word_count * 2) FROM activity", &[], values).unwrap().plan.aggregates.iter().find_map(Aggregate::value_range);
+    assert_eq!((narrowed(&[]), narrowed(&[("word_count", 0.0, 10.0)])), (Some((0.0, 400.0)), Some((0.0, 20.0))), "values of an expression follow");
     assert_eq!(with("SELECT count(word_count) FROM activity", &[], &[("word_count", 0.0, 100.0)]).unwrap_err().code, RefusalCode::Bound, "no values count");
 }
 
