@@ -94,7 +94,8 @@ impl Simulation {
         let mut place = 0;
         let mut shares = Vec::new();
         for aggregate in &prepared.plan.aggregates {
-            let additive = matches!(aggregate, Aggregate::CountSubjects | Aggregate::CountRows | Aggregate::CountKnown { .. } | Aggregate::CountDistinct { .. } | Aggregate::Sum { .. });
+            let additive =
+                matches!(aggregate, Aggregate::CountSubjects | Aggregate::CountRows | Aggregate::CountKnown { .. } | Aggregate::CountDistinct { .. } | Aggregate::Sum { .. });
             shares.extend(share(place).filter(|_| additive).map(|share| (aggregate.to_string(), share)));
             place += aggregate.numbers();
         }

@@ -87,7 +87,9 @@ impl Measure {
         match &self.aggregate {
             Aggregate::CountKnown { .. } => vec![0; counts.len()],
             Aggregate::Sum { sums, values: None, .. } if sums.denominator == 1 => counts.iter().map(|x| i64::from(*x)).collect(),
-            Aggregate::CenteredSum { values: Grid { low, high, denominator: 1 }, .. } if let (Ok(low), Ok(high)) = (u32::try_from(*low), u32::try_from(*high.max(low))) => {
+            Aggregate::CenteredSum { values: Grid { low, high, denominator: 1 }, .. }
+                if let (Ok(low), Ok(high)) = (u32::try_from(*low), u32::try_from((*high).max(low.saturating_add(1)))) =>
+            {
                 counts.iter().map(|x| 2 * i64::from((*x).max(low).min(high)) - (i64::from(low) + i64::from(high))).collect()
             }
             other => counts.iter().map(|x| saturated(other.grid_value(&Value::Integer(i64::from(*x))).unwrap_or(0))).collect(),

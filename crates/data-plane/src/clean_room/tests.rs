@@ -287,7 +287,10 @@ fn the_engine_agrees_with_the_plain_loops() {
             plan.aggregates.iter().filter_map(Aggregate::of).chain(&plan.filter).chain(plan.keys.iter().map(|k| &k.of)).for_each(|expr| called(expr, &mut functions));
         }
     }
-    assert!(joined > 60 && averages > 40 && listed > 20 && subqueries > 60, "questions reached too little: {joined} joins, {averages} averages, {listed} lists, {subqueries} subqueries");
+    assert!(
+        joined > 60 && averages > 40 && listed > 20 && subqueries > 60,
+        "questions reached too little: {joined} joins, {averages} averages, {listed} lists, {subqueries} subqueries"
+    );
     assert_eq!(aggregates.len(), 8, "{aggregates:?}");
     // Every function, of those with parts of dates or types one of each.
     let kind = |function: &Function| format!("{function:?}").split('(').next().unwrap().to_owned();
@@ -345,7 +348,9 @@ fn a_smallest_cohort_is_never_undercut() {
     };
     assert_eq!((shown(None), shown(Some(people - 1))), ((1, 2), (1, i128::from(people))));
     assert_eq!(shown(Some(people)).0, 0, "the threshold is above the cohort: noise decides, and here is none");
-    let cohort = |sql: &str| validate::validate(&Question { narrowing: Narrowing { cohort: Some(5), ..Narrowing::default() }, sql: sql.into(), params: Vec::new(), rho: "1".parse().unwrap() });
+    let cohort = |sql: &str| {
+        validate::validate(&Question { narrowing: Narrowing { cohort: Some(5), ..Narrowing::default() }, sql: sql.into(), params: Vec::new(), rho: "1".parse().unwrap() })
+    };
     assert!(cohort("SELECT kind, count(*) FROM activity GROUP BY kind").is_err(), "it would be ignored");
 }
 
@@ -385,7 +390,10 @@ fn equal_joins_have_equal_plans() {
         assert_eq!(json(&same), base, "{same}");
     }
     assert_ne!(json("SELECT tag, count(*) FROM activity_tag GROUP BY tag"), json("SELECT tag, count(*) FROM activity_tag JOIN activity USING (activity_id) GROUP BY tag"));
-    assert!(base.starts_with(r#"{"schema":3,"tables":["activity","activity_tag","subject"],"per_subject":[],"filter":{"call":[{"compare":"="},[{"leaf":"subject.language"},"#), "{base}");
+    assert!(
+        base.starts_with(r#"{"schema":3,"tables":["activity","activity_tag","subject"],"per_subject":[],"filter":{"call":[{"compare":"="},[{"leaf":"subject.language"},"#),
+        "{base}"
+    );
 }
 
 #[test]

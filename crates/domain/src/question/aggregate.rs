@@ -1,6 +1,6 @@
 //! What is computed in each group, and how far one person can move it.
 
-use dp::{ContributionBounds, Granularity, L2Squared};
+use dp::{Centered, ContributionBounds, Granularity, L2Squared};
 use serde::Serialize;
 
 use super::{RowExpr, Value};
@@ -95,15 +95,11 @@ impl Grid {
         grid.clamp(low, i128::from(self.high).max(low))
     }
 
-    /// What a value is above the middle, in halves of a grid unit: between −width and width.
-    fn centered(&self, grid: i128) -> i128 {
-        2 * self.clamp(grid) - (i128::from(self.low) + i128::from(self.high).max(i128::from(self.low)))
-    }
-
-    /// From the lowest to the highest, in grid units.
+    /// Values as they are seen from the middle; none where the range is too wide to be squared.
     #[must_use]
-    pub fn width(&self) -> u64 {
-        self.high.max(self.low).abs_diff(self.low)
+    pub fn centered(&self) -> Option<Centered> {
+        // A range of one value still has two ends.
+        Centered::new(self.low, self.high.max(self.low.saturating_add(1))).ok()
     }
 }
 
@@ -150,8 +146,8 @@ impl Aggregate {
     /// The most that one row adds to its group's value, or takes from it, in grid units.
     fn per_row_max(&self) -> u64 {
         match self {
-            Self::CenteredSum { values, .. } => values.width(),
-            Self::CenteredSquares { values, .. } => values.width().saturating_mul(values.width()),
+            Self::CenteredSum { values, .. } => values.centered().map_or(u64::MAX, |centered| centered.per_row_max()[1]),
+            Self::CenteredSquares { values, .. } => values.centered().map_or(u64::MAX, |centered| centered.per_row_max()[2]),
             Self::CountSubjects | Self::Sum { .. } | Self::CountRows | Self::CountKnown { .. } | Self::CountDistinct { .. } | Self::Quantiles { .. } => 1,
         }
     }
@@ -190,11 +186,8 @@ impl Aggregate {
         match self {
             Self::CountSubjects | Self::CountRows | Self::CountKnown { .. } | Self::CountDistinct { .. } => (*value != Value::Null).then_some(0),
             Self::Sum { sums, values, .. } => sums.value(value).map(|grid| values.map_or(grid, |values| values.clamp(grid))),
-            Self::CenteredSum { values, .. } => values.value(value).map(|grid| values.centered(grid)),
-            Self::CenteredSquares { values, .. } => values.value(value).map(|grid| {
-                let (centered, width) = (values.centered(grid), i128::from(values.width()));
-                2 * centered * centered - width * width
-            }),
+            Self::CenteredSum { values, .. } => values.value(value).zip(values.centered()).map(|(grid, centered)| centered.first(grid)),
+            Self::CenteredSquares { values, .. } => values.value(value).zip(values.centered()).map(|(grid, centered)| centered.second(grid)),
             Self::Quantiles { values, .. } => values.value(value).map(|grid| values.clamp(grid)),
         }
     }
@@ -218,8 +211,7 @@ impl Aggregate {
             Self::CountRows => i128::from(rows.min(most)),
             Self::CountKnown { .. } => i128::from(tally.known.min(most)),
             Self::Sum { sums, .. } if tally.known > 0 => sums.clamp(tally.sum),
-            Self::CenteredSum { .. } | Self::CenteredSquares { .. } if tally.known > most => (tally.sum * i128::from(most)).checked_div(i128::from(tally.known)).unwrap_or(0),
-            Self::CenteredSum { .. } | Self::CenteredSquares { .. } => tally.sum,
+            Self::CenteredSum { .. } | Self::CenteredSquares { .. } => Centered::weighed(most, tally.known, tally.sum),
             Self::Sum { .. } | Self::CountDistinct { .. } | Self::Quantiles { .. } => 0,
         }
     }

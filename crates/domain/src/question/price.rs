@@ -175,7 +175,15 @@ impl Prepared {
             let two_sigma = (2.0 * v.sigma()).ceil() as i128;
             (t - two_sigma).max(0)
         });
-        Ok(Estimate { aggregates, averages, threshold, vanishing_below, groups_per_person: self.plan.bounds.groups(), rows_per_group: self.plan.bounds.rows_per_group(), rows_overall: self.plan.bounds.rows_overall() })
+        Ok(Estimate {
+            aggregates,
+            averages,
+            threshold,
+            vanishing_below,
+            groups_per_person: self.plan.bounds.groups(),
+            rows_per_group: self.plan.bounds.rows_per_group(),
+            rows_overall: self.plan.bounds.rows_overall(),
+        })
     }
 
     /// What can be expected of percentiles: how far the rank of what is given is from the rank asked for.

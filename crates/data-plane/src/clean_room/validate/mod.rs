@@ -49,7 +49,16 @@ pub(crate) fn validate(question: &Question) -> Result<Prepared, Refusal> {
     }
     let (aggregates, view) = output.finish()?;
     bounding.all_applied()?;
-    let plan = Plan { schema: Plan::SCHEMA, tables, per_subject: clauses.scope.per_subject().to_vec(), filter, cohort: bounds::cohort(&keys, &question.narrowing)?, keys, aggregates, bounds };
+    let plan = Plan {
+        schema: Plan::SCHEMA,
+        tables,
+        per_subject: clauses.scope.per_subject().to_vec(),
+        filter,
+        cohort: bounds::cohort(&keys, &question.narrowing)?,
+        keys,
+        aggregates,
+        bounds,
+    };
     let cost = Mechanisms::cost(&plan, question.rho);
     // Whatever could stop the mechanisms stops them now, before anything is paid.
     Mechanisms::of(&plan, question.rho)?;

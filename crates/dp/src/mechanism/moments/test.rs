@@ -5,8 +5,19 @@ use crate::mechanism::discrete_gaussian::{Variance, discrete_gaussian};
 use crate::sampler::Noise;
 use crate::testing::{Seeded, SeededNoise, assert_spends, certified_rho};
 
-fn centered(low: i64, high: i64, groups: u32, rows: u32) -> Centered {
-    Centered::new(low, high, &ContributionBounds::new(groups, rows, 100_000).unwrap()).unwrap()
+fn centered(low: i64, high: i64) -> Centered {
+    Centered::new(low, high).unwrap()
+}
+
+fn bounds(groups: u32, rows: u32) -> ContributionBounds {
+    ContributionBounds::new(groups, rows, 100_000).unwrap()
+}
+
+/// What one person adds to a group in which `most` of their values count: their number, and the two sums.
+fn contribution(centered: &Centered, most: u32, values: &[i64]) -> [i128; 3] {
+    let known = values.len() as u64;
+    let sum = |of: fn(&Centered, i128) -> i128| Centered::weighed(most.into(), known, values.iter().map(|value| of(centered, (*value).into())).sum());
+    [known.min(most.into()).into(), sum(Centered::first), sum(Centered::second)]
 }
 
 fn exactly(value: i128) -> Part {
@@ -15,7 +26,7 @@ fn exactly(value: i128) -> Part {
 
 /// Count and sums over people.
 fn sums(centered: &Centered, people: &[Vec<i64>]) -> [i128; 3] {
-    people.iter().map(|values| centered.contribution(values)).fold([0; 3], |[a, b, c], [x, y, z]| [a + x, b + y, c + z])
+    people.iter().map(|values| contribution(centered, 3, values)).fold([0; 3], |[a, b, c], [x, y, z]| [a + x, b + y, c + z])
 }
 
 #[test]
@@ -23,7 +34,7 @@ fn without_noise_moments_are_those_of_the_values() {
     let mut bits = Seeded::new(40);
     for _ in 0..300 {
         let low = bits.below(2_000) as i64 - 1_000;
-        let centered = centered(low, low + 1 + bits.below(5_000) as i64, 1, 3);
+        let centered = centered(low, low + 1 + bits.below(5_000) as i64);
         let span = (centered.high - centered.low) as u64;
         let people: Vec<Vec<i64>> = (0..2 + bits.below(30)).map(|_| (0..1 + bits.below(3)).map(|_| low + bits.below(span + 1) as i64).collect()).collect();
         let values: Vec<f64> = people.iter().flatten().map(|x| *x as f64).collect();
@@ -51,32 +62,30 @@ fn no_values_lead_beyond_the_sensitivity() {
     for _ in 0..2_000 {
         let rows = 1 + bits.below(6) as u32;
         let low = [0, -50, i64::from(i32::MIN), -3][bits.below(4) as usize];
-        let centered = centered(low, low + 1 + bits.below(100_000) as i64, 4, rows);
+        let centered = centered(low, low + 1 + bits.below(100_000) as i64);
         let nasty = [i64::MIN, i64::MAX, 0, -1, centered.low, centered.high, i64::midpoint(centered.low, centered.high)];
         let values: Vec<i64> = (0..bits.below(20)).map(|_| nasty[bits.below(7) as usize]).collect();
-        for (moved, most) in centered.contribution(&values).into_iter().zip(centered.per_group_max()) {
-            assert!(moved.unsigned_abs() <= most.into(), "{centered:?}: {values:?} move by {moved}");
+        for (moved, most) in contribution(&centered, rows, &values).into_iter().zip(centered.per_row_max()) {
+            assert!(moved.unsigned_abs() <= u128::from(most) * u128::from(rows), "{centered:?}: {values:?} move by {moved}");
         }
     }
-    let full = centered(-5, 20, 4, 3);
-    assert_eq!(full.contribution(&[20; 9]).map(|x| x as u64), full.per_group_max(), "the bound is reached");
-    assert_eq!(full.sensitivities().unwrap().map(L2Squared::get), [4 * 9, 4 * 75 * 75, 4 * 1_875 * 1_875]);
+    let full = centered(-5, 20);
+    assert_eq!(contribution(&full, 3, &[20; 9]).map(|x| x as u64), full.per_row_max().map(|max| 3 * max), "the bound is reached");
+    assert_eq!(full.sensitivities(&bounds(4, 3)).unwrap().map(L2Squared::get), [4 * 9, 4 * 75 * 75, 4 * 1_875 * 1_875]);
 }
 
 #[test]
 fn what_could_overflow_is_refused_before_data_is_seen() {
-    let bounds = |rows| ContributionBounds::new(1_000, rows, 100_000).unwrap();
-    assert!(Centered::new(0, 0, &bounds(1)).is_err());
-    assert!(Centered::new(i64::MIN, i64::MAX, &bounds(1)).is_err());
-    assert!(Centered::new(0, i64::from(u32::MAX), &bounds(1)).is_ok());
-    assert!(Centered::new(0, i64::from(u32::MAX), &bounds(2)).is_err());
-    let widest = Centered::new(0, i64::from(u32::MAX), &bounds(1)).unwrap();
-    assert_eq!(widest.contribution(&[i64::MAX; 1_000]).map(|x| x as u64), widest.per_group_max());
+    assert!(Centered::new(0, 0).is_err());
+    assert!(Centered::new(i64::MIN, i64::MAX).is_err());
+    let widest = Centered::new(0, i64::from(u32::MAX)).unwrap();
+    assert!(widest.sensitivities(&bounds(1, 1)).is_ok() && widest.sensitivities(&bounds(1, 2)).is_err());
+    assert_eq!(contribution(&widest, 1, &[i64::MAX; 1_000]).map(|x| x as u64), widest.per_row_max());
 }
 
 #[test]
 fn of_too_few_nothing_is_known_but_the_range() {
-    let centered = centered(10, 30, 1, 1);
+    let centered = centered(10, 30);
     let part = |value| Part { value, half_width: 5 };
     for count in [-4, 0, 4] {
         let moments = NoisyMoments { centered: &centered, count: part(count), first: part(1_000), second: part(-9) };
@@ -91,7 +100,7 @@ fn of_too_few_nothing_is_known_but_the_range() {
 #[test]
 fn no_noise_leads_out_of_what_can_be() {
     let mut bits = Seeded::new(42);
-    let centered = centered(-7, 93, 1, 1);
+    let centered = centered(-7, 93);
     for _ in 0..5_000 {
         let mut part = || {
             let size = [3, 1_000, 1_000_000_000, u64::MAX][bits.below(4) as usize];
@@ -116,7 +125,7 @@ fn no_noise_leads_out_of_what_can_be() {
 fn ranges_are_those_of_the_box() {
     let mut bits = Seeded::new(43);
     for _ in 0..200 {
-        let centered = centered(0, 1 + bits.below(40) as i64, 1, 1);
+        let centered = centered(0, 1 + bits.below(40) as i64);
         let w = i128::from(centered.high);
         let n = 12 + i128::from(bits.below(30));
         let part = |value, half: u64| Part { value, half_width: half.into() };
@@ -143,7 +152,7 @@ fn ranges_are_those_of_the_box() {
 
 fn variances(centered: &Centered, rho: &str) -> [Variance; 3] {
     let parts = NonZeroU32::new(3).unwrap();
-    centered.sensitivities().unwrap().map(|of| Variance::for_shared_cost(of, rho.parse().unwrap(), parts).unwrap())
+    centered.sensitivities(&bounds(1, 2)).unwrap().map(|of| Variance::for_shared_cost(of, rho.parse().unwrap(), parts).unwrap())
 }
 
 fn release(exact: [i128; 3], variances: &[Variance; 3], noise: &dyn Noise) -> [i128; 3] {
@@ -154,7 +163,7 @@ fn release(exact: [i128; 3], variances: &[Variance; 3], noise: &dyn Noise) -> [i
 fn ranges_hold_the_moments_19_times_out_of_20() {
     let noise = SeededNoise::new(44);
     let mut bits = Seeded::new(45);
-    let centered = centered(0, 200, 1, 2);
+    let centered = centered(0, 200);
     let variances = variances(&centered, "0.1");
     let widths = [0, 1, 2].map(|i: usize| variances[i].half_width_95_of(NonZeroU32::new(3).unwrap()));
     let (mut missed, runs) = ([0_u32; 2], 1_000);
@@ -180,9 +189,9 @@ fn ranges_hold_the_moments_19_times_out_of_20() {
 /// One person's two values at the end of the range, which move all three parts as far as can be.
 #[test]
 fn moments_spend_what_they_say() {
-    let centered = centered(0, 100, 1, 2);
+    let centered = centered(0, 100);
     let variances = variances(&centered, "0.5");
-    let most = centered.contribution(&[100, 100]);
+    let most = contribution(&centered, 2, &[100, 100]);
     assert_spends("count and two sums", 0.5, 46, |noise| {
         // What tells best: each part by its effect over its variance.
         let seen = |exact: [i128; 3]| (0..3).zip(release(exact, &variances, noise)).map(|(i, noisy)| noisy as f64 * most[i] as f64 / variances[i].square()).sum();
