@@ -1,8 +1,11 @@
 //! How far one person can count: the contract, narrowed by the question.
 
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
 use domain::catalog::{ColumnType, ROWS_AT_SCAN, TableName, contract};
 use domain::question::expr::{Expr, Range};
-use domain::question::{Aggregate, Field, Grid, Key, Narrowing};
+use domain::question::{Field, Grid, Key, Narrowing};
 use domain::{Refusal, RefusalCode};
 use dp::{ContributionBounds, Granularity};
 
@@ -46,12 +49,17 @@ pub(super) struct Numbers {
     pub(super) values: Grid,
     /// The same where sums of clamped values are meant.
     pub(super) clamped: Option<Grid>,
+    /// The column by whose contract.
+    column: Option<&'static str>,
 }
 
 /// The bounds of numbers: contracts, narrowed by the question.
 pub(super) struct Bounding<'a> {
-    pub(super) narrowing: &'a Narrowing,
-    pub(super) rows_per_group: u32,
+    narrowing: &'a Narrowing,
+    rows_per_group: u32,
+    /// The columns whose sums, and whose values, were bounded.
+    summed: RefCell<BTreeSet<&'static str>>,
+    valued: RefCell<BTreeSet<&'static str>>,
 }
 
 /// Grid units per 1 of fractions without a contract of their own.
@@ -59,7 +67,36 @@ const FRACTIONS: Granularity = Granularity::PER_1024;
 /// The largest number that counts without a contract.
 const LARGEST: f64 = 1e9;
 
-impl Bounding<'_> {
+impl<'a> Bounding<'a> {
+    pub(super) fn new(narrowing: &'a Narrowing, rows_per_group: u32) -> Self {
+        Self { narrowing, rows_per_group, summed: RefCell::default(), valued: RefCell::default() }
+    }
+
+    /// The bounds of a sum: of the sum itself, and of single values where these are clamped too.
+    pub(super) fn sum(&self, numbers: &Numbers) -> (Grid, Option<Grid>) {
+        self.summed.borrow_mut().extend(numbers.column);
+        self.valued.borrow_mut().extend(numbers.column);
+        (numbers.sums, numbers.clamped)
+    }
+
+    /// The bounds of single values.
+    pub(super) fn values(&self, numbers: &Numbers) -> Grid {
+        self.valued.borrow_mut().extend(numbers.column);
+        numbers.values
+    }
+
+    /// Refuses a bound that narrowed nothing: it would be ignored.
+    pub(super) fn all_used(&self) -> Result<(), Refusal> {
+        let unused = |asked: &BTreeMap<String, (f64, f64)>, used: &RefCell<BTreeSet<&'static str>>| asked.keys().find(|name| !used.borrow().contains(name.as_str())).cloned();
+        if let Some(name) = unused(&self.narrowing.sums, &self.summed) {
+            return Err(bound(format!("the question has no sum({name}) to bound"), "bounds: groups=4, rows=10, word_count=0..500 for a sum, value:word_count=0..100 for single values"));
+        }
+        match unused(&self.narrowing.values, &self.valued) {
+            Some(name) => Err(bound(format!("the question has no values of `{name}` to bound"), format!("to bound the sum, write {name}=…; values of an expression are bounded in it: least({name}, 100)"))),
+            None => Ok(()),
+        }
+    }
+
     /// How far an expression counts: by its contract where it is a column, and otherwise by the numbers
     /// that it can be.
     pub(super) fn number(&self, of: &Typed<Field>) -> Result<Numbers, Refusal> {
@@ -77,21 +114,23 @@ impl Bounding<'_> {
             let sums = range(name, self.narrowing.sums.get(name), contract.sums, contract.granularity)?;
             let asked = self.narrowing.values.get(name);
             let values = range(&format!("value:{name}"), asked, contract.values, contract.granularity)?;
-            return Ok(Numbers { sums, values, clamped: asked.map(|_| values) });
+            return Ok(Numbers { sums, values, clamped: asked.map(|_| values), column: Some(name) });
         }
         let within = |field: &Field| match field {
             Field::Column(column) => column.column().sum.map(|contract| Range { low: contract.values.0, high: contract.values.1 }).or_else(|| field.range()),
-            Field::Fold(..) => None,
+            Field::Fold(..) => field.range(),
         };
         let Some(Range { low, high }) = of.expr.range(&within).filter(|range| range.low >= -LARGEST && range.high <= LARGEST) else {
             let message = format!("how large `{}` can be is not known, so that one person's part cannot be bounded", of.expr);
-            return Err(bound(message, format!("say it: least(greatest({}, 0), 100)", of.expr)));
+            // greatest() and least() take no notice of what is empty.
+            let known = if of.expr.nullable(&Field::nullable) { format!(", and leave out what is empty: FILTER (WHERE {} IS NOT NULL)", of.expr) } else { String::new() };
+            return Err(bound(message, format!("say it: least(greatest({}, 0), 100){known}", of.expr)));
         };
         let granularity = if ty == ColumnType::Integer { Granularity::ONE } else { FRACTIONS };
         let values = range("the expression", None, (low, high), granularity)?;
         let rows = i64::from(self.rows_per_group);
         let sums = Grid { low: values.low.min(0).saturating_mul(rows), high: values.high.max(0).saturating_mul(rows), ..values };
-        Ok(Numbers { sums, values, clamped: Some(values) })
+        Ok(Numbers { sums, values, clamped: Some(values), column: None })
     }
 }
 
@@ -107,22 +146,4 @@ fn range(name: &str, asked: Option<&(f64, f64)>, widest: (f64, f64), granularity
     }
     let grid = |x: f64| granularity.to_grid(x, widest.0, widest.1).ok_or_else(|| bound(format!("the bound of `{name}` is not a number"), "write numbers"));
     Ok(Grid { low: grid(low)?, high: grid(high)?, denominator: granularity.denominator() })
-}
-
-/// Refuses a bound that narrows nothing: it would be ignored.
-pub(super) fn all_used(aggregates: &[Aggregate], narrowing: &Narrowing) -> Result<(), Refusal> {
-    let reads = |aggregate: &Aggregate, name: &str| {
-        let mut reads = false;
-        aggregate.of().into_iter().for_each(|of| of.leaves(&mut |field| reads |= matches!(field, Field::Column(column) if column.name() == name)));
-        reads
-    };
-    let sum = |aggregate: &&Aggregate| matches!(aggregate, Aggregate::Sum { .. });
-    if let Some(name) = narrowing.sums.keys().find(|name| !aggregates.iter().filter(sum).any(|aggregate| reads(aggregate, name))) {
-        return Err(bound(format!("the question has no sum({name}) to bound"), "bounds: groups=4, rows=10, word_count=0..500 for a sum, value:word_count=0..100 for single values"));
-    }
-    let value = |aggregate: &&Aggregate| !matches!(aggregate, Aggregate::CountKnown { .. } | Aggregate::CountDistinct { .. });
-    match narrowing.values.keys().find(|name| !aggregates.iter().filter(value).any(|aggregate| reads(aggregate, name))) {
-        Some(name) => Err(bound(format!("the question has no values of `{name}` to bound"), format!("to bound the sum, write {name}=…"))),
-        None => Ok(()),
-    }
 }

@@ -22,7 +22,7 @@ mod subquery;
 mod tokens;
 
 use domain::question::expr::{Expr, Function};
-use domain::question::{Aggregate, Key, Mechanisms, Plan, Prepared, Question, RowExpr};
+use domain::question::{Aggregate, Key, KeyValues, Mechanisms, Plan, Prepared, Question, RowExpr};
 use domain::{Refusal, RefusalCode};
 
 use bounds::Bounding;
@@ -41,14 +41,14 @@ pub(crate) fn validate(question: &Question) -> Result<Prepared, Refusal> {
     let keys: Vec<Key> = typed.iter().map(|typed| typed.key.clone()).collect();
     let tables = clauses.scope.tables();
     let bounds = bounds::bounds(&tables, &keys, &question.narrowing)?;
-    let bounding = Bounding { narrowing: &question.narrowing, rows_per_group: bounds.rows_per_group() };
+    let bounding = Bounding::new(&question.narrowing, bounds.rows_per_group());
     let mut output = Output::of(&clauses, &typed, &bounding)?;
-    if keys.iter().any(|key| key.public_values().is_none()) {
+    if keys.iter().any(|key| key.values == KeyValues::Unknown) {
         // Groups are selected by their number of people, which is paid for like any aggregate.
         output.require(Aggregate::CountSubjects);
     }
     let (aggregates, view) = output.finish()?;
-    bounds::all_used(&aggregates, &question.narrowing)?;
+    bounding.all_used()?;
     let plan = Plan { schema: Plan::SCHEMA, tables, per_subject: clauses.scope.per_subject().to_vec(), filter, keys, aggregates, bounds };
     let cost = Mechanisms::cost(&plan, question.rho);
     // Whatever could stop the mechanisms stops them now, before anything is paid.
@@ -63,7 +63,7 @@ fn filter(clauses: &Clauses) -> Result<Option<RowExpr>, Refusal> {
     let filter = if parts.is_empty() { None } else { Some(Expr::Call(Function::And, parts).canonical()) };
     match filter {
         Some(filter) if filter.size() > domain::question::PlanLimits::EXPRESSION_SIZE => {
-            Err(Refusal::new(RefusalCode::Limit, format!("the condition is larger than {} parts", domain::question::PlanLimits::EXPRESSION_SIZE)))
+            Err(Refusal::new(RefusalCode::Limit, format!("the condition is larger than {} parts", domain::question::PlanLimits::EXPRESSION_SIZE)).hint("shorten it"))
         }
         filter => Ok(filter),
     }
