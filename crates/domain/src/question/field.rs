@@ -122,7 +122,7 @@ impl Field {
         }
     }
 
-    /// Between which numbers it is for sure.
+    /// Between which numbers it is for sure; a count has no end.
     #[must_use]
     pub fn range(&self) -> Option<Range> {
         match self {
@@ -131,7 +131,7 @@ impl Field {
                 Some(crate::catalog::Domain::Range(low, high)) => Some(Range { low: low as f64, high: high as f64 }),
                 _ => None,
             },
-            Self::Fold(..) => None,
+            Self::Fold(_, fold) => matches!(**fold, Fold::CountRows | Fold::Count(_) | Fold::CountDistinct(_)).then_some(Range { low: 0.0, high: f64::INFINITY }),
         }
     }
 

@@ -6,7 +6,7 @@ use dp::ContributionBounds;
 use serde::Serialize;
 
 use super::expr::{Expr, Function};
-use super::{Aggregate, Field, Fold, Key, KeySource, PerSubject, RowExpr, Value};
+use super::{Aggregate, Field, Fold, Key, KeySource, KeyValues, PerSubject, RowExpr, Value};
 use crate::catalog::{ColumnName, TableName};
 use crate::consent::DataScope;
 
@@ -47,7 +47,7 @@ impl Plan {
     /// Which groups the answer has: public ones when all keys are.
     #[must_use]
     pub fn key_source(&self) -> KeySource {
-        if self.keys.iter().all(|key| key.public_values().is_some()) { KeySource::Public } else { KeySource::Unknown }
+        if self.keys.iter().any(|key| key.values == KeyValues::Unknown) { KeySource::Unknown } else { KeySource::Public }
     }
 
     /// Every group of a plan with public keys, in order; one empty key where there is no `GROUP BY`.
@@ -157,6 +157,10 @@ impl PlanLimits {
     pub const AGGREGATES: usize = 16;
     /// Nodes in one expression.
     pub const EXPRESSION_SIZE: usize = 1_000;
+    /// Words and signs between two commas, of all open parentheses together: how deep a question can be.
+    pub const RUN_TOKENS: usize = 1_000;
+    /// Bytes of a pattern of `LIKE`.
+    pub const PATTERN_BYTES: usize = 250;
     /// Subqueries.
     pub const PER_SUBJECT: usize = 4;
     /// Percentiles of one expression.

@@ -114,6 +114,9 @@ pub(super) fn asked(function: &Function, whole: &SqlExpr, scope: &Scope, boundin
         ("count", true, Some(_)) if person => Ok(Asked::One(Aggregate::CountSubjects, ColumnType::Integer)),
         ("count", distinct, Some(written)) => {
             let of = filtered(expr::read(&mut Rows(scope), written)?.expr, filter);
+            if !distinct && matches!(&of, Expr::Constant(value) if *value != Value::Null) {
+                return Ok(Asked::One(Aggregate::CountRows, ColumnType::Integer));
+            }
             Ok(Asked::One(if distinct { Aggregate::CountDistinct { of } } else { Aggregate::CountKnown { of } }, ColumnType::Integer))
         }
         ("sum", false, Some(written)) => {
@@ -137,8 +140,12 @@ pub(super) fn asked(function: &Function, whole: &SqlExpr, scope: &Scope, boundin
             Ok(Asked::Variance(parts, if name.starts_with("stddev") { Statistic::Deviation(divisor) } else { Statistic::Variance(divisor) }))
         }
         ("min" | "max", false, Some(written)) => {
-            let refusal = refuse(RefusalCode::Function, whole, format!("`{whole}` would show one person's value"));
-            Err(refusal.hint(format!("ask for a percentile: percentile_cont({}) WITHIN GROUP (ORDER BY {written})", if name == "min" { "0.01" } else { "0.99" })))
+            let level = if name == "min" { "0.01" } else { "0.99" };
+            let hint = match number(&expr::read(&mut Rows(scope), written)?) {
+                Ok(_) => format!("ask for a percentile: percentile_cont({level}) WITHIN GROUP (ORDER BY {written})"),
+                Err(_) => format!("aggregates: {AGGREGATES}"),
+            };
+            Err(refuse(RefusalCode::Function, whole, format!("`{whole}` would show one person's value")).hint(hint))
         }
         _ => Err(unknown(whole)),
     }
@@ -172,7 +179,7 @@ pub(super) fn percentiles(function: &Function, whole: &SqlExpr, scope: &Scope, b
     at.sort_unstable();
     at.dedup();
     if at.is_empty() || at.len() > PlanLimits::QUANTILES {
-        return Err(refuse(RefusalCode::Limit, whole, format!("percentiles of one expression are 1 to {}", PlanLimits::QUANTILES)));
+        return Err(refuse(RefusalCode::Limit, whole, format!("percentiles of one expression are 1 to {}", PlanLimits::QUANTILES)).hint("write fewer"));
     }
     let filter = filter.map(|condition| expr::condition(&mut Rows(scope), condition)).transpose()?;
     let of = expr::read(&mut Rows(scope), of)?;

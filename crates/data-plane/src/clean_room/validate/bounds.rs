@@ -154,11 +154,13 @@ impl<'a> Bounding<'a> {
                 let contract = column.column().sum.map(|contract| self.narrowing.values.get(column.name()).copied().unwrap_or(contract.values));
                 contract.map(|(low, high)| Range { low, high }).or_else(|| field.range())
             }
-            Field::Fold(..) => None,
+            Field::Fold(..) => field.range(),
         };
         let Some(Range { low, high }) = of.expr.range(&within).filter(|range| range.low >= -LARGEST && range.high <= LARGEST) else {
             let message = format!("how large `{}` can be is not known, so that one person's part cannot be bounded", of.expr);
-            return Err(bound(message, format!("say it: least(greatest({}, 0), 100)", of.expr)));
+            // greatest() and least() take no notice of what is empty.
+            let known = if of.expr.nullable(&Field::nullable) { format!(", and leave out what is empty: FILTER (WHERE {} IS NOT NULL)", of.expr) } else { String::new() };
+            return Err(bound(message, format!("say it: least(greatest({}, 0), 100){known}", of.expr)));
         };
         let granularity = if ty == ColumnType::Integer { Granularity::ONE } else { FRACTIONS };
         let values = range("the expression", None, (low, high), granularity)?;

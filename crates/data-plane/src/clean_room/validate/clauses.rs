@@ -3,7 +3,8 @@
 use std::cell::Cell;
 
 use datafusion::sql::sqlparser::ast::{
-    Cte, Expr, GroupByExpr, Ident, LimitClause, Offset, OrderBy, OrderByExpr, OrderByKind, Query, Select, SelectFlavor, SelectItem, SetExpr, TableAlias, Value, ValueWithSpan, With,
+    Cte, Distinct, Expr, GroupByExpr, Ident, LimitClause, Offset, OrderBy, OrderByExpr, OrderByKind, Query, Select, SelectFlavor, SelectItem, SetExpr, TableAlias, Value,
+    ValueWithSpan, With,
 };
 use domain::{Refusal, RefusalCode};
 
@@ -90,7 +91,7 @@ impl Clauses {
             value_table_mode,
             flavor,
         } = select;
-        if distinct.is_some() {
+        if distinct.is_some_and(|distinct| distinct != Distinct::All) {
             return Err(clause(&whole, "SELECT DISTINCT", "GROUP BY the column and count(distinct subject_id)"));
         }
         if into.is_some() {

@@ -39,7 +39,7 @@ const FUNCTIONS: &str = "+ - * / %, comparisons, AND, OR, NOT, CASE, CAST, and t
 
 /// Reads an expression, in the one form that equal expressions share.
 pub(super) fn read<N: Leaves>(names: &mut N, expr: &SqlExpr) -> Result<Typed<N::Leaf>, Refusal> {
-    let Typed { expr: understood, ty } = Reader { names }.read(expr)?;
+    let Typed { expr: understood, ty } = Reader { names, depth: 0 }.read(expr)?;
     Ok(Typed { expr: understood.canonical(), ty })
 }
 
@@ -48,23 +48,35 @@ pub(super) fn condition<N: Leaves>(names: &mut N, expr: &SqlExpr) -> Result<Expr
     let Typed { expr: understood, ty } = read(names, expr)?;
     match ty {
         None | Some(ColumnType::Boolean) => Ok(understood),
-        Some(ty) => Err(refuse(RefusalCode::Type, expr, format!("`{expr}` is {}, and a condition is true or false", literal::article(ty))).hint("compare it with something")),
+        Some(ty) => Err(no_condition(expr, ty)),
     }
 }
 
+fn no_condition(expr: &SqlExpr, ty: ColumnType) -> Refusal {
+    refuse(RefusalCode::Type, expr, format!("`{expr}` is {}, and a condition is true or false", literal::article(ty))).hint("compare it with something")
+}
+
+/// How deeply operators may follow one another, as in `a + b + c`; AND and OR aside, which are read flat.
+const DEPTH_MAX: usize = 100;
+
 struct Reader<'a, N> {
     names: &'a mut N,
+    depth: usize,
 }
 
 type Read<L> = Result<Typed<L>, Refusal>;
 
 impl<N: Leaves> Reader<'_, N> {
     fn read(&mut self, expr: &SqlExpr) -> Read<N::Leaf> {
-        let understood = self.any(expr)?;
-        // Asked at every level: BETWEEN and CASE write an operand several times.
-        if understood.expr.size() > PlanLimits::EXPRESSION_SIZE {
-            return Err(refuse(RefusalCode::Limit, expr, format!("the expression is larger than {} parts", PlanLimits::EXPRESSION_SIZE)));
+        if self.depth >= DEPTH_MAX {
+            return Err(refuse(RefusalCode::Limit, expr, format!("more than {DEPTH_MAX} operators follow one another")).hint("put parts of it into parentheses, or use IN"));
         }
+        self.depth += 1;
+        let understood = self.any(expr);
+        self.depth -= 1;
+        let understood = understood?;
+        // Asked at every level: BETWEEN, CASE and names write an operand several times.
+        fits(expr, understood.expr.size())?;
         Ok(understood)
     }
 
@@ -80,6 +92,10 @@ impl<N: Leaves> Reader<'_, N> {
             SqlExpr::UnaryOp { op: UnaryOperator::Minus, expr: inner } => self.call(expr, Function::Negate, &[inner]),
             SqlExpr::UnaryOp { op: UnaryOperator::Plus, expr: inner } => self.read(inner),
             SqlExpr::UnaryOp { op: UnaryOperator::Not, expr: inner } => self.call(expr, Function::Not, &[inner]),
+            SqlExpr::BinaryOp { left: _, op: op @ (BinaryOperator::And | BinaryOperator::Or), right: _ } => {
+                let function = if *op == BinaryOperator::And { Function::And } else { Function::Or };
+                self.call(expr, function, &flat(expr, op))
+            }
             SqlExpr::BinaryOp { left, op, right } => match binary(op) {
                 Some(function) => self.call(expr, function, &[left, right]),
                 None => Err(self.not_offered(expr)),
@@ -113,6 +129,11 @@ impl<N: Leaves> Reader<'_, N> {
                     && text.contains('\\')
                 {
                     return Err(refuse(RefusalCode::Expression, &**pattern, "a backslash in a pattern is not offered").hint("% stands for any run of characters and _ for any one"));
+                }
+                if let Some(Value::Text(text)) = literal::plain(pattern)
+                    && text.len() > PlanLimits::PATTERN_BYTES
+                {
+                    return Err(refuse(RefusalCode::Limit, &**pattern, format!("the pattern is longer than {} bytes", PlanLimits::PATTERN_BYTES)).hint("shorten it"));
                 }
                 self.call(expr, Function::Like, &[tested, pattern]).map(|found| not_if(*negated, found))
             }
@@ -156,8 +177,14 @@ impl<N: Leaves> Reader<'_, N> {
 
     /// A function of arguments.
     fn call(&mut self, whole: &SqlExpr, function: Function, args: &[&SqlExpr]) -> Read<N::Leaf> {
-        let args = args.iter().map(|arg| Ok((self.read(arg)?, *arg))).collect::<Result<Vec<_>, Refusal>>()?;
-        apply(whole, function, args)
+        let (mut understood, mut size) = (Vec::with_capacity(args.len()), 0);
+        for &arg in args {
+            let read = self.read(arg)?;
+            size += read.expr.size();
+            fits(whole, size)?;
+            understood.push((read, arg));
+        }
+        apply(whole, function, understood)
     }
 
     /// `x IS TRUE` and the like: never null.
@@ -169,12 +196,15 @@ impl<N: Leaves> Reader<'_, N> {
     fn case(&mut self, whole: &SqlExpr, operand: Option<&SqlExpr>, conditions: &[CaseWhen], otherwise: Option<&SqlExpr>) -> Read<N::Leaf> {
         let mut branches = Vec::with_capacity(conditions.len());
         let operand = operand.map(|operand| Ok::<_, Refusal>((self.read(operand)?, operand))).transpose()?;
+        let mut size = 0;
         for CaseWhen { condition, result } in conditions {
             let holds = match &operand {
                 Some(operand) => apply(condition, Function::Compare(Comparison::Eq), vec![operand.clone(), (self.read(condition)?, condition)])?.expr,
                 None => self.condition(condition)?,
             };
             let result = self.read(result)?;
+            size += holds.size() + result.expr.size();
+            fits(whole, size)?;
             branches.push(((holds, Some(ColumnType::Boolean)), (result.expr, result.ty)));
         }
         let otherwise = otherwise.map_or(Ok(Typed { expr: Expr::Constant(Value::Null), ty: None }), |written| self.read(written))?;
@@ -186,7 +216,7 @@ impl<N: Leaves> Reader<'_, N> {
         let Typed { expr: understood, ty } = self.read(expr)?;
         match ty {
             None | Some(ColumnType::Boolean) => Ok(understood),
-            Some(ty) => Err(refuse(RefusalCode::Type, expr, format!("`{expr}` is {}, and a condition is true or false", literal::article(ty)))),
+            Some(ty) => Err(no_condition(expr, ty)),
         }
     }
 
@@ -214,6 +244,28 @@ impl<N: Leaves> Reader<'_, N> {
             },
         }
     }
+}
+
+/// Whether an expression of so many parts is not too large.
+fn fits(expr: &SqlExpr, size: usize) -> Result<(), Refusal> {
+    if size <= PlanLimits::EXPRESSION_SIZE {
+        return Ok(());
+    }
+    Err(refuse(RefusalCode::Limit, expr, format!("the expression is larger than {} parts", PlanLimits::EXPRESSION_SIZE)).hint("shorten it"))
+}
+
+/// What one operator joins, from left to right.
+fn flat<'a>(expr: &'a SqlExpr, joins: &BinaryOperator) -> Vec<&'a SqlExpr> {
+    let (mut parts, mut rest) = (Vec::new(), expr);
+    while let SqlExpr::BinaryOp { left, op, right } = rest
+        && op == joins
+    {
+        parts.push(&**right);
+        rest = left;
+    }
+    parts.push(rest);
+    parts.reverse();
+    parts
 }
 
 fn mismatched(whole: &SqlExpr, Mismatch { message, hint }: Mismatch) -> Refusal {
@@ -285,8 +337,6 @@ const fn binary(op: &BinaryOperator) -> Option<Function> {
         BinaryOperator::Divide => Function::Divide,
         BinaryOperator::Modulo => Function::Modulo,
         BinaryOperator::StringConcat => Function::Concat,
-        BinaryOperator::And => Function::And,
-        BinaryOperator::Or => Function::Or,
         BinaryOperator::Eq => Function::Compare(Comparison::Eq),
         BinaryOperator::NotEq => Function::Compare(Comparison::Ne),
         BinaryOperator::Lt => Function::Compare(Comparison::Lt),

@@ -246,7 +246,9 @@ impl Scope {
         let subquery::Understood { inner, place, columns, having } = subquery::understand(query, &self.per_subject)?;
         if place == self.per_subject.len() {
             if place >= PlanLimits::PER_SUBJECT {
-                return Err(refuse(RefusalCode::Limit, query, format!("more than {} different subqueries", PlanLimits::PER_SUBJECT)));
+                return Err(
+                    refuse(RefusalCode::Limit, query, format!("more than {} different subqueries", PlanLimits::PER_SUBJECT)).hint("aggregate over the same rows in one subquery")
+                );
             }
             self.per_subject.push(inner);
         }
@@ -393,7 +395,10 @@ pub(super) fn rewrite(tables: &[TableName]) -> String {
 fn named(relation: TableFactor, whole: &Select) -> Result<Named, Refusal> {
     let at = relation.clone();
     let TableFactor::Table { name, alias, args, with_hints, version, with_ordinality, partitions, json_path, sample, index_hints } = relation else {
-        return Err(refuse(RefusalCode::Table, whole, "only tables and subqueries can be asked, no functions").hint(tables()));
+        return Err(match relation_of(&at) {
+            Some(inner) => refuse(RefusalCode::Clause, inner, "a join in parentheses is not offered").hint("join one table after the other"),
+            None => refuse(RefusalCode::Table, whole, "only tables and subqueries can be asked, no functions").hint(tables()),
+        });
     };
     let plain = args.is_none()
         && with_hints.is_empty()
@@ -404,13 +409,18 @@ fn named(relation: TableFactor, whole: &Select) -> Result<Named, Refusal> {
         && sample.is_none()
         && index_hints.is_empty();
     if !plain {
-        return Err(refuse(RefusalCode::Clause, &name, "a table is named without arguments, hints, versions or samples"));
+        return Err(refuse(RefusalCode::Clause, &name, "a table is named without arguments, hints, versions or samples").hint(tables()));
     }
     let table_name = single_name(&name)
         .and_then(|ident| normalize(ident).parse::<TableName>().ok())
         .ok_or_else(|| refuse(RefusalCode::Table, &name, format!("there is no table `{name}`")).hint(tables()))?;
     let alias = alias.map_or_else(|| Ok(table_name.as_str().to_owned()), |alias| plain_alias(alias, &at))?;
     Ok(Named { source: Source::Table(Table::of(table_name)), alias })
+}
+
+/// Where a join in parentheses begins, if it is one.
+fn relation_of(relation: &TableFactor) -> Option<&TableFactor> {
+    if let TableFactor::NestedJoin { table_with_joins, .. } = relation { Some(&table_with_joins.relation) } else { None }
 }
 
 fn plain_alias(alias: TableAlias, at: &impl Spanned) -> Result<String, Refusal> {

@@ -11,7 +11,7 @@ use super::expr::{self, Typed};
 use super::literal;
 use super::names::Rows;
 use super::output::ordinal;
-use super::refuse::{clause, refuse};
+use super::refuse::{clause, place, refuse};
 use super::tokens::{KeysClause, Written};
 
 /// A key and its type.
@@ -34,7 +34,8 @@ pub(super) fn keys(clauses: &Clauses) -> Result<Vec<TypedKey>, Refusal> {
         }
     }
     if keys.len() > PlanLimits::KEYS {
-        return Err(Refusal::new(RefusalCode::Limit, format!("more than {} keys to group by", PlanLimits::KEYS)));
+        let last = clauses.group_by.last().and_then(place);
+        return Err(Refusal::new(RefusalCode::Limit, format!("more than {} keys to group by", PlanLimits::KEYS)).at(last).hint("group by fewer, or ask in parts"));
     }
     keys.sort_by_cached_key(|key| serde_json::to_string(&key.key.of).unwrap_or_default());
     settle(keys, clauses.keys.first())
@@ -68,7 +69,8 @@ fn grouped(written: &SqlExpr, clauses: &Clauses) -> Result<(RowExpr, ColumnType)
 /// The output column that a name means, where it means no column of a table.
 fn named<'a>(written: &SqlExpr, clauses: &'a Clauses) -> Option<&'a SqlExpr> {
     let SqlExpr::Identifier(ident) = written else { return None };
-    if clauses.scope.field(written).is_some_and(|field| field.is_ok()) {
+    // A column of a table goes before, also one that cannot be grouped by.
+    if !clauses.scope.field(written).is_some_and(|field| field.is_err_and(|refusal| refusal.code == RefusalCode::Column)) {
         return None;
     }
     clauses.projection.iter().find_map(|item| match item {
@@ -112,14 +114,19 @@ fn calendar(of: &RowExpr) -> Option<Calendar> {
     }
 }
 
+/// Days between the ends of a range of keys, at most: enough for as many months as there can be groups.
+const DAYS_MAX: i64 = 310_000;
+
 /// The keys that a clause names.
 fn listed(of: &RowExpr, ty: ColumnType, clause: &KeysClause) -> Result<KeyValues, Refusal> {
     let wrong = |code, message: String| Refusal::new(code, message).at(clause.at);
+    let domain = KeyValues::of_domain(of);
+    let possible = |value, written| possible(value, written, of, domain.as_deref());
     match &clause.written {
-        Written::Domain if KeyValues::of_domain(of).is_some() => Ok(KeyValues::Domain),
+        Written::Domain if domain.is_some() => Ok(KeyValues::Domain),
         Written::Domain => Err(wrong(RefusalCode::Clause, format!("the values of `{of}` are not public")).hint(format!("list those that you ask about: {of} KEYS (…)"))),
         Written::List(items) => {
-            let values = items.iter().map(|item| literal::of_type(item, &of.to_string(), ty).and_then(|value| possible(value, item, of)));
+            let values = items.iter().map(|item| literal::of_type(item, &of.to_string(), ty).and_then(|value| possible(value, item)));
             Ok(KeyValues::listed(values.collect::<Result<_, _>>()?, of))
         }
         Written::Between(low, high) => {
@@ -128,6 +135,9 @@ fn listed(of: &RowExpr, ty: ColumnType, clause: &KeysClause) -> Result<KeyValues
             let most = PlanLimits::PUBLIC_KEYS + 1;
             let values: Vec<Value> = match (from, to) {
                 (Value::Date(from), Value::Date(to)) => {
+                    if to.signed_duration_since(from).num_days() > DAYS_MAX {
+                        return Err(wrong(RefusalCode::Limit, format!("from {from} to {to} are more than {DAYS_MAX} days")).hint("ask in parts"));
+                    }
                     let days = from.iter_days().take_while(|day| *day <= to).map(Value::Date);
                     days.filter(|day| is_possible(day, of)).take(most).collect()
                 }
@@ -141,7 +151,7 @@ fn listed(of: &RowExpr, ty: ColumnType, clause: &KeysClause) -> Result<KeyValues
             if values.is_empty() {
                 return Err(wrong(RefusalCode::Clause, format!("no value of `{of}` is between {low} and {high}")).hint("write the lower end first"));
             }
-            let values = values.into_iter().map(|value| possible(value, low, of));
+            let values = values.into_iter().map(|value| possible(value, &**low));
             Ok(KeyValues::listed(values.collect::<Result<_, _>>()?, of))
         }
     }
@@ -156,14 +166,15 @@ fn is_possible(day: &Value, of: &RowExpr) -> bool {
     }
 }
 
-/// The value, if the expression can have it at all: a misspelt key would be an empty group for ever.
-fn possible(value: Value, written: &SqlExpr, of: &RowExpr) -> Result<Value, Refusal> {
+/// The value, if the expression can have it at all: a misspelt key would be an empty group for ever. `domain`
+/// lists what it can have, where that is public.
+fn possible(value: Value, written: &SqlExpr, of: &RowExpr, domain: Option<&[Value]>) -> Result<Value, Refusal> {
     let wrong = |message: String| refuse(RefusalCode::Type, written, message);
     if value == Value::Null {
         let nullable = of.nullable(&|field: &Field| field.nullable());
         return if nullable { Ok(value) } else { Err(wrong(format!("`{of}` is never empty")).hint("leave out NULL")) };
     }
-    if let Some(all) = KeyValues::of_domain(of)
+    if let Some(all) = domain
         && !all.contains(&value)
     {
         let hint = match of {

@@ -24,7 +24,7 @@ pub(super) fn plain(expr: &Expr) -> Option<Value> {
             Value::Null | Value::Boolean(_) | Value::Text(_) | Value::Date(_) | Value::Timestamp(_) => None,
         },
         // DATE '2026-01-31' and TIMESTAMP '…': the type is checked against the column's.
-        Expr::TypedString(TypedString { data_type: DataType::Date | DataType::Timestamp(..), value, uses_odbc_syntax: false }) => match &value.value {
+        Expr::TypedString(TypedString { data_type: DataType::Date | DataType::Timestamp(None, _), value, uses_odbc_syntax: false }) => match &value.value {
             SqlValue::SingleQuotedString(text) => Some(Value::Text(text.clone())),
             _ => None,
         },

@@ -22,7 +22,7 @@ mod subquery;
 mod tokens;
 
 use domain::question::expr::{Expr, Function};
-use domain::question::{Aggregate, Key, Mechanisms, Plan, Prepared, Question, RowExpr};
+use domain::question::{Aggregate, Key, KeyValues, Mechanisms, Plan, Prepared, Question, RowExpr};
 use domain::{Refusal, RefusalCode};
 
 use bounds::Bounding;
@@ -43,7 +43,7 @@ pub(crate) fn validate(question: &Question) -> Result<Prepared, Refusal> {
     let bounds = bounds::bounds(&tables, &keys, &question.narrowing)?;
     let bounding = Bounding::new(&question.narrowing, bounds.rows_per_group());
     let mut output = Output::of(&clauses, &typed, &bounding)?;
-    if keys.iter().any(|key| key.public_values().is_none()) {
+    if keys.iter().any(|key| key.values == KeyValues::Unknown) {
         // Groups are selected by their number of people, which is paid for like any aggregate.
         output.require(Aggregate::CountSubjects);
     }
@@ -72,7 +72,7 @@ fn filter(clauses: &Clauses) -> Result<Option<RowExpr>, Refusal> {
     let filter = if parts.is_empty() { None } else { Some(Expr::Call(Function::And, parts).canonical()) };
     match filter {
         Some(filter) if filter.size() > domain::question::PlanLimits::EXPRESSION_SIZE => {
-            Err(Refusal::new(RefusalCode::Limit, format!("the condition is larger than {} parts", domain::question::PlanLimits::EXPRESSION_SIZE)))
+            Err(Refusal::new(RefusalCode::Limit, format!("the condition is larger than {} parts", domain::question::PlanLimits::EXPRESSION_SIZE)).hint("shorten it"))
         }
         filter => Ok(filter),
     }

@@ -1,6 +1,6 @@
 //! `SELECT`, `HAVING`, `ORDER BY`: which aggregates are paid for, and what is made of the released numbers.
 
-use datafusion::sql::sqlparser::ast::{Array, Expr as SqlExpr, Function, OrderByExpr, OrderByOptions, SelectItem};
+use datafusion::sql::sqlparser::ast::{Array, Expr as SqlExpr, Function, Ident, OrderByExpr, OrderByOptions, SelectItem};
 use domain::catalog::ColumnType;
 use domain::question::expr::Expr;
 use domain::question::{Aggregate, Grid, Moments, OrderBy, PlanLimits, Released, Statistic, Value, View, ViewColumn, ViewExpr};
@@ -14,7 +14,7 @@ use super::from::Scope;
 use super::keys::TypedKey;
 use super::literal;
 use super::names::{Rows, is_aggregate};
-use super::refuse::refuse;
+use super::refuse::{place, refuse};
 
 /// `GROUP BY 1` and `ORDER BY 2` mean output columns.
 pub(super) fn ordinal<'a>(expr: &SqlExpr, projection: &'a [SelectItem]) -> Result<Option<&'a SqlExpr>, Refusal> {
@@ -22,7 +22,7 @@ pub(super) fn ordinal<'a>(expr: &SqlExpr, projection: &'a [SelectItem]) -> Resul
     let item = usize::try_from(number).ok().and_then(|n| n.checked_sub(1)).and_then(|i| projection.get(i));
     match item {
         Some(SelectItem::UnnamedExpr(e) | SelectItem::ExprWithAlias { expr: e, .. }) => Ok(Some(e)),
-        _ => Err(refuse(RefusalCode::Expression, expr, format!("there is no output column {number}"))),
+        _ => Err(refuse(RefusalCode::Expression, expr, format!("there is no output column {number}")).hint(format!("write a number from 1 to {}", projection.len()))),
     }
 }
 
@@ -88,7 +88,8 @@ impl Output {
         }
         let columns = with_parts(columns);
         if columns.len() > PlanLimits::OUTPUT_COLUMNS {
-            return Err(Refusal::new(RefusalCode::Limit, format!("more than {} output columns", PlanLimits::OUTPUT_COLUMNS)));
+            let place = clauses.projection.last().and_then(place);
+            return Err(Refusal::new(RefusalCode::Limit, format!("more than {} output columns", PlanLimits::OUTPUT_COLUMNS)).at(place).hint("show fewer"));
         }
         reader.aliases.clone_from(&columns);
         let having = clauses.having.as_ref().map(|e| expr::condition(&mut reader, e)).transpose()?;
@@ -110,7 +111,7 @@ impl Output {
             return Err(Refusal::new(RefusalCode::RawRows, "the question has no aggregate").hint(format!("add one: {AGGREGATES}")));
         }
         if paid.len() > PlanLimits::AGGREGATES {
-            return Err(Refusal::new(RefusalCode::Limit, format!("more than {} different aggregates", PlanLimits::AGGREGATES)));
+            return Err(Refusal::new(RefusalCode::Limit, format!("more than {} different aggregates", PlanLimits::AGGREGATES)).hint("ask in parts"));
         }
         let mut order: Vec<usize> = (0..paid.len()).collect();
         order.sort_by_cached_key(|place| paid.get(*place).map(|a| (rank(a), serde_json::to_string(a).unwrap_or_default())));
@@ -219,7 +220,8 @@ struct Reader<'a> {
     keys: &'a [TypedKey],
     bounding: &'a Bounding<'a>,
     paid: Vec<Aggregate>,
-    /// Output columns by name, once they are known.
+    /// Output columns by name, once they are known. As in PostgreSQL, keys go before them, except where
+    /// `ORDER BY` names nothing else.
     aliases: Vec<Column>,
 }
 
@@ -228,7 +230,6 @@ impl Leaves for Reader<'_> {
 
     fn leaf(&mut self, written: &SqlExpr) -> Option<Result<Typed<Paid>, Refusal>> {
         match written {
-            SqlExpr::Identifier(ident) if let Some(alias) = self.aliases.iter().find(|c| c.name == normalize(ident)) => return Some(Ok(alias.typed.clone())),
             SqlExpr::Function(function) if is_aggregate(&function.name.to_string()) => return Some(self.aggregate(function, written)),
             _ => {}
         }
@@ -236,6 +237,7 @@ impl Leaves for Reader<'_> {
             return Some(Ok(key));
         }
         match written {
+            SqlExpr::Identifier(ident) if let Some(typed) = self.alias(ident) => Some(Ok(typed)),
             SqlExpr::Identifier(_) | SqlExpr::CompoundIdentifier(_) => Some(self.scope.field(written)?.and_then(|_| {
                 let refusal = refuse(RefusalCode::RawRows, written, format!("`{written}` of single rows is never shown"));
                 Err(refusal.hint(format!("GROUP BY {written} or aggregate: {AGGREGATES}")))
@@ -266,15 +268,31 @@ impl Reader<'_> {
     fn order_by(&mut self, order: &OrderByExpr, projection: &[SelectItem]) -> Result<(Expr<Paid>, bool, bool), Refusal> {
         let OrderByExpr { expr: written, options: OrderByOptions { asc, nulls_first }, with_fill } = order;
         if with_fill.is_some() {
-            return Err(refuse(RefusalCode::Clause, order, "WITH FILL is not offered"));
+            return Err(refuse(RefusalCode::Clause, order, "WITH FILL is not offered").hint("leave it out"));
         }
-        let target = ordinal(written, projection)?.unwrap_or(written);
         let descending = *asc == Some(false);
-        Ok((expr::read(self, target)?.expr, descending, nulls_first.unwrap_or(descending)))
+        let alias = if let SqlExpr::Identifier(ident) = written { self.alias(ident) } else { None };
+        let typed = match (alias, ordinal(written, projection)?) {
+            (Some(typed), _) => typed,
+            (None, target) => expr::read(self, target.unwrap_or(written))?,
+        };
+        if matches!(typed.expr, Expr::Constant(_)) {
+            return Err(refuse(RefusalCode::Expression, written, format!("`{written}` is the same for every row")).hint("leave it out of ORDER BY"));
+        }
+        Ok((typed.expr, descending, nulls_first.unwrap_or(descending)))
+    }
+
+    /// The output column of that name.
+    fn alias(&self, name: &Ident) -> Option<Typed<Paid>> {
+        let name = normalize(name);
+        self.aliases.iter().find(|column| column.name == name).map(|column| column.typed.clone())
     }
 
     /// The key that an expression is, if it is one.
     fn key(&self, written: &SqlExpr) -> Option<Typed<Paid>> {
+        if self.keys.is_empty() {
+            return None;
+        }
         let of = expr::read(&mut Rows(self.scope), written).ok()?.expr;
         let place = self.keys.iter().position(|key| key.key.of == of)?;
         Some(Typed { expr: Expr::Leaf(Paid::Key(place)), ty: self.keys.get(place).map(|key| key.ty) })
@@ -298,7 +316,7 @@ impl Reader<'_> {
         at.sort_unstable();
         at.dedup();
         if at.len() > PlanLimits::QUANTILES {
-            return Err(Refusal::new(RefusalCode::Limit, format!("more than {} percentiles of one expression", PlanLimits::QUANTILES)));
+            return Err(Refusal::new(RefusalCode::Limit, format!("more than {} percentiles of one expression", PlanLimits::QUANTILES)).hint("ask in parts"));
         }
         Ok(place)
     }

@@ -8,6 +8,7 @@ use domain::question::{PlanLimits, Value};
 use domain::refusal::Place;
 use domain::{Refusal, RefusalCode};
 
+use super::refuse::{place, refuse, shortened};
 use super::tokens::{self, KeysClause};
 
 /// How deeply expressions may nest.
@@ -19,18 +20,23 @@ const HINT: &str = "ask one SELECT, for example: SELECT kind, count(*) FROM acti
 /// text's tokens before, which keep their places.
 pub(super) fn parse(sql: &str, params: &[Value]) -> Result<(Query, Vec<KeysClause>), Refusal> {
     if sql.len() > PlanLimits::SQL_BYTES {
-        return Err(Refusal::new(RefusalCode::Limit, format!("the question is longer than {} bytes", PlanLimits::SQL_BYTES)));
+        return Err(Refusal::new(RefusalCode::Limit, format!("the question is longer than {} bytes", PlanLimits::SQL_BYTES)).hint("ask in parts"));
     }
     let tokens = Tokenizer::new(&PostgreSqlDialect {}, sql).tokenize_with_location();
     let tokens = tokens::bind(tokens.map_err(|error| syntax(&error.into()))?, params)?;
+    tokens::shallow(&tokens)?;
     let (tokens, keys) = tokens::cut_keys(tokens)?;
-    let statements = read(tokens, |parser| parser.parse_statements())?;
+    // A text that ends too early is wrong at its end.
+    let statements = read(tokens, |parser| parser.parse_statements()).map_err(|refusal| if refusal.at.is_none() { refusal.at(Some(end(sql))) } else { refusal })?;
     let one = <[Statement; 1]>::try_from(statements);
     match one {
         Ok([Statement::Query(query)]) => Ok((*query, keys)),
-        Ok([_]) => Err(Refusal::new(RefusalCode::Statement, "only SELECT is offered").hint(HINT)),
+        Ok([other]) => Err(refuse(RefusalCode::Statement, &other, "only SELECT is offered").hint(HINT)),
         Err(several) if several.is_empty() => Err(Refusal::new(RefusalCode::Statement, "the question is empty").hint(HINT)),
-        Err(_) => Err(Refusal::new(RefusalCode::Statement, "only one statement at a time is offered").hint("send the statements one by one")),
+        Err(several) => {
+            let second = several.get(1).and_then(place);
+            Err(Refusal::new(RefusalCode::Statement, "only one statement at a time is offered").at(second).hint("send the statements one by one"))
+        }
     }
 }
 
@@ -42,13 +48,22 @@ pub(super) fn read<T>(tokens: Vec<TokenWithSpan>, rule: impl FnOnce(&mut Parser<
     read.map_err(|error| syntax(&error))
 }
 
+/// The place after the last character.
+fn end(sql: &str) -> Place {
+    let last = sql.rsplit('\n').next().unwrap_or_default();
+    let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+    Place { line: number(sql.split('\n').count()), column: number(last.chars().count()).saturating_add(1) }
+}
+
 fn syntax(error: &ParserError) -> Refusal {
     let message = match error {
         ParserError::TokenizerError(text) | ParserError::ParserError(text) => text.as_str(),
-        ParserError::RecursionLimitExceeded => return Refusal::new(RefusalCode::Limit, format!("expressions nest deeper than {DEPTH_MAX}")),
+        ParserError::RecursionLimitExceeded => return Refusal::new(RefusalCode::Limit, format!("expressions nest deeper than {DEPTH_MAX}")).hint("write it flatter"),
     };
     let (text, at) = split_place(message);
-    Refusal::new(RefusalCode::Syntax, format!("this is not SQL that we can read: {text}")).at(at).hint(HINT)
+    // The parser shows how it keeps the word.
+    let text = if text.starts_with("No infix parser") { "a word that cannot stand here" } else { text };
+    Refusal::new(RefusalCode::Syntax, shortened(format!("this is not SQL that we can read: {text}"))).at(at).hint(HINT)
 }
 
 /// The parser writes the place at the end of its message: " at Line: 1, Column: 5".

@@ -6,7 +6,21 @@ use domain::{Refusal, RefusalCode};
 
 /// A refusal at the place of `node`.
 pub(super) fn refuse(code: RefusalCode, node: &impl Spanned, message: impl Into<String>) -> Refusal {
-    Refusal::new(code, message).at(place(node))
+    Refusal::new(code, shortened(message.into())).at(place(node))
+}
+
+/// Characters of a message that are shown, at its beginning and at its end.
+const SHOWN: (usize, usize) = (160, 120);
+
+/// Messages quote the question, which can be long.
+pub(super) fn shortened(message: String) -> String {
+    let all = message.chars().count();
+    let (first, last) = SHOWN;
+    if all <= first + last {
+        return message;
+    }
+    let (first, last): (String, String) = (message.chars().take(first).collect(), message.chars().skip(all - last).collect());
+    format!("{first} … {last}")
 }
 
 /// A clause that is not offered.

@@ -1,40 +1,14 @@
-//! Golden refusals: `tests/golden/refusals.txt` holds each question with its code, place and message.
+//! What is understood and what is refused.
 
-use std::fmt::Write;
-
-use domain::question::Narrowing;
+use domain::question::{Narrowing, PlanLimits, Value};
 
 use super::*;
 
+mod golden;
+mod nasty;
+
 fn ask(sql: &str) -> Question {
     Question { sql: sql.to_owned(), params: Vec::new(), rho: "0.05".parse().unwrap(), narrowing: Narrowing::default() }
-}
-
-const GOLDEN: &str = "tests/golden/refusals.txt";
-
-/// Rewrites the file when `FAIRSHARE_BLESS=1`.
-#[test]
-#[expect(clippy::disallowed_methods, reason = "blessing golden files is asked for by the environment")]
-fn refusals_are_those_of_the_golden_file() {
-    let golden = std::fs::read_to_string(GOLDEN).unwrap();
-    let mut now = String::new();
-    for case in golden.split("\n\n").filter(|c| !c.trim().is_empty()) {
-        let sql: Vec<&str> = case.lines().take_while(|l| !l.starts_with("=> ")).collect();
-        let sql = sql.join("\n").trim().to_owned();
-        let outcome = match validate(&ask(&sql)) {
-            Ok(_) => "=> accepted".to_owned(),
-            Err(r) => {
-                let place = r.at.map_or_else(String::new, |p| format!(" at {}:{}", p.line, p.column));
-                format!("=> {}{place}: {}\n=> hint: {}", r.code, r.message, r.hint.as_deref().unwrap_or("none"))
-            }
-        };
-        writeln!(now, "{sql}\n{outcome}\n").unwrap();
-    }
-    if std::env::var("FAIRSHARE_BLESS").is_ok_and(|v| v == "1") {
-        std::fs::write(GOLDEN, &now).unwrap();
-        return;
-    }
-    assert_eq!(now.trim(), golden.trim(), "run with FAIRSHARE_BLESS=1 and review the difference");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::ast::Expr;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Word};
-use domain::question::Value;
+use domain::question::{PlanLimits, Value};
 use domain::refusal::Place;
 use domain::{Refusal, RefusalCode};
 
@@ -58,7 +58,8 @@ pub(super) fn bind(tokens: Vec<TokenWithSpan>, params: &[Value]) -> Result<Vec<T
             return Err(refusal.hint("write $1, $2 … and give their values in that order"));
         };
         *used = true;
-        let literal = literal(value).ok_or_else(|| Refusal::new(RefusalCode::Parameter, format!("the value of `{name}` is not offered")).at(place(&token)))?;
+        let literal = literal(value)
+            .ok_or_else(|| Refusal::new(RefusalCode::Parameter, format!("the value of `{name}` is not offered")).at(place(&token)).hint("give a number that is finite"))?;
         bound.extend(literal.into_iter().map(|literal| TokenWithSpan { token: literal, span: token.span }));
     }
     match used.iter().position(|used| !used) {
@@ -82,6 +83,29 @@ fn literal(value: &Value) -> Option<Vec<Token>> {
         Value::Text(text) => vec![Token::SingleQuotedString(text.clone())],
         Value::Date(_) | Value::Timestamp(_) => vec![Token::SingleQuotedString(value.to_string())],
     })
+}
+
+/// Refuses a question whose syntax tree could be too deep to walk: operators that follow one another nest, as
+/// brackets do, and only commas begin anew.
+pub(super) fn shallow(tokens: &[TokenWithSpan]) -> Result<(), Refusal> {
+    // Of each open bracket, how many tokens since its last comma; and of all of them.
+    let (mut runs, mut open) = (vec![0_usize], 0_usize);
+    for token in tokens {
+        match token.token {
+            Token::Whitespace(_) => continue,
+            Token::LParen | Token::LBracket | Token::LBrace => runs.push(0),
+            Token::RParen | Token::RBracket | Token::RBrace if runs.len() > 1 => open -= runs.pop().unwrap_or(0),
+            Token::Comma => open -= runs.last_mut().map_or(0, std::mem::take),
+            _ => {}
+        }
+        runs.last_mut().into_iter().for_each(|run| *run += 1);
+        open += 1;
+        if open > PlanLimits::RUN_TOKENS {
+            let message = format!("more than {} words and signs without a comma", PlanLimits::RUN_TOKENS);
+            return Err(Refusal::new(RefusalCode::Limit, message).at(place(token)).hint("use IN (…), or ask in parts"));
+        }
+    }
+    Ok(())
 }
 
 /// The tokens without the clauses, and the clauses.
@@ -129,12 +153,13 @@ pub(super) fn cut_keys(tokens: Vec<TokenWithSpan>) -> Result<(Vec<TokenWithSpan>
 /// Reads what follows `KEYS`.
 fn written(own: Vec<TokenWithSpan>, keys: &TokenWithSpan) -> Result<Written, Refusal> {
     let wrong = |message: &str| Refusal::new(RefusalCode::Clause, message).at(place(keys)).hint(FORMS);
+    let placed = |refusal: Refusal| if refusal.at.is_none() { refusal.at(place(keys)) } else { refusal };
     let mut tokens: Vec<TokenWithSpan> = own.into_iter().filter(|t| !matches!(t.token, Token::Whitespace(_))).collect();
     let closed = tokens.last().is_some_and(|last| last.token == Token::RParen);
     match tokens.first().map(|first| first.token.clone()) {
         Some(Token::LParen) if closed && tokens.len() > 2 => {
             tokens.pop();
-            read(tokens.split_off(1), |parser| parser.parse_comma_separated(Parser::parse_expr)).map(Written::List)
+            read(tokens.split_off(1), |parser| parser.parse_comma_separated(Parser::parse_expr)).map(Written::List).map_err(placed)
         }
         Some(Token::LParen) if closed => Err(wrong("a list of keys has at least one")),
         Some(first) if is_keyword(&first, Keyword::BETWEEN) => {
@@ -145,7 +170,7 @@ fn written(own: Vec<TokenWithSpan>, keys: &TokenWithSpan) -> Result<Written, Ref
                 depth == 0 && is_keyword(&t.token, Keyword::AND)
             });
             let mut high = low.split_off(and.ok_or_else(|| wrong("KEYS BETWEEN has two ends"))?);
-            let (low, high) = (read(low, |parser| parser.parse_expr())?, read(high.split_off(1), |parser| parser.parse_expr())?);
+            let (low, high) = (read(low, |parser| parser.parse_expr()).map_err(placed)?, read(high.split_off(1), |parser| parser.parse_expr()).map_err(placed)?);
             Ok(Written::Between(Box::new(low), Box::new(high)))
         }
         Some(first) if is_word(&first, "domain") && tokens.len() == 1 => Ok(Written::Domain),

@@ -7,9 +7,15 @@ use crate::question::Value;
 /// Values in a list, and combinations that are tried to make one, at most.
 pub const MAX_VALUES: usize = 10_000;
 
+/// Steps that are taken to make a list, at most: nodes of the expression times combinations.
+const MAX_STEPS: usize = 1_000_000;
+
+/// Bytes of text in a list, at most.
+const MAX_BYTES: usize = 1_000_000;
+
 impl<L: PartialEq> Expr<L> {
     /// All values that it can have besides null, in order and without duplicates; none where they are not
-    /// known or more than [`MAX_VALUES`]. `leaf` lists those of leaves.
+    /// known, more than [`MAX_VALUES`], or too much work to list. `leaf` lists those of leaves.
     ///
     /// Whether null is among them is for [`Expr::nullable`] to say. Leaves are taken to be null now and then:
     /// `coalesce(a, 'x')` lists `x`.
@@ -37,7 +43,7 @@ impl<L: PartialEq> Expr<L> {
             }
         });
         let lists = leaves.iter().map(|of| leaf(of).and_then(listed)).collect::<Option<Vec<_>>>()?;
-        combined(&lists, |row| self.evaluate(&|of| leaves.iter().zip(row).find(|(other, _)| **other == of).map_or(Value::Null, |(_, value)| value.clone())))
+        combined(&lists, self.size(), |row| self.evaluate(&|of| leaves.iter().zip(row).find(|(other, _)| **other == of).map_or(Value::Null, |(_, value)| value.clone())))
     }
 
     /// What follows from its parts.
@@ -59,7 +65,7 @@ impl<L: PartialEq> Expr<L> {
                 (Function::Coalesce, args) => one_of(&mut args.iter()),
                 (function, args) => {
                     let lists = args.iter().map(|arg| arg.values(leaf)).collect::<Option<Vec<_>>>()?;
-                    combined(&lists, |args| function.apply(args))
+                    combined(&lists, 1, |args| function.apply(args))
                 }
             },
             Self::Leaf(_) | Self::Constant(_) => None,
@@ -72,10 +78,10 @@ fn whole_numbers(low: i64, high: i64) -> Option<Vec<Value>> {
     (!many).then(|| (low..=high).map(Value::Integer).collect())
 }
 
-/// What `of` gives for every combination of one value of each list, or null.
-fn combined(lists: &[Vec<Value>], of: impl Fn(&[Value]) -> Value) -> Option<Vec<Value>> {
+/// What `of`, which takes so many steps, gives for every combination of one value of each list, or null.
+fn combined(lists: &[Vec<Value>], steps: usize, of: impl Fn(&[Value]) -> Value) -> Option<Vec<Value>> {
     let count = lists.iter().try_fold(1_usize, |count, list| count.checked_mul(list.len() + 1))?;
-    if count > MAX_VALUES {
+    if count > MAX_VALUES || count.saturating_mul(steps) > MAX_STEPS {
         return None;
     }
     let combination = |number: usize| -> Vec<Value> {
@@ -87,7 +93,13 @@ fn combined(lists: &[Vec<Value>], of: impl Fn(&[Value]) -> Value) -> Option<Vec<
         };
         lists.iter().map(&mut pick).collect()
     };
-    Some((0..count).map(|number| of(&combination(number))).collect())
+    let mut bytes = 0_usize;
+    let made = (0..count).map(|number| {
+        let value = of(&combination(number));
+        bytes = bytes.saturating_add(if let Value::Text(text) = &value { text.len() } else { 0 });
+        (bytes <= MAX_BYTES).then_some(value)
+    });
+    made.collect()
 }
 
 /// In order, without duplicates and null.
