@@ -141,7 +141,7 @@ pub(super) fn asked(function: &Function, whole: &SqlExpr, scope: &Scope, boundin
         }
         ("min" | "max", false, Some(written)) => {
             let level = if name == "min" { "0.01" } else { "0.99" };
-            let hint = match number(&expr::read(&mut Rows(scope), written)?) {
+            let hint = match number(&expr::read(&mut Rows(scope), written)?, Wanted::Values) {
                 Ok(_) => format!("ask for a percentile: percentile_cont({level}) WITHIN GROUP (ORDER BY {written})"),
                 Err(_) => format!("aggregates: {AGGREGATES}"),
             };
