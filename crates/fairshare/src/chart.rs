@@ -41,6 +41,26 @@ pub(crate) fn bars(bars: &[Bar]) -> String {
     out
 }
 
+/// A grid of shades from light to dark with its scale, which says how far each number may be off.
+pub(crate) fn heat(rows: &[&str], grid: &[Vec<f64>], half_width: f64) -> String {
+    const SHADES: [char; 5] = [' ', '░', '▒', '▓', '█'];
+    let top = grid.iter().flatten().copied().fold(half_width.max(1.0), f64::max);
+    let shade = |x: f64| {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place among five; casts of floats saturate")]
+        let place = (x.max(0.0) / top * 4.999) as usize;
+        SHADES.get(place).copied().unwrap_or('█')
+    };
+    let mut out = String::from("      0  3  6  9  12 15 18 21\n");
+    for (name, values) in rows.iter().zip(grid) {
+        out.push_str(&format!("  {name} {}\n", values.iter().map(|x| shade(*x)).collect::<String>()));
+    }
+    let steps = SHADES.iter().enumerate().skip(1);
+    #[expect(clippy::cast_precision_loss, reason = "a place among five")]
+    let scale = steps.map(|(place, shade)| format!("{shade} from {}", grouped(top * place as f64 / 5.0))).collect::<Vec<_>>().join("  ");
+    out.push_str(&format!("  {scale}  · each ±{}\n", grouped(half_width)));
+    out
+}
+
 /// A number with thousands apart; small ones with two places.
 pub(crate) fn grouped(x: f64) -> String {
     if x.abs() < 100.0 {
@@ -76,6 +96,12 @@ mod tests {
         for (x, expected) in [(0.0, "0"), (999.0, "999"), (1_000.0, "1,000"), (-1_234_567.0, "-1,234,567"), (-0.2, "-0.2"), (-0.001, "0"), (12.345, "12.35"), (123.4, "123")] {
             assert_eq!(grouped(x), expected);
         }
+    }
+
+    #[test]
+    fn a_grid_is_shaded_by_its_largest_number() {
+        let drawn = heat(&["Mon", "Tue"], &[vec![-3.0, 10.0, 100.0], vec![50.0, 0.0, 79.0]], 4.0);
+        assert!(drawn.contains("Mon   █\n") && drawn.contains("Tue ▒ ▓\n") && drawn.contains("░ from 20") && drawn.contains("±4"), "{drawn}");
     }
 
     #[test]

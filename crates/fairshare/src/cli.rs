@@ -78,6 +78,9 @@ pub(crate) enum Command {
     Decide(Decide),
     /// Ask a question as a partner.
     Query(Query),
+    /// Ready-made questions: audience, hashtags, trends, posting times and more.
+    #[command(subcommand)]
+    Insight(Insight),
     /// Privacy budgets.
     #[command(subcommand)]
     Budget(Budget),
@@ -493,6 +496,13 @@ pub(crate) enum Table {
         /// The table.
         name: domain::catalog::TableName,
     },
+    /// Show how far one person may count, for all tables or one: groups, rows, and sums and values of each column.
+    Contract {
+        /// The table.
+        name: Option<domain::catalog::TableName>,
+    },
+    /// List the functions that expressions may call.
+    Functions,
 }
 
 #[derive(Debug, Subcommand)]
@@ -795,8 +805,9 @@ pub(crate) struct Decide {
     pub(crate) scope: DataScope,
 }
 
+/// Who asks, and for how much.
 #[derive(Debug, Args)]
-pub(crate) struct Query {
+pub(crate) struct Asking {
     /// Who asks.
     #[arg(long)]
     pub(crate) partner: PartnerName,
@@ -815,12 +826,18 @@ pub(crate) struct Query {
     /// Say what it would cost and how exact it would be; look at nothing.
     #[arg(long)]
     pub(crate) estimate: bool,
-    /// Answer it on the rows of people who do not exist, at the same price but for free: what an answer would look like, and what the bounds would cut.
-    #[arg(long, conflicts_with_all = ["estimate", "fresh"])]
-    pub(crate) simulate: bool,
     /// Pay again for a question that was answered today.
     #[arg(long, conflicts_with = "estimate")]
     pub(crate) fresh: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Query {
+    #[command(flatten)]
+    pub(crate) asking: Asking,
+    /// Answer it on the rows of people who do not exist, at the same price but for free: what an answer would look like, and what the bounds would cut.
+    #[arg(long, conflicts_with_all = ["estimate", "fresh"])]
+    pub(crate) simulate: bool,
     /// The value of `$1`, `$2` … in the question, in their order: a number, true, false, null or text (in single quotes where a text looks like a number); repeat for several.
     #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
     pub(crate) param: Vec<String>,
@@ -829,6 +846,49 @@ pub(crate) struct Query {
     pub(crate) bound: Vec<String>,
     /// The question.
     pub(crate) sql: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Insight {
+    /// List what there is, and the options of each.
+    List,
+    /// Ask one.
+    Run(InsightRun),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InsightRun {
+    /// Which: audience, top-tags, trends, share-of-voice, posting-times, engagement or activity-levels.
+    pub(crate) insight: crate::insight::Kind,
+    #[command(flatten)]
+    pub(crate) asking: Asking,
+    /// From this day on.
+    #[arg(long)]
+    pub(crate) from: Option<chrono::NaiveDate>,
+    /// Up to this day.
+    #[arg(long)]
+    pub(crate) to: Option<chrono::NaiveDate>,
+    /// Only acts of this kind.
+    #[arg(long)]
+    pub(crate) kind: Option<domain::record::ActivityKind>,
+    /// Only acts on this platform.
+    #[arg(long)]
+    pub(crate) platform: Option<Platform>,
+    /// Only people who live there, as the data call it.
+    #[arg(long)]
+    pub(crate) country: Option<String>,
+    /// A hashtag; repeat for several.
+    #[arg(long)]
+    pub(crate) tag: Vec<String>,
+    /// Periods: day, week or month.
+    #[arg(long)]
+    pub(crate) by: Option<crate::insight::Period>,
+    /// Show so many rows.
+    #[arg(long)]
+    pub(crate) top: Option<u64>,
+    /// Print the question instead of asking it.
+    #[arg(long)]
+    pub(crate) show_sql: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -8,6 +8,7 @@ mod demo;
 mod deployment;
 mod failure;
 mod input;
+mod insight;
 mod output;
 mod progress;
 mod simulation;

@@ -9,6 +9,7 @@ mod consent_import;
 mod controller;
 mod decide;
 pub(crate) mod import;
+mod insight;
 mod lake;
 mod limit;
 mod notice;
@@ -29,7 +30,7 @@ use clap::CommandFactory;
 use control_plane::Settings;
 use dp::Cost;
 
-use crate::cli::{Cli, Command, Consent, Init, Signal};
+use crate::cli::{Cli, Command, Consent, Init, Insight, Signal};
 use crate::demo;
 use crate::deployment::Deployment;
 use crate::output::{Format, note, object};
@@ -53,6 +54,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Table(args) => table::table(args, format),
+        Command::Insight(Insight::List) => insight::insights(format).map(|()| ExitCode::SUCCESS),
         Command::Consent(Consent::Verify { receipt, key }) => consent::verify(&receipt, &key),
         Command::Signal(Signal::Decode(text)) => signal::decode(text, format),
         command => {
@@ -97,6 +99,7 @@ async fn on_deployment(command: Command, deployment: &Deployment, format: Format
         Command::RulePack(args) => rule_pack::rule_pack(args, deployment, format).await?,
         Command::Signal(Signal::Record(args)) => signal::record(args, deployment, format).await?,
         Command::Query(args) => query::query(args, deployment, format).await?,
+        Command::Insight(args) => insight::insight(args, deployment, format).await?,
         Command::Subject(args) => subject::subject(args, deployment, format).await?,
         other => {
             writes = false;
@@ -122,7 +125,8 @@ async fn on_deployment(command: Command, deployment: &Deployment, format: Format
                 | Command::RulePack(_)
                 | Command::Lake(_)
                 | Command::Subject(_)
-                | Command::Query(_) => ExitCode::SUCCESS,
+                | Command::Query(_)
+                | Command::Insight(_) => ExitCode::SUCCESS,
             }
         }
     };

@@ -10,7 +10,7 @@ use dp::{Cost, Delta, Rho};
 use serde_json::{Value, json};
 
 use crate::chart::{count, grouped};
-use crate::cli::Query;
+use crate::cli::{Asking, Query};
 use crate::deployment::{Deployment, tell_operator};
 use crate::failure::Usage;
 use crate::output::{Format, line, note, number, object, objects, rows};
@@ -19,28 +19,52 @@ use crate::simulation::{self, Simulated};
 /// The price of a question when none is named, in billionths of ρ.
 pub(crate) const RHO_DEFAULT: Rho = Rho::from_nano(50_000_000);
 
+impl Asking {
+    /// What the partner is ready to pay.
+    pub(crate) fn rho(&self) -> Result<Rho, Usage> {
+        match (self.rho, self.epsilon) {
+            (Some(rho), _) => Ok(rho),
+            (None, Some(epsilon)) => dp::rho_for_epsilon(epsilon, Delta::LIFETIME).map_err(|e| Usage(e.to_string())),
+            (None, None) => Ok(RHO_DEFAULT),
+        }
+    }
+
+    /// A question of this partner.
+    pub(crate) fn ask(&self, question: Question) -> Ask {
+        Ask { partner: self.partner.clone(), purpose: self.purpose, agreement: self.agreement.clone(), question, fresh: self.fresh }
+    }
+}
+
 pub(crate) async fn query(args: Query, deployment: &Deployment, format: Format) -> anyhow::Result<ExitCode> {
-    let rho = match (args.rho, args.epsilon) {
-        (Some(rho), _) => rho,
-        (None, Some(epsilon)) => dp::rho_for_epsilon(epsilon, Delta::LIFETIME).map_err(|e| Usage(e.to_string()))?,
-        (None, None) => RHO_DEFAULT,
-    };
-    let question = Question { sql: args.sql, params: params(&args.param), rho, narrowing: narrowing(&args.bound)? };
-    let ask = Ask { partner: args.partner, purpose: args.purpose, agreement: args.agreement, question, fresh: args.fresh };
-    let room = deployment.clean_room()?;
-    if args.simulate {
+    let Query { asking, simulate, param, bound, sql } = args;
+    let question = Question { sql, params: params(&param), rho: asking.rho()?, narrowing: narrowing(&bound)? };
+    let ask = asking.ask(question);
+    if simulate {
         // As for an estimate: the partner must be allowed to ask.
-        let quote = deployment.control.release_quote(&*room, &ask).await?;
+        let quote = deployment.control.release_quote(&*deployment.clean_room()?, &ask).await?;
         return print_simulated(&simulation::simulate(&ask.question).await?, &quote, format);
     }
-    if args.estimate {
-        let quote = deployment.control.release_quote(&*room, &ask).await?;
-        if format == Format::Table { print_quote(&quote)? } else { object(format, &quote_document(&quote))? }
+    if asking.estimate {
+        return estimated(&ask, deployment, format).await;
+    }
+    print(&released(&ask, deployment).await?, format)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says what a question would cost.
+pub(crate) async fn estimated(ask: &Ask, deployment: &Deployment, format: Format) -> anyhow::Result<ExitCode> {
+    let quote = deployment.control.release_quote(&*deployment.clean_room()?, ask).await?;
+    if format == Format::Table {
+        print_quote(&quote)?
     } else {
-        let release = deployment.control.release_run(room, &ask).await.map_err(|error| uniform(error, deployment))?;
-        print(&release, format)?;
+        object(format, &quote_document(&quote))?
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Asks a question.
+pub(crate) async fn released(ask: &Ask, deployment: &Deployment) -> anyhow::Result<Release> {
+    deployment.control.release_run(deployment.clean_room()?, ask).await.map_err(|error| uniform(error, deployment))
 }
 
 /// What a partner may see of an error. A fault's cause can hold anything, also somebody's data: it goes
@@ -141,15 +165,23 @@ fn print_simulated(simulated: &Simulated, quote: &Quote, format: Format) -> anyh
 fn print(release: &Release, format: Format) -> anyhow::Result<()> {
     let (headers, cells) = shown(&release.presented, format);
     let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
-    let document = json!({
-        "schema": 1, "release": { "id": release.id, "redelivered": release.redelivered }, "columns": release.presented.columns, "rows": objects(&headers, &cells),
-        "cost": cost_document(release.cost), "budget": budget_document(&release.budget), "as_of": release.as_of,
-    });
+    let mut document = release_document(release);
+    if let Value::Object(fields) = &mut document {
+        fields.insert("rows".to_owned(), json!(objects(&headers, &cells)));
+    }
     rows(format, &headers, &cells, &document)?;
     if format == Format::Table {
         note(&summary(release));
     }
     Ok(())
+}
+
+/// A release without its rows.
+pub(crate) fn release_document(release: &Release) -> Value {
+    json!({
+        "schema": 1, "release": { "id": release.id, "redelivered": release.redelivered }, "columns": release.presented.columns,
+        "cost": cost_document(release.cost), "budget": budget_document(&release.budget), "as_of": release.as_of,
+    })
 }
 
 /// One output row: each value, and where noise moved it the ends of its range.

@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use domain::catalog::{Domain, INTERESTS_JOINED, Table as Catalog, TableName};
+use domain::catalog::{Domain, INTERESTS_JOINED, ROWS_AT_SCAN, Table as Catalog, TableName};
+use domain::question::expr::Function;
 use serde_json::{Value, json};
 
 use crate::cli::Table;
@@ -36,6 +37,30 @@ pub(crate) fn table(args: Table, format: Format) -> anyhow::Result<ExitCode> {
                     note(&format!("in a join with other tables, the first {INTERESTS_JOINED} interests of a person are joined, by name"));
                 }
             }
+        }
+        Table::Contract { name } => {
+            let headers = ["table", "groups_per_person", "rows_per_group", "rows_at_scan", "column", "sum_from", "sum_to", "value_from", "value_to", "steps_of"];
+            let tables: Vec<&Catalog> = TableName::ALL.iter().filter(|table| name.is_none_or(|name| name == **table)).map(|table| Catalog::of(*table)).collect();
+            let table = |t: &&Catalog| {
+                let of_table = [json!(t.name), json!(t.groups), json!(t.rows_per_group), json!(ROWS_AT_SCAN)];
+                let summed = t.columns.iter().filter_map(|column| {
+                    let contract = column.sum?;
+                    let step = 1.0 / f64::from(contract.granularity.denominator());
+                    Some(vec![json!(column.name), json!(contract.sums.0), json!(contract.sums.1), json!(contract.values.0), json!(contract.values.1), json!(step)])
+                });
+                let summed: Vec<Vec<Value>> = summed.collect();
+                let none = vec![vec![Value::Null; 6]];
+                let rest = if summed.is_empty() { none } else { summed };
+                rest.into_iter().map(|rest| [of_table.to_vec(), rest].concat()).collect::<Vec<_>>()
+            };
+            list(format, "contract", &headers, &tables.iter().flat_map(table).collect::<Vec<_>>())?;
+            if format == Format::Table {
+                note("a question may ask for less (query --bound), never for more; in a join, the smallest numbers hold, `subject` aside");
+            }
+        }
+        Table::Functions => {
+            let table: Vec<Vec<Value>> = Function::ALL.iter().map(|function| vec![json!(function.sql()), json!(function.usage())]).collect();
+            list(format, "functions", &["function", "written"], &table)?;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -8,6 +8,7 @@ mod erasure;
 mod features;
 mod identity;
 mod imports;
+mod insights;
 mod main_job;
 mod pages;
 mod questions;

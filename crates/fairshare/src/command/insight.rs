@@ -1,0 +1,77 @@
+//! `fairshare insight`: ready-made questions.
+
+use std::process::ExitCode;
+
+use domain::question::{Narrowing, Question};
+use domain::release::Release;
+use serde_json::{Value, json};
+
+use super::query;
+use crate::chart::grouped;
+use crate::cli::{Insight, InsightRun};
+use crate::deployment::Deployment;
+use crate::insight::{Asked, Kind, Params, Reading, read};
+use crate::output::{Format, line, list, note, object, objects, rows};
+
+/// What there is. Needs no deployment.
+pub(crate) fn insights(format: Format) -> anyhow::Result<()> {
+    let table: Vec<Vec<Value>> = Kind::ALL.iter().map(|kind| vec![json!(kind), json!(kind.about()), json!(kind.options())]).collect();
+    Ok(list(format, "insights", &["insight", "answers", "options"], &table)?)
+}
+
+/// Asks one.
+pub(crate) async fn insight(args: Insight, deployment: &Deployment, format: Format) -> anyhow::Result<ExitCode> {
+    let Insight::Run(InsightRun { insight, asking, from, to, kind, platform, country, tag, by, top, show_sql }) = args else {
+        insights(format)?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    let asked = insight.question(&Params { from, to, kind, platform, country, tags: tag, by, top })?;
+    if show_sql {
+        return show(&asked, format);
+    }
+    let question = Question { sql: asked.sql.clone(), params: asked.params.clone(), rho: asking.rho()?, narrowing: Narrowing::default() };
+    if asking.estimate {
+        return query::estimated(&asking.ask(question), deployment, format).await;
+    }
+    let release = query::released(&asking.ask(question), deployment).await?;
+    print(insight, &asked, &release, format)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn params(asked: &Asked) -> Vec<Value> {
+    asked.params.iter().map(domain::question::Value::to_json).collect()
+}
+
+fn show(asked: &Asked, format: Format) -> anyhow::Result<ExitCode> {
+    if format == Format::Table {
+        line(&asked.sql)?;
+        asked.params.iter().enumerate().try_for_each(|(place, value)| line(&format!("${} = {value}", place + 1)))?;
+    } else {
+        object(format, &json!({ "schema": 1, "sql": asked.sql, "params": params(asked) }))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(insight: Kind, asked: &Asked, release: &Release, format: Format) -> anyhow::Result<()> {
+    let Reading { headers, mut cells, chart, notes } = read(insight, &release.presented);
+    let names: Vec<&str> = headers.iter().map(String::as_str).collect();
+    let mut document = query::release_document(release);
+    if let Value::Object(fields) = &mut document {
+        fields.insert("insight".to_owned(), json!({ "name": insight, "sql": asked.sql, "params": params(asked), "notes": notes }));
+        fields.insert("rows".to_owned(), json!(objects(&names, &cells)));
+    }
+    if format == Format::Table {
+        cells.iter_mut().flatten().for_each(|cell| {
+            if let Some(x) = cell.as_f64().filter(|_| cell.is_f64()) {
+                *cell = json!(grouped(x));
+            }
+        });
+    }
+    rows(format, &names, &cells, &document)?;
+    if format == Format::Table {
+        line(&chart)?;
+        notes.iter().for_each(|sentence| note(sentence));
+        note(&query::summary(release));
+    }
+    Ok(())
+}

@@ -1,0 +1,209 @@
+//! From an insight and its options to a question.
+
+use chrono::NaiveDate;
+use domain::Platform;
+use domain::question::Value;
+use domain::record::ActivityKind;
+
+use super::Kind;
+use crate::failure::Usage;
+
+domain::words! {
+    /// How long a period is.
+    pub(crate) enum Period("period") {
+        /// A day.
+        Day = "day",
+        /// A week, from Monday.
+        Week = "week",
+        /// A month.
+        Month = "month",
+    }
+}
+
+/// What an insight is restricted to.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Params {
+    pub(crate) from: Option<NaiveDate>,
+    pub(crate) to: Option<NaiveDate>,
+    pub(crate) kind: Option<ActivityKind>,
+    pub(crate) platform: Option<Platform>,
+    pub(crate) country: Option<String>,
+    pub(crate) tags: Vec<String>,
+    pub(crate) by: Option<Period>,
+    pub(crate) top: Option<u64>,
+}
+
+/// A question: its text, and what its parameters are.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Asked {
+    pub(crate) sql: String,
+    pub(crate) params: Vec<Value>,
+}
+
+/// Rows that are shown where nobody says how many.
+const TOP: u64 = 20;
+
+/// A question while it is put together.
+#[derive(Default)]
+struct Builder {
+    params: Vec<Value>,
+    conditions: Vec<String>,
+}
+
+impl Builder {
+    /// The place of a parameter.
+    fn bind(&mut self, value: Value) -> String {
+        self.params.push(value);
+        format!("${}", self.params.len())
+    }
+
+    fn binds(&mut self, values: impl IntoIterator<Item = Value>) -> String {
+        values.into_iter().map(|value| self.bind(value)).collect::<Vec<_>>().join(", ")
+    }
+
+    /// What acts are restricted to.
+    fn acts(&mut self, params: &Params) {
+        let texts = [("kind = ", params.kind.map(ActivityKind::as_str)), ("platform = ", params.platform.map(Platform::as_str))];
+        for (condition, word) in texts.into_iter().filter_map(|(condition, word)| Some((condition, word?))) {
+            let word = self.bind(Value::Text(word.to_owned()));
+            self.conditions.push(format!("{condition}{word}"));
+        }
+        for (condition, day) in [("day >= ", params.from), ("day <= ", params.to)].into_iter().filter_map(|(condition, day)| Some((condition, day?))) {
+            let day = self.bind(Value::Text(day.to_string()));
+            self.conditions.push(format!("{condition}{day}"));
+        }
+        if let Some(country) = &params.country {
+            let country = self.bind(Value::Text(country.clone()));
+            self.conditions.push(format!("country = {country}"));
+        }
+    }
+
+    fn filter(&self) -> String {
+        if self.conditions.is_empty() { String::new() } else { format!(" WHERE {}", self.conditions.join(" AND ")) }
+    }
+}
+
+impl Params {
+    /// Refuses options that the insight would ignore.
+    fn all_used(&self, kind: Kind) -> Result<(), Usage> {
+        let given = [
+            ("from", self.from.is_some()),
+            ("to", self.to.is_some()),
+            ("kind", self.kind.is_some()),
+            ("platform", self.platform.is_some()),
+            ("country", self.country.is_some()),
+            ("tag", !self.tags.is_empty()),
+            ("by", self.by.is_some()),
+            ("top", self.top.is_some()),
+        ];
+        match given.into_iter().find(|(name, given)| *given && !kind.options().contains(name)) {
+            Some((name, _)) => Err(Usage(format!("`{kind}` takes no --{name}; it takes: --{}", kind.options().join(", --")))),
+            None => Ok(()),
+        }
+    }
+
+    fn tags(&self, kind: Kind) -> Result<impl Iterator<Item = Value>, Usage> {
+        if self.tags.is_empty() {
+            return Err(Usage(format!("`{kind}` needs hashtags: --tag bread --tag football")));
+        }
+        // As hashtags are kept: without their sign, in small letters.
+        Ok(self.tags.iter().map(|tag| Value::Text(tag.trim_start_matches('#').to_lowercase())))
+    }
+}
+
+impl Kind {
+    /// The question of this insight.
+    ///
+    /// # Errors
+    /// When an option is missing, or would be ignored.
+    pub(crate) fn question(self, params: &Params) -> Result<Asked, Usage> {
+        params.all_used(self)?;
+        if params.from.zip(params.to).is_some_and(|(from, to)| from > to) {
+            return Err(Usage("--from is after --to".to_owned()));
+        }
+        let mut b = Builder::default();
+        b.acts(params);
+        let filter = b.filter();
+        // The country is the person's; otherwise nothing of the profile is looked at.
+        let person = if params.country.is_some() { " JOIN subject USING (subject_id)" } else { "" };
+        let top = params.top.unwrap_or(TOP);
+        let sql = match self {
+            Self::Audience => format!(
+                "SELECT country, age_band, count(distinct subject_id) AS people FROM activity JOIN subject USING (subject_id){filter} GROUP BY country, age_band ORDER BY people DESC LIMIT {top}"
+            ),
+            Self::TopTags => format!(
+                "SELECT tag, count(distinct subject_id) AS people FROM activity JOIN activity_tag USING (activity_id){person}{filter} GROUP BY tag ORDER BY people DESC LIMIT {top}"
+            ),
+            Self::Trends => {
+                let (Some(from), Some(to)) = (params.from, params.to) else {
+                    return Err(Usage(format!("`{self}` needs its first and last day: --from 2026-01-01 --to 2026-03-31")));
+                };
+                let by = params.by.unwrap_or(Period::Week);
+                let tags = b.binds(params.tags(self)?);
+                let (from, to) = (b.bind(Value::Text(from.to_string())), b.bind(Value::Text(to.to_string())));
+                format!(
+                    "SELECT tag, {by}, count(distinct subject_id) AS people FROM activity JOIN activity_tag USING (activity_id){person}{filter} GROUP BY tag KEYS ({tags}), {by} KEYS BETWEEN {from} AND {to} ORDER BY tag, {by}"
+                )
+            }
+            Self::ShareOfVoice => {
+                let tags = b.binds(params.tags(self)?);
+                format!(
+                    "SELECT tag, count(distinct subject_id) AS people FROM activity JOIN activity_tag USING (activity_id){person}{filter} GROUP BY tag KEYS ({tags}) ORDER BY people DESC"
+                )
+            }
+            Self::PostingTimes => {
+                format!(
+                    "SELECT weekday, hour, count(*) AS acts FROM activity{person}{filter} GROUP BY weekday KEYS BETWEEN 1 AND 7, hour KEYS BETWEEN 0 AND 23 ORDER BY weekday, hour"
+                )
+            }
+            Self::Engagement => {
+                let and = if filter.is_empty() { " WHERE kind = 'post'".to_owned() } else { format!("{filter} AND kind = 'post'") };
+                format!(
+                    "SELECT avg(likes_received) AS likes_per_post, avg(replies_received) AS replies_per_post, avg(shares_received) AS shares_per_post FROM activity{person}{and}"
+                )
+            }
+            Self::ActivityLevels => {
+                let inner = format!("(SELECT subject_id, count(*) AS acts FROM activity{person}{filter} GROUP BY subject_id) AS active");
+                format!(
+                    "SELECT percentile_cont(ARRAY[0.25, 0.5, 0.75]) WITHIN GROUP (ORDER BY least(acts, 1000)) AS acts_per_person, count(distinct subject_id) AS people FROM {inner}"
+                )
+            }
+        };
+        Ok(Asked { sql, params: b.params })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_named_never_becomes_text_of_the_question() {
+        let params =
+            Params { tags: vec!["#Rust'; DROP".into()], country: Some("' OR 1 = 1".into()), from: "2026-01-01".parse().ok(), to: "2026-02-01".parse().ok(), ..Params::default() };
+        for kind in [Kind::Trends, Kind::ShareOfVoice] {
+            let asked = kind.question(&params).unwrap();
+            assert!(!asked.sql.contains("DROP") && !asked.sql.contains("1 = 1") && asked.params.contains(&Value::Text("rust'; drop".into())), "{asked:?}");
+        }
+    }
+
+    #[test]
+    fn options_are_used_or_refused() {
+        for kind in Kind::ALL {
+            let all = Params {
+                from: "2026-01-01".parse().ok(),
+                to: "2026-01-31".parse().ok(),
+                kind: Some(ActivityKind::Post),
+                platform: Some(Platform::Mastodon),
+                country: Some("DE".into()),
+                tags: vec!["a".into()],
+                by: Some(Period::Day),
+                top: Some(3),
+            };
+            let refused = kind.question(&all).is_err();
+            assert_eq!(refused, kind.options().len() < 8, "{kind} takes some of them, and none takes all");
+        }
+        assert!(Kind::Trends.question(&Params { tags: vec!["a".into()], ..Params::default() }).is_err(), "no days");
+        assert!(Kind::ShareOfVoice.question(&Params::default()).is_err(), "no hashtags");
+    }
+}
