@@ -171,7 +171,8 @@ impl Generator {
             ColumnType::Date => format!("DATE '{}'", (DateTime::UNIX_EPOCH + TimeDelta::days(19_000 + self.0.random_range(0..62))).date_naive()),
             ColumnType::Timestamp => "TIMESTAMP '2022-01-20T10:00:00Z'".to_owned(),
             ColumnType::Text | ColumnType::Id => {
-                let word = if self.0.random_ratio(1, 2) { self.text() } else { self.pick(&["en", "de", "post", "like", "image", "public", "18_24", "12", "2022-01-20"]).to_owned() };
+                let word =
+                    if self.0.random_ratio(1, 2) { self.text() } else { self.pick(&["en", "de", "post", "like", "image", "public", "18_24", "12", "2022-01-20"]).to_owned() };
                 format!("'{}'", word.replace('\'', "''").replace('\u{0}', ""))
             }
         }
@@ -318,7 +319,11 @@ impl Generator {
         let constant = |g: &mut Self| {
             // Days may be written as texts.
             let text = g.constant(ty);
-            if g.0.random_ratio(1, 2) && tested.chars().all(|c| c.is_ascii_alphanumeric() || "._\"".contains(c)) { text.replace("DATE ", "").replace("TIMESTAMP ", "") } else { text }
+            if g.0.random_ratio(1, 2) && tested.chars().all(|c| c.is_ascii_alphanumeric() || "._\"".contains(c)) {
+                text.replace("DATE ", "").replace("TIMESTAMP ", "")
+            } else {
+                text
+            }
         };
         match self.0.random_range(0..9) {
             0 => format!("{tested} IS NULL"),

@@ -315,7 +315,8 @@ impl Reference<'_> {
             let (sum, count) = (values.iter().sum::<i128>(), length(values));
             if count <= most { sum } else { sum * most / count }
         };
-        let within = |of: &RowExpr, values: &Grid| known(of).iter().map(|value| grid(value, values.denominator).clamp(values.low.into(), values.high.into())).collect::<Vec<i128>>();
+        let within =
+            |of: &RowExpr, values: &Grid| known(of).iter().map(|value| grid(value, values.denominator).clamp(values.low.into(), values.high.into())).collect::<Vec<i128>>();
         // Twice the distance of a value from the middle of low and high.
         let distance = |x: &i128, values: &Grid| (x - i128::from(values.low)) - (i128::from(values.high) - x);
         Part::Number(match aggregate {

@@ -283,7 +283,10 @@ fn the_engine_agrees_with_the_plain_loops() {
             }
         }
     }
-    assert!(joined > 60 && averages > 40 && listed > 20 && subqueries > 60, "questions reached too little: {joined} joins, {averages} averages, {listed} lists, {subqueries} subqueries");
+    assert!(
+        joined > 60 && averages > 40 && listed > 20 && subqueries > 60,
+        "questions reached too little: {joined} joins, {averages} averages, {listed} lists, {subqueries} subqueries"
+    );
     assert_eq!(aggregates.len(), 8, "{aggregates:?}");
     // Every function, of those with parts of dates or types one of each.
     let kind = |function: &Function| format!("{function:?}").split('(').next().unwrap().to_owned();
@@ -359,7 +362,10 @@ fn equal_joins_have_equal_plans() {
         assert_eq!(json(&same), base, "{same}");
     }
     assert_ne!(json("SELECT tag, count(*) FROM activity_tag GROUP BY tag"), json("SELECT tag, count(*) FROM activity_tag JOIN activity USING (activity_id) GROUP BY tag"));
-    assert!(base.starts_with(r#"{"schema":3,"tables":["activity","activity_tag","subject"],"per_subject":[],"filter":{"call":[{"compare":"="},[{"leaf":"subject.language"},"#), "{base}");
+    assert!(
+        base.starts_with(r#"{"schema":3,"tables":["activity","activity_tag","subject"],"per_subject":[],"filter":{"call":[{"compare":"="},[{"leaf":"subject.language"},"#),
+        "{base}"
+    );
 }
 
 #[test]

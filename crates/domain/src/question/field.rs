@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use super::expr::{Expr, Range};
 use super::Value;
+use super::expr::{Expr, Range};
 use crate::catalog::{ColumnName, ColumnType, TableName};
 
 /// An expression over one row.

@@ -1,6 +1,8 @@
 //! Aggregate functions: what of people is counted and summed.
 
-use datafusion::sql::sqlparser::ast::{DuplicateTreatment, Expr as SqlExpr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, OrderByExpr, OrderByOptions};
+use datafusion::sql::sqlparser::ast::{
+    DuplicateTreatment, Expr as SqlExpr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, OrderByExpr, OrderByOptions,
+};
 use domain::catalog::{ColumnName, ColumnType};
 use domain::question::expr::Expr;
 use domain::question::{Aggregate, Field, PlanLimits, RowExpr, Statistic, Value};
@@ -156,7 +158,10 @@ pub(super) fn percentiles(function: &Function, whole: &SqlExpr, scope: &Scope, b
         return Ok(None);
     }
     let Call { name: _, distinct, args, within_group, filter } = Call::of(function, whole)?;
-    let form = || refuse(RefusalCode::Function, whole, format!("`{whole}` is not offered")).hint("write median(x), percentile_cont(0.9) WITHIN GROUP (ORDER BY x) or percentile_cont(ARRAY[0.25, 0.75]) WITHIN GROUP (ORDER BY x)");
+    let form = || {
+        refuse(RefusalCode::Function, whole, format!("`{whole}` is not offered"))
+            .hint("write median(x), percentile_cont(0.9) WITHIN GROUP (ORDER BY x) or percentile_cont(ARRAY[0.25, 0.75]) WITHIN GROUP (ORDER BY x)")
+    };
     let ([FunctionArgExpr::Expr(argument)], false) = (args.as_slice(), distinct) else { return Err(form()) };
     let (of, levels) = match (name.as_str(), within_group) {
         ("median", []) => (argument, vec![500_000]),
@@ -173,7 +178,7 @@ pub(super) fn percentiles(function: &Function, whole: &SqlExpr, scope: &Scope, b
     let mut at = levels.clone();
     at.sort_unstable();
     at.dedup();
-    if at.is_empty() || at.len() > PlanLimits::QUANTILES {
+    if levels.is_empty() || levels.len() > PlanLimits::QUANTILES {
         return Err(refuse(RefusalCode::Limit, whole, format!("percentiles of one expression are 1 to {}", PlanLimits::QUANTILES)).hint("write fewer"));
     }
     let filter = filter.map(|condition| expr::condition(&mut Rows(scope), condition)).transpose()?;

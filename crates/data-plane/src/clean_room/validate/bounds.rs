@@ -89,10 +89,16 @@ impl<'a> Bounding<'a> {
     pub(super) fn all_used(&self) -> Result<(), Refusal> {
         let unused = |asked: &BTreeMap<String, (f64, f64)>, used: &RefCell<BTreeSet<&'static str>>| asked.keys().find(|name| !used.borrow().contains(name.as_str())).cloned();
         if let Some(name) = unused(&self.narrowing.sums, &self.summed) {
-            return Err(bound(format!("the question has no sum({name}) to bound"), "bounds: groups=4, rows=10, word_count=0..500 for a sum, value:word_count=0..100 for single values"));
+            return Err(bound(
+                format!("the question has no sum({name}) to bound"),
+                "bounds: groups=4, rows=10, word_count=0..500 for a sum, value:word_count=0..100 for single values",
+            ));
         }
         match unused(&self.narrowing.values, &self.valued) {
-            Some(name) => Err(bound(format!("the question has no values of `{name}` to bound"), format!("to bound the sum, write {name}=…; values of an expression are bounded in it: least({name}, 100)"))),
+            Some(name) => Err(bound(
+                format!("the question has no values of `{name}` to bound"),
+                format!("to bound the sum, write {name}=…; values of an expression are bounded in it: least({name}, 100)"),
+            )),
             None => Ok(()),
         }
     }

@@ -3,7 +3,8 @@
 use std::cell::Cell;
 
 use datafusion::sql::sqlparser::ast::{
-    Cte, Distinct, Expr, GroupByExpr, Ident, LimitClause, Offset, OrderBy, OrderByExpr, OrderByKind, Query, Select, SelectFlavor, SelectItem, SetExpr, TableAlias, Value, ValueWithSpan, With,
+    Cte, Distinct, Expr, GroupByExpr, Ident, LimitClause, Offset, OrderBy, OrderByExpr, OrderByKind, Query, Select, SelectFlavor, SelectItem, SetExpr, TableAlias, Value,
+    ValueWithSpan, With,
 };
 use domain::{Refusal, RefusalCode};
 

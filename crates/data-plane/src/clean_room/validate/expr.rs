@@ -292,7 +292,15 @@ fn apply<L: Clone + PartialEq + Serialize>(whole: &SqlExpr, function: Function, 
 fn coerce<L>(function: Function, args: &mut [Typed<L>], written: &[&SqlExpr]) -> Result<(), Refusal> {
     let together = matches!(
         function,
-        Function::Compare(_) | Function::IsSame | Function::In | Function::Greatest | Function::Least | Function::Coalesce | Function::NullIf | Function::Subtract | Function::WidthBucket
+        Function::Compare(_)
+            | Function::IsSame
+            | Function::In
+            | Function::Greatest
+            | Function::Least
+            | Function::Coalesce
+            | Function::NullIf
+            | Function::Subtract
+            | Function::WidthBucket
     );
     let Some(ty) = args.iter().find(|arg| !matches!(arg.expr, Expr::Constant(_))).and_then(|arg| arg.ty).filter(|_| together) else { return Ok(()) };
     for (arg, written) in args.iter_mut().zip(written) {

@@ -246,7 +246,9 @@ impl Scope {
         let subquery::Understood { inner, place, columns, having } = subquery::understand(query, &self.per_subject)?;
         if place == self.per_subject.len() {
             if place >= PlanLimits::PER_SUBJECT {
-                return Err(refuse(RefusalCode::Limit, query, format!("more than {} different subqueries", PlanLimits::PER_SUBJECT)).hint("aggregate over the same rows in one subquery"));
+                return Err(
+                    refuse(RefusalCode::Limit, query, format!("more than {} different subqueries", PlanLimits::PER_SUBJECT)).hint("aggregate over the same rows in one subquery")
+                );
             }
             self.per_subject.push(inner);
         }

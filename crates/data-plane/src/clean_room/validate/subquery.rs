@@ -132,7 +132,8 @@ impl Folds<'_> {
     }
 
     fn fold(&self, whole: &SqlExpr, function: &SqlFunction) -> Result<Typed<Field>, Refusal> {
-        let SqlFunction { name, uses_odbc_syntax: false, parameters: FunctionArguments::None, args, within_group, filter: None, null_treatment: None, over: None } = function else {
+        let SqlFunction { name, uses_odbc_syntax: false, parameters: FunctionArguments::None, args, within_group, filter: None, null_treatment: None, over: None } = function
+        else {
             return Err(self.unknown(whole));
         };
         let FunctionArguments::List(FunctionArgumentList { duplicate_treatment, args, clauses }) = args else { return Err(self.unknown(whole)) };

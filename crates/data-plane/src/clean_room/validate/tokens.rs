@@ -58,7 +58,8 @@ pub(super) fn bind(tokens: Vec<TokenWithSpan>, params: &[Value]) -> Result<Vec<T
             return Err(refusal.hint("write $1, $2 … and give their values in that order"));
         };
         *used = true;
-        let literal = literal(value).ok_or_else(|| Refusal::new(RefusalCode::Parameter, format!("the value of `{name}` is not offered")).at(place(&token)).hint("give a number that is finite"))?;
+        let literal = literal(value)
+            .ok_or_else(|| Refusal::new(RefusalCode::Parameter, format!("the value of `{name}` is not offered")).at(place(&token)).hint("give a number that is finite"))?;
         bound.extend(literal.into_iter().map(|literal| TokenWithSpan { token: literal, span: token.span }));
     }
     match used.iter().position(|used| !used) {
