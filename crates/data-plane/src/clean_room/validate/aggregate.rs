@@ -178,7 +178,7 @@ pub(super) fn percentiles(function: &Function, whole: &SqlExpr, scope: &Scope, b
     let mut at = levels.clone();
     at.sort_unstable();
     at.dedup();
-    if at.is_empty() || at.len() > PlanLimits::QUANTILES {
+    if levels.is_empty() || levels.len() > PlanLimits::QUANTILES {
         return Err(refuse(RefusalCode::Limit, whole, format!("percentiles of one expression are 1 to {}", PlanLimits::QUANTILES)).hint("write fewer"));
     }
     let filter = filter.map(|condition| expr::condition(&mut Rows(scope), condition)).transpose()?;

@@ -11,7 +11,7 @@ use super::expr::{self, Typed};
 use super::literal;
 use super::names::Rows;
 use super::output::ordinal;
-use super::refuse::{clause, place, refuse};
+use super::refuse::{clause, place, refuse, shortened};
 use super::tokens::{KeysClause, Written};
 
 /// A key and its type.
@@ -179,7 +179,7 @@ fn possible(value: Value, written: &SqlExpr, of: &RowExpr, domain: Option<&[Valu
     {
         let hint = match of {
             Expr::Leaf(Field::Column(column)) if let Some(Domain::Range(low, high)) = column.column().domain => format!("{low} to {high}"),
-            _ => all.iter().filter(|value| **value != Value::Null).take(50).map(ToString::to_string).collect::<Vec<_>>().join(", "),
+            _ => all.iter().filter(|value| **value != Value::Null).take(50).map(|value| shortened(value.to_string())).collect::<Vec<_>>().join(", "),
         };
         return Err(wrong(format!("`{value}` is not a value of `{of}`")).hint(format!("its values: {hint}")));
     }

@@ -10,6 +10,7 @@
 mod aggregate;
 mod bounds;
 mod clauses;
+mod dialect;
 mod expr;
 mod from;
 mod keys;
@@ -30,11 +31,30 @@ use clauses::Clauses;
 use names::Rows;
 use output::Output;
 
+/// The stack on which questions are understood: for the deepest that the limits let through, many times over.
+/// Only what is used of it is taken.
+const STACK_BYTES: usize = 64 * 1024 * 1024;
+
 /// Understands and prices a question.
+///
+/// # Guarantee
+/// On a stack of its own: however deep a question nests, it is answered or refused, whoever asks from wherever.
 ///
 /// # Errors
 /// A refusal with code, place and hint.
 pub(crate) fn validate(question: &Question) -> Result<Prepared, Refusal> {
+    let understood = std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("question".to_owned()).stack_size(STACK_BYTES);
+        thread.spawn_scoped(scope, || understand(question)).map(std::thread::ScopedJoinHandle::join)
+    });
+    match understood {
+        Ok(Ok(understood)) => understood,
+        Ok(Err(panic)) => std::panic::resume_unwind(panic),
+        Err(_) => Err(Refusal::new(RefusalCode::Limit, "there is no room to look at the question now").hint("ask again later")),
+    }
+}
+
+fn understand(question: &Question) -> Result<Prepared, Refusal> {
     let clauses = Clauses::of(parse::parse(&question.sql, &question.params)?)?;
     let filter = filter(&clauses)?;
     let typed = keys::keys(&clauses)?;

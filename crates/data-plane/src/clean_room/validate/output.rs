@@ -71,6 +71,14 @@ impl Output {
     /// Understands all clauses that shape the output.
     pub(super) fn of(clauses: &Clauses, keys: &[TypedKey], bounding: &Bounding<'_>) -> Result<Self, Refusal> {
         let mut reader = Reader { scope: &clauses.scope, keys, bounding, paid: Vec::new(), aliases: Vec::new() };
+        let too_many = || {
+            let place = clauses.projection.last().and_then(place);
+            Refusal::new(RefusalCode::Limit, format!("more than {} output columns", PlanLimits::OUTPUT_COLUMNS)).at(place).hint("show fewer")
+        };
+        // The parts of what is shown are added below.
+        if clauses.projection.len() > PlanLimits::OUTPUT_COLUMNS {
+            return Err(too_many());
+        }
         let mut columns: Vec<Column> = Vec::with_capacity(clauses.projection.len());
         for item in &clauses.projection {
             let (written, alias) = match item {
@@ -88,8 +96,7 @@ impl Output {
         }
         let columns = with_parts(columns);
         if columns.len() > PlanLimits::OUTPUT_COLUMNS {
-            let place = clauses.projection.last().and_then(place);
-            return Err(Refusal::new(RefusalCode::Limit, format!("more than {} output columns", PlanLimits::OUTPUT_COLUMNS)).at(place).hint("show fewer"));
+            return Err(too_many());
         }
         reader.aliases.clone_from(&columns);
         let having = clauses.having.as_ref().map(|e| expr::condition(&mut reader, e)).transpose()?;

@@ -1,18 +1,18 @@
 //! Text → one query and what its `GROUP BY` says about keys, or a refusal.
 
 use datafusion::sql::sqlparser::ast::{Query, Statement};
-use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 use domain::question::{PlanLimits, Value};
 use domain::refusal::Place;
 use domain::{Refusal, RefusalCode};
 
+use super::dialect::QuestionDialect;
 use super::refuse::{place, refuse, shortened};
 use super::tokens::{self, KeysClause};
 
 /// How deeply expressions may nest.
-const DEPTH_MAX: usize = 50;
+const DEPTH_MAX: usize = 40;
 
 const HINT: &str = "ask one SELECT, for example: SELECT kind, count(*) FROM activity GROUP BY kind";
 
@@ -22,7 +22,7 @@ pub(super) fn parse(sql: &str, params: &[Value]) -> Result<(Query, Vec<KeysClaus
     if sql.len() > PlanLimits::SQL_BYTES {
         return Err(Refusal::new(RefusalCode::Limit, format!("the question is longer than {} bytes", PlanLimits::SQL_BYTES)).hint("ask in parts"));
     }
-    let tokens = Tokenizer::new(&PostgreSqlDialect {}, sql).tokenize_with_location();
+    let tokens = Tokenizer::new(&QuestionDialect, sql).tokenize_with_location();
     let tokens = tokens::bind(tokens.map_err(|error| syntax(&error.into()))?, params)?;
     tokens::shallow(&tokens)?;
     let (tokens, keys) = tokens::cut_keys(tokens)?;
@@ -42,8 +42,7 @@ pub(super) fn parse(sql: &str, params: &[Value]) -> Result<(Query, Vec<KeysClaus
 
 /// Reads all of `tokens` by one rule of the parser.
 pub(super) fn read<T>(tokens: Vec<TokenWithSpan>, rule: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>) -> Result<T, Refusal> {
-    let dialect = PostgreSqlDialect {};
-    let mut parser = Parser::new(&dialect).with_recursion_limit(DEPTH_MAX).with_tokens_with_locations(tokens);
+    let mut parser = Parser::new(&QuestionDialect).with_recursion_limit(DEPTH_MAX).with_tokens_with_locations(tokens);
     let read = rule(&mut parser).and_then(|read| parser.expect_token(&Token::EOF).map(|_| read));
     read.map_err(|error| syntax(&error))
 }
