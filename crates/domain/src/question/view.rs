@@ -111,6 +111,40 @@ pub struct Presented {
     pub rows: Vec<Vec<Shown>>,
 }
 
+/// Two neighbours in a column's order of size that the noise does not tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Tie {
+    /// The column, by its place.
+    pub column: usize,
+    /// The row with the larger number.
+    pub larger: usize,
+    /// The row with the smaller one.
+    pub smaller: usize,
+}
+
+impl Presented {
+    /// Which of the noisy numbers of a column cannot be told apart: neighbours by size whose difference is
+    /// within the 95 % range of the noise of a difference. Noises of different groups are independent, so
+    /// that this is √(a² + b²) for numbers whose own ranges are ±a and ±b.
+    #[must_use]
+    pub fn ties(&self) -> Vec<Tie> {
+        let ranged = self.columns.iter().enumerate().filter(|(_, column)| column.range && column.role == "aggregate");
+        ranged.flat_map(|(column, _)| self.ties_of(column)).collect()
+    }
+
+    fn ties_of(&self, column: usize) -> Vec<Tie> {
+        let number = |(row, cells): (usize, &Vec<Shown>)| {
+            let (value, range) = cells.get(column)?;
+            let (low, high) = range.as_ref()?;
+            Some((value.as_f64()?, (high.as_f64()? - low.as_f64()?) / 2.0, row))
+        };
+        let mut numbers: Vec<(f64, f64, usize)> = self.rows.iter().enumerate().filter_map(number).collect();
+        numbers.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let pairs = numbers.iter().zip(numbers.iter().skip(1));
+        pairs.filter(|(a, b)| a.0 - b.0 < a.1.hypot(b.1)).map(|(a, b)| Tie { column, larger: a.2, smaller: b.2 }).collect()
+    }
+}
+
 /// One released row as expressions see it.
 struct Row<'a> {
     key: &'a [Value],
@@ -372,6 +406,17 @@ mod tests {
         let noisy = through(statistic(Statistic::Deviation(Divisor::Population)), &[(4_000, 1, 10), (0, 2, 500), (0, 8, 900)]);
         let (low, high) = noisy.1.unwrap();
         assert!(low.as_f64() < noisy.0.as_f64() && noisy.0.as_f64() < high.as_f64());
+    }
+
+    #[test]
+    fn what_noise_does_not_tell_apart_is_said() {
+        let aggregates = vec![NoisedAggregate { aggregate: String::new(), denominator: 1, half_width: 10 }];
+        let rows = [100, 250, 112, 240].map(|n| NoisedRow { key: vec![Value::Integer(n)], values: vec![n] }).to_vec();
+        let table = NoisedTable { schema: 1, keys: vec!["k".into()], aggregates, rows };
+        let columns = [("k", Released::Key(0)), ("n", Released::Number(0))].map(|(name, leaf)| ViewColumn { name: name.into(), expr: Expr::Leaf(leaf) });
+        let view = View { columns: columns.to_vec(), having: None, order_by: Vec::new(), limit: None, offset: 0 };
+        // By key: 100, 112, 240, 250. A difference is sure to 14.1.
+        assert_eq!(view.present(&table).ties(), [Tie { column: 1, larger: 3, smaller: 2 }, Tie { column: 1, larger: 1, smaller: 0 }]);
     }
 
     #[test]

@@ -70,6 +70,9 @@ fn print(insight: Kind, asked: &Asked, release: &Release, format: Format) -> any
     rows(format, &names, &cells, &document)?;
     if format == Format::Table {
         line(&chart)?;
+        if matches!(insight, Kind::Audience | Kind::TopTags | Kind::ShareOfVoice) {
+            query::ties(&release.presented).iter().for_each(|sentence| note(sentence));
+        }
         notes.iter().for_each(|sentence| note(sentence));
         note(&query::summary(release));
     }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use control_plane::{Ask, Error};
 use domain::Fault;
-use domain::question::{Estimate, Narrowing, Presented, Question, Shown, Value as Cell};
+use domain::question::{Estimate, Narrowing, Presented, Question, Shown, Tie, Value as Cell};
 use domain::release::{Balance, Quote, Release};
 use dp::{Cost, Delta, Rho};
 use serde_json::{Value, json};
@@ -171,15 +171,36 @@ fn print(release: &Release, format: Format) -> anyhow::Result<()> {
     }
     rows(format, &headers, &cells, &document)?;
     if format == Format::Table {
+        ties(&release.presented).iter().for_each(|sentence| note(sentence));
         note(&summary(release));
     }
     Ok(())
 }
 
+/// Neighbours that are named, at most.
+const TIES: usize = 5;
+
+/// Which numbers the noise does not tell apart, in words, column by column.
+pub(crate) fn ties(presented: &Presented) -> Vec<String> {
+    let ties = presented.ties();
+    let key = |row: usize| {
+        let keys = presented.rows.get(row).into_iter().flatten().zip(&presented.columns).filter(|(_, column)| column.role == "key");
+        keys.map(|((value, _), _)| if *value == Cell::Null { "(not known)".to_owned() } else { value.to_string() }).collect::<Vec<_>>().join(", ")
+    };
+    let of_column = |same: &[Tie]| {
+        let name = same.first().and_then(|tie| presented.columns.get(tie.column)).map(|column| column.name.as_str()).unwrap_or_default();
+        let named: Vec<String> = same.iter().take(TIES).map(|tie| format!("{} and {}", key(tie.larger), key(tie.smaller))).collect();
+        let more = if same.len() > TIES { format!(", and {} more", same.len() - TIES) } else { String::new() };
+        format!("not told apart by {name}: {}{more}", named.join("; "))
+    };
+    // Without keys there is nothing to name.
+    if presented.columns.iter().all(|column| column.role != "key") { Vec::new() } else { ties.chunk_by(|a, b| a.column == b.column).map(of_column).collect() }
+}
+
 /// A release without its rows.
 pub(crate) fn release_document(release: &Release) -> Value {
     json!({
-        "schema": 1, "release": { "id": release.id, "redelivered": release.redelivered }, "columns": release.presented.columns,
+        "schema": 1, "release": { "id": release.id, "redelivered": release.redelivered }, "columns": release.presented.columns, "not_told_apart": release.presented.ties(),
         "cost": cost_document(release.cost), "budget": budget_document(&release.budget), "as_of": release.as_of,
     })
 }
