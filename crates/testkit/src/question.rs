@@ -108,7 +108,7 @@ impl Generator {
         let number = if self.0.random_ratio(1, 2) { ColumnType::Integer } else { ColumnType::Float };
         let part = self.pick(&["year", "quarter", "month", "week", "day", "hour", "minute"]);
         match ty {
-            ColumnType::Boolean => return self.condition(columns, depth - 1),
+            ColumnType::Boolean => self.condition(columns, depth - 1),
             ColumnType::Integer => match self.0.random_range(0..9) {
                 0 | 1 => format!("({} {} {})", of(self, ty), self.pick(&["+", "-", "*", "%"]), of(self, ty)),
                 2 => format!("-({})", of(self, ty)),
@@ -128,9 +128,9 @@ impl Generator {
                 }
             },
             ColumnType::Float => match self.0.random_range(0..5) {
-                0 | 1 => format!("({} / {})", of(self, number), of(self, number)),
-                2 => format!("({} {} {})", of(self, ty), self.pick(&["+", "-", "*", "%"]), of(self, number)),
-                3 => format!("{}({})", self.pick(&["round", "floor", "ceil", "trunc", "sqrt", "ln", "log10", "exp", "abs", "sign"]), of(self, ty)),
+                0 => format!("({} / {})", of(self, number), of(self, number)),
+                1 => format!("({} {} {})", of(self, ty), self.pick(&["+", "-", "*", "%"]), of(self, number)),
+                2 | 3 => format!("{}({})", self.pick(&["round", "floor", "ceil", "trunc", "sqrt", "ln", "log10", "exp", "abs", "sign"]), of(self, ty)),
                 _ if self.0.random_ratio(1, 2) => format!("power({}, {})", of(self, number), self.0.random_range(-2..4)),
                 _ => format!("({})::float8", of(self, if number == ColumnType::Float { ColumnType::Text } else { ColumnType::Integer })),
             },

@@ -271,8 +271,7 @@ impl CleanRoom for ScriptedRoom {
         let language = Expr::Leaf(Field::Column(Table::of(TableName::Activity).named("language").unwrap()));
         let filter = Some(Expr::call2(Function::Compare(Comparison::Eq), language, Expr::Constant(Value::Text(question.sql.clone()))));
         let bounds = dp::ContributionBounds::new(1, 1, 1).unwrap();
-        let plan =
-            Plan { schema: Plan::SCHEMA, tables: vec![TableName::Activity], per_subject: Vec::new(), filter, keys: Vec::new(), aggregates: vec![Aggregate::CountSubjects], bounds };
+        let plan = Plan { schema: Plan::SCHEMA, tables: vec![TableName::Activity], per_subject: Vec::new(), filter, keys: Vec::new(), aggregates: vec![Aggregate::CountSubjects], bounds };
         let view = View { columns: vec![ViewColumn { name: "n".into(), expr: Expr::Leaf(Released::Number(0)) }], having: None, order_by: Vec::new(), limit: None, offset: 0 };
         let cost = Mechanisms::cost(&plan, question.rho);
         Ok(Prepared { plan, view, cost })

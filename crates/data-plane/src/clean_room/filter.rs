@@ -79,8 +79,7 @@ impl Consented {
         if !files.is_empty() {
             context.runtime_env().register_object_store(store_url()?.as_ref(), lake.store().object_store()?);
         }
-        let buckets =
-            |buckets: Vec<&[LakeFile]>| buckets.into_iter().filter_map(<[LakeFile]>::first).map(|file| Bucket::of(&tables, snapshot, file)).collect::<Result<Vec<_>, _>>();
+        let buckets = |buckets: Vec<&[LakeFile]>| buckets.into_iter().filter_map(<[LakeFile]>::first).map(|file| Bucket::of(&tables, snapshot, file)).collect::<Result<Vec<_>, _>>();
         let partitions = split(files, threads).into_iter().map(buckets).collect::<Result<_, _>>().map_err(engine)?;
         Ok(Self { eligible: Arc::new(eligible.clone()), partitions, context, tables: Arc::new(tables) })
     }

@@ -130,12 +130,7 @@ impl View {
         let mut rows: Vec<Row<'_>> = table
             .rows
             .iter()
-            .map(|row| Row {
-                key: &row.key,
-                grid: &row.values,
-                numbers: row.values.iter().zip(&table.aggregates).map(|(grid, a)| from_grid(*grid, a.denominator)).collect(),
-                table,
-            })
+            .map(|row| Row { key: &row.key, grid: &row.values, numbers: row.values.iter().zip(&table.aggregates).map(|(grid, a)| from_grid(*grid, a.denominator)).collect(), table })
             .filter(|row| self.having.as_ref().is_none_or(|h| row.evaluate(h) == Value::Boolean(true)))
             .collect();
         // A stable sort over rows that are already in the order of their keys: ties keep that order.
@@ -270,12 +265,7 @@ impl Moments {
     fn estimate(&self, row: &Row<'_>, widened: f64) -> Option<MomentEstimate> {
         let part = |place: usize| {
             let (value, half) = (row.grid.get(place)?, row.table.aggregates.get(place)?.half_width);
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                clippy::cast_precision_loss,
-                reason = "a half-width is not negative, and rounding it up widens a range"
-            )]
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a half-width is not negative, and rounding it up widens a range")]
             let half_width = (half.max(0) as f64 * widened).ceil() as u128;
             Some(Part { value: i128::from(*value), half_width })
         };

@@ -22,6 +22,7 @@ use serde::Serialize;
 
 use super::Value;
 
+
 pub use apply::MAX_TEXT_BYTES;
 pub use check::{Mismatch, unify};
 pub use function::{CastTo, DatePart, Function};
