@@ -1,12 +1,14 @@
 //! For tests only: a clock that is moved by hand, randomness with a seed, noise of zero, random
 //! questions, and the clean room as plain loops over rows — the executable specification.
 
+mod python;
 mod question;
 mod random;
 mod reference;
 mod sample;
 mod world;
 
+pub use python::python;
 pub use random::{Generator, env_seed};
 pub use reference::{Part, Reference, ReferenceAnswer, Row, Tables, tables};
 pub use sample::sample;

@@ -24,6 +24,20 @@ pub struct Row {
     values: BTreeMap<&'static str, Value>,
 }
 
+impl Row {
+    /// The value of a column; null where there is none.
+    #[must_use]
+    pub fn value(&self, column: &str) -> Value {
+        self.values.get(column).cloned().unwrap_or(Value::Null)
+    }
+
+    /// The act that it belongs to, as a text that tells acts of one person apart.
+    #[must_use]
+    pub fn act(&self) -> Option<String> {
+        self.act.as_ref().map(|(platform, key)| format!("{platform} {key}"))
+    }
+}
+
 /// The rows of some tables.
 pub type Tables = BTreeMap<TableName, Vec<Row>>;
 

@@ -18,7 +18,9 @@ use testkit::{Generator, Part, Reference, ReferenceAnswer, ZeroNoise, env_seed, 
 
 use super::*;
 
+mod duckdb;
 mod merged;
+mod same;
 
 /// Triples of data, question and removed person that one run checks.
 const TRIPLES: u64 = 2_000;
@@ -265,7 +267,7 @@ fn the_engine_agrees_with_the_plain_loops() {
     eprintln!("seed {seed}");
     let (mut joined, mut averages, mut listed, mut subqueries) = (0, 0, 0, 0);
     let (mut functions, mut aggregates): (BTreeSet<Function>, BTreeSet<String>) = (BTreeSet::new(), BTreeSet::new());
-    for n in 0..160 {
+    for n in 0..320 {
         let mut generator = Generator::new(seed + n);
         let mut layout = ChaCha20Rng::seed_from_u64(seed ^ n);
         let arrivals = data(&mut generator);
