@@ -335,9 +335,8 @@ impl Reference<'_> {
         };
         let within =
             |of: &RowExpr, values: &Grid| known(of).iter().map(|value| grid(value, values.denominator).clamp(values.low.into(), values.high.into())).collect::<Vec<i128>>();
-        // Twice the distance of a value from the middle of low and high, which are at least 1 apart.
-        let high = |values: &Grid| i128::from(values.high).max(i128::from(values.low) + 1);
-        let distance = |x: &i128, values: &Grid| (x - i128::from(values.low)) - (high(values) - x);
+        // Twice the distance of a value from the middle of low and high.
+        let distance = |x: &i128, values: &Grid| (x - i128::from(values.low)) - (i128::from(values.high) - x);
         Part::Number(match aggregate {
             Aggregate::CountSubjects => 1,
             Aggregate::CountRows => length(rows).min(most),
@@ -351,7 +350,7 @@ impl Reference<'_> {
             }
             Aggregate::CenteredSum { of, values } => weighed(&within(of, values).iter().map(|x| distance(x, values)).collect::<Vec<_>>()),
             Aggregate::CenteredSquares { of, values } => {
-                let widest = high(values) - i128::from(values.low);
+                let widest = i128::from(values.high) - i128::from(values.low);
                 weighed(&within(of, values).iter().map(|x| 2 * distance(x, values) * distance(x, values) - widest * widest).collect::<Vec<_>>())
             }
             Aggregate::CountDistinct { of } => {

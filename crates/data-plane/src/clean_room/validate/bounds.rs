@@ -135,6 +135,9 @@ impl<'a> Bounding<'a> {
             let name = column.name();
             let asked = self.asked(Bound::Value, name);
             let values = range(&format!("value:{name}"), asked, contract.values, contract.granularity)?;
+            if wanted == Wanted::Values && values.low == values.high {
+                return Err(bound(format!("value:{name} leaves one value only"), "write a range: its statistics would say nothing"));
+            }
             let sum = if wanted == Wanted::Sum { self.asked(Bound::Sum, name) } else { None };
             let sums = range(name, sum, contract.sums, contract.granularity)?;
             return Ok(Numbers { sums, values, clamped: asked.map(|_| values) });
@@ -164,6 +167,8 @@ impl<'a> Bounding<'a> {
         };
         let granularity = if ty == ColumnType::Integer { Granularity::ONE } else { FRACTIONS };
         let values = range("the expression", None, (low, high), granularity)?;
+        // What is always the same has statistics too: they are about the middle of a range with two ends.
+        let values = if wanted == Wanted::Values { Grid { high: values.high.max(values.low.saturating_add(1)), ..values } } else { values };
         let rows = i64::from(self.rows_per_group);
         let sums = Grid { low: values.low.min(0).saturating_mul(rows), high: values.high.max(0).saturating_mul(rows), ..values };
         Ok(Numbers { sums, values, clamped: Some(values) })
