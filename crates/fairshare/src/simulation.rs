@@ -84,21 +84,14 @@ impl Simulation {
     fn answer(&self, question: &Question) -> anyhow::Result<Simulated> {
         let prepared = self.room.prepare(question)?;
         let presented = prepared.view.present(&self.look(&prepared)?);
-        let bounded = at_no_noise(prepared.clone());
-        let (kept, all) = (self.look(&bounded)?, self.look(&unbounded(bounded)?)?);
+        let bounded = at_no_noise(prepared);
+        let (kept, all) = (self.look(&bounded)?, self.look(&unbounded(bounded.clone())?)?);
         let share = |place: usize| {
             let total = |table: &NoisedTable| table.rows.iter().filter_map(|row| row.values.get(place)).map(|x| i128::from(*x).unsigned_abs()).sum::<u128>();
             #[expect(clippy::cast_precision_loss, reason = "a share that is printed")]
             (total(&all) > 0).then(|| (total(&kept) as f64 / total(&all) as f64).min(1.0))
         };
-        let mut place = 0;
-        let mut shares = Vec::new();
-        for aggregate in &prepared.plan.aggregates {
-            let additive =
-                matches!(aggregate, Aggregate::CountSubjects | Aggregate::CountRows | Aggregate::CountKnown { .. } | Aggregate::CountDistinct { .. } | Aggregate::Sum { .. });
-            shares.extend(share(place).filter(|_| additive).map(|share| (aggregate.to_string(), share)));
-            place += aggregate.numbers();
-        }
+        let shares = bounded.plan.aggregates.iter().enumerate().filter_map(|(place, aggregate)| Some((aggregate.to_string(), share(place)?))).collect();
         Ok(Simulated { people: PEOPLE, presented, kept: shares })
     }
 
@@ -109,8 +102,16 @@ impl Simulation {
     }
 }
 
-/// The question at a price at which noise is not seen.
+/// The question at a price at which noise is not seen, of what bounds can cut a part of.
 fn at_no_noise(mut prepared: Prepared) -> Prepared {
+    let additive = |aggregate: &Aggregate| match aggregate {
+        Aggregate::CountSubjects | Aggregate::CountRows | Aggregate::CountKnown { .. } | Aggregate::CountDistinct { .. } | Aggregate::Sum { .. } => true,
+        Aggregate::CenteredSum { .. } | Aggregate::CenteredSquares { .. } | Aggregate::Quantiles { .. } => false,
+    };
+    prepared.plan.aggregates.retain(additive);
+    if prepared.plan.aggregates.is_empty() {
+        prepared.plan.aggregates.push(Aggregate::CountRows);
+    }
     prepared.cost = Mechanisms::cost(&prepared.plan, EXACT);
     prepared
 }

@@ -265,9 +265,9 @@ impl Reference<'_> {
                 return None;
             }
             for fold in self.plan.folds(place) {
-                let values: Vec<Value> = fold.of().map(|of| rows.iter().map(|row| of.evaluate(&|c| row.column(*c))).collect()).unwrap_or_default();
-                let value = fold.value(rows.len(), &values);
-                made.push((place, fold, value));
+                let mut folding = fold.start();
+                rows.iter().for_each(|row| folding.add(fold.of().map_or(Value::Boolean(true), |of| of.evaluate(&|c| row.column(*c)))));
+                made.push((place, fold, folding.value()));
             }
         }
         Some(made)

@@ -389,11 +389,10 @@ CREATE TABLE release_redelivery (
     at      TEXT NOT NULL
 ) STRICT;
 
-CREATE TABLE release_current (        -- P: the releases that answer a question today, one per price
+CREATE TABLE release_current (        -- P: the releases that can answer a question today
     release_key TEXT NOT NULL,
-    rho         INTEGER NOT NULL,
     release     TEXT NOT NULL,
-    PRIMARY KEY (release_key, rho)
+    PRIMARY KEY (release_key, release)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE cap_choice (             -- how much a person may lose per year, as they chose

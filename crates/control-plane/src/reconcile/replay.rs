@@ -168,7 +168,7 @@ impl Replay {
         }
         budget::charge(tx, &scopes, cost_of(&row, 3)?).await?;
         self.releases += 1;
-        execute(tx, "INSERT INTO release_current (release_key, rho, release) SELECT release_key, rho, release FROM release_reservation WHERE id = ? ON CONFLICT (release_key, rho) DO UPDATE SET release = excluded.release", id).await
+        execute(tx, "INSERT INTO release_current (release_key, release) SELECT release_key, release FROM release_reservation WHERE id = ?", id).await
     }
 }
 

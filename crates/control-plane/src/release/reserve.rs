@@ -97,12 +97,7 @@ impl ControlPlane {
         .bind(time_text(at))
         .execute(&mut *tx)
         .await?;
-        sqlx::query("INSERT INTO release_current (release_key, rho, release) VALUES (?, ?, ?) ON CONFLICT (release_key, rho) DO UPDATE SET release = excluded.release")
-            .bind(&key)
-            .bind(to_i64(prepared.cost.rho.nano())?)
-            .bind(id.as_str())
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query("INSERT INTO release_current (release_key, release) VALUES (?, ?)").bind(&key).bind(id.as_str()).execute(&mut *tx).await?;
         let mut audit = AuditWriter::begin(&mut tx, &self.inner).await?;
         audit.append(&mut tx, EntryKind::ReleaseReserved, "release_reservation", inserted.last_insert_rowid()).await?;
         audit.finish(&mut tx).await?;
@@ -128,7 +123,7 @@ pub(super) fn release_key(ask: &Ask, terms: &AgreementTerms, prepared: &Prepared
 async fn stored(tx: &mut SqliteConnection, key: &str, rho: Rho, terms: &AgreementTerms) -> Result<Option<Stored>, Error> {
     let row = sqlx::query(
         "SELECT r.release, r.rho, r.delta, r.at, o.outcome, o.answer FROM release_current c JOIN release_reservation r USING (release) LEFT JOIN release_outcome o USING (release) \
-         WHERE c.release_key = ? AND c.rho >= ? ORDER BY CASE WHEN o.outcome = 'answered' THEN 0 WHEN o.outcome IS NULL THEN 1 ELSE 2 END, r.id DESC LIMIT 1",
+         WHERE c.release_key = ? AND r.rho >= ? ORDER BY CASE WHEN o.outcome = 'answered' THEN 0 WHEN o.outcome IS NULL THEN 1 ELSE 2 END, r.id DESC LIMIT 1",
     )
     .bind(key)
     .bind(to_i64(rho.nano())?)

@@ -1,4 +1,4 @@
-//! Subqueries that aggregate per subject: one row per person, made of all of theirs.
+//! Subqueries that aggregate per subject: one row per person, made of all of theirs as they come.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use datafusion::arrow::array::{ArrayRef, Date32Array, Float64Array, Int64Array, 
 use datafusion::arrow::datatypes::Date32Type;
 use domain::catalog::{ColumnName, ColumnType};
 use domain::question::expr::Expr;
-use domain::question::{Field, Fold, Plan, RowExpr, Value};
+use domain::question::{Field, Fold, Folding, Plan, RowExpr, Value};
 use domain::{Fault, SubjectId};
 
 use super::column::fold_type;
@@ -44,41 +44,39 @@ impl Folds {
     }
 
     /// Nobody yet; `scanned` are the columns of the subquery's scan.
-    pub(super) fn start(&self, scanned: &[Scanned]) -> Result<Folding<'_>, Fault> {
+    pub(super) fn start(&self, scanned: &[Scanned]) -> Result<People<'_>, Fault> {
         let mask = self.filter.as_ref().map(|filter| Mask::of(filter, scanned)).transpose()?;
         let of = |fold: &Fold| fold.of().map(|of| Computed::of(&own(of), scanned)).transpose();
         let computed = self.folds.iter().map(of).collect::<Result<Vec<_>, _>>()?;
-        let values = vec![Vec::new(); self.folds.len()];
-        Ok(Folding { folds: self, mask, computed, subject: None, seen: 0, rows: 0, values, owners: Vec::new(), made: vec![Vec::new(); self.folds.len()] })
+        let values = self.folds.iter().map(Fold::start).collect();
+        Ok(People { folds: self, mask, computed, subject: None, seen: 0, rows: 0, values, owners: Vec::new(), made: vec![Vec::new(); self.folds.len()] })
     }
 }
 
 /// The people of one bucket, while their rows are read.
-pub(super) struct Folding<'a> {
+pub(super) struct People<'a> {
     folds: &'a Folds,
     mask: Option<Mask>,
     computed: Vec<Option<Computed>>,
     subject: Option<SubjectId>,
     /// Rows of the person that were looked at, and those that match.
     seen: u32,
-    rows: usize,
-    /// The person's values, by fold.
-    values: Vec<Vec<Value>>,
+    rows: u64,
+    /// What each fold has of the person.
+    values: Vec<Folding>,
     owners: Vec<u32>,
     /// What was made, by fold and person.
     made: Vec<Vec<Value>>,
 }
 
-impl Folding<'_> {
+impl People<'_> {
     fn finish_person(&mut self) {
         let Some(subject) = self.subject.take() else { return };
         if self.rows > 0 {
             self.owners.push(subject.0);
-            for ((fold, values), made) in self.folds.folds.iter().zip(&self.values).zip(&mut self.made) {
-                made.push(fold.value(self.rows, values));
-            }
+            let values = self.folds.folds.iter().zip(&mut self.values).zip(&mut self.made);
+            values.for_each(|((fold, folding), made)| made.push(std::mem::replace(folding, fold.start()).value()));
         }
-        self.values.iter_mut().for_each(Vec::clear);
         (self.seen, self.rows) = (0, 0);
     }
 
@@ -110,7 +108,7 @@ pub(super) struct Read {
     columns: Vec<ArrayRef>,
 }
 
-impl Visitor for Folding<'_> {
+impl Visitor for People<'_> {
     type Batch = Read;
 
     fn batch(&mut self, columns: &[ArrayRef], rows: usize) -> Result<Read, Fault> {
@@ -132,10 +130,11 @@ impl Visitor for Folding<'_> {
                 continue;
             }
             self.rows += 1;
-            for (computed, values) in self.computed.iter().zip(&mut self.values) {
-                if let Some(computed) = computed {
-                    values.push(computed.value(&batch.columns, row)?);
-                }
+            for (computed, folding) in self.computed.iter().zip(&mut self.values) {
+                folding.add(match computed {
+                    Some(computed) => computed.value(&batch.columns, row)?,
+                    None => Value::Boolean(true),
+                });
             }
         }
         Ok(())

@@ -1,6 +1,8 @@
 //! What expressions over rows look up: columns of tables, and what a subquery made of one person's rows.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::hash::{DefaultHasher, Hasher};
 
 use serde::{Serialize, Serializer};
 
@@ -75,30 +77,96 @@ impl Fold {
         }
     }
 
-    /// Its value over the values of a person's rows; `rows` of them.
+    /// Nothing yet of a person.
     #[must_use]
-    pub fn value(&self, rows: usize, values: &[Value]) -> Value {
-        let known = || values.iter().filter(|value| **value != Value::Null);
-        let number = |n: usize| Value::Integer(i64::try_from(n).unwrap_or(i64::MAX));
-        let total = || known().filter_map(Value::as_f64).sum::<f64>();
+    pub const fn start(&self) -> Folding {
         match self {
-            Self::CountRows => number(rows),
-            Self::Count(_) => number(known().count()),
-            Self::CountDistinct(_) => {
-                let mut encoded: Vec<Vec<u8>> = known().map(|value| super::encode_key(std::slice::from_ref(value))).collect();
-                encoded.sort_unstable();
-                encoded.dedup();
-                number(encoded.len())
+            Self::CountRows | Self::Count(_) => Folding::Count(0),
+            Self::CountDistinct(_) => Folding::Distinct(BTreeSet::new()),
+            Self::Sum(_) => Folding::Sum { known: 0, whole: Some(0), total: 0.0, average: false },
+            Self::Average(_) => Folding::Sum { known: 0, whole: Some(0), total: 0.0, average: true },
+            Self::Min(_) => Folding::Extreme { value: Value::Null, largest: false },
+            Self::Max(_) => Folding::Extreme { value: Value::Null, largest: true },
+        }
+    }
+}
+
+/// What a fold has of a person's rows so far: as little as its value needs, however many rows there are.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Folding {
+    /// Rows, or known values.
+    Count(u64),
+    /// Different values, by 128 bits of their hash: two of one person's are taken for one with a chance below
+    /// 2⁻⁸⁰ even for a hundred million.
+    Distinct(BTreeSet<(u64, u64)>),
+    /// Known values, their sum where all are whole numbers, and as fractions.
+    Sum {
+        /// How many are known.
+        known: u64,
+        /// Their saturated sum, where all are whole numbers.
+        whole: Option<i64>,
+        /// Their sum.
+        total: f64,
+        /// Whether their average is wanted.
+        average: bool,
+    },
+    /// The smallest or largest known value.
+    Extreme {
+        /// The value.
+        value: Value,
+        /// Which.
+        largest: bool,
+    },
+}
+
+impl Folding {
+    /// Adds a row with its value; of [`Fold::CountRows`], which reads nothing, any that is known.
+    pub fn add(&mut self, added: Value) {
+        if added == Value::Null {
+            return;
+        }
+        match self {
+            Self::Count(count) => *count = count.saturating_add(1),
+            Self::Distinct(seen) => {
+                let encoded = super::encode_key(&[added]);
+                let hash = |salt: u8| {
+                    let mut hasher = DefaultHasher::new();
+                    hasher.write_u8(salt);
+                    hasher.write(&encoded);
+                    hasher.finish()
+                };
+                seen.insert((hash(0), hash(1)));
             }
-            Self::Sum(_) | Self::Average(_) | Self::Min(_) | Self::Max(_) if known().next().is_none() => Value::Null,
-            Self::Sum(_) => {
-                let whole = known().try_fold(0_i64, |sum, value| if let Value::Integer(x) = value { Some(sum.saturating_add(*x)) } else { None });
-                whole.map_or_else(|| Value::float(total()), Value::Integer)
+            Self::Sum { known, whole, total, average: _ } => {
+                *known = known.saturating_add(1);
+                *whole = match (*whole, &added) {
+                    (Some(sum), Value::Integer(x)) => Some(sum.saturating_add(*x)),
+                    _ => None,
+                };
+                *total += added.as_f64().unwrap_or_default();
             }
+            Self::Extreme { value, largest } => {
+                let better = if *largest { std::cmp::Ordering::Greater } else { std::cmp::Ordering::Less };
+                if *value == Value::Null || added.sort_order(value) == better {
+                    *value = added;
+                }
+            }
+        }
+    }
+
+    /// The fold's value.
+    #[must_use]
+    pub fn value(self) -> Value {
+        let number = |n: u64| Value::Integer(i64::try_from(n).unwrap_or(i64::MAX));
+        match self {
+            Self::Count(count) => number(count),
+            Self::Distinct(seen) => number(seen.len() as u64),
+            Self::Sum { known: 0, .. } => Value::Null,
             #[expect(clippy::cast_precision_loss, reason = "rows of one person: far below 2^53")]
-            Self::Average(_) => Value::float(total() / known().count() as f64),
-            Self::Min(_) => known().min_by(|a, b| a.sort_order(b)).cloned().unwrap_or(Value::Null),
-            Self::Max(_) => known().max_by(|a, b| a.sort_order(b)).cloned().unwrap_or(Value::Null),
+            Self::Sum { known, total, average: true, .. } => Value::float(total / known as f64),
+            Self::Sum { whole: Some(whole), .. } => Value::Integer(whole),
+            Self::Sum { total, .. } => Value::float(total),
+            Self::Extreme { value, .. } => value,
         }
     }
 }
@@ -174,6 +242,32 @@ impl Serialize for Field {
         match self {
             Self::Column(column) => column.serialize(serializer),
             Self::Fold(table, fold) => (table, fold).serialize(serializer),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folds_are_those_of_sql() {
+        let of = || Expr::Constant(Value::Null);
+        let value = |fold: &Fold, values: &[Value]| {
+            let mut folding = fold.start();
+            values.iter().for_each(|value| folding.add(value.clone()));
+            folding.value()
+        };
+        let (one, two, half, null) = (Value::Integer(1), Value::Integer(2), Value::Float(0.5), Value::Null);
+        let mixed = [one.clone(), null.clone(), two.clone(), one.clone(), half.clone()];
+        assert_eq!(value(&Fold::Count(of()), &mixed), Value::Integer(4));
+        assert_eq!(value(&Fold::CountDistinct(of()), &mixed), Value::Integer(3));
+        assert_eq!(value(&Fold::Sum(of()), &mixed), Value::Float(4.5));
+        assert_eq!(value(&Fold::Sum(of()), &[Value::Integer(i64::MAX), two.clone()]), Value::Integer(i64::MAX), "whole numbers saturate");
+        assert_eq!(value(&Fold::Average(of()), &[one.clone(), null.clone(), two.clone()]), Value::Float(1.5));
+        assert_eq!((value(&Fold::Min(of()), &mixed), value(&Fold::Max(of()), &mixed)), (half, two));
+        for fold in [Fold::Sum(of()), Fold::Average(of()), Fold::Min(of()), Fold::Max(of())] {
+            assert_eq!(value(&fold, std::slice::from_ref(&null)), Value::Null, "{fold}");
         }
     }
 }

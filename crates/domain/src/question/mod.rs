@@ -13,7 +13,7 @@ mod view;
 
 pub use aggregate::{Aggregate, Grid, Tally, tree_shape};
 pub use comparison::Comparison;
-pub use field::{Field, Fold, PerSubject, RowExpr};
+pub use field::{Field, Fold, Folding, PerSubject, RowExpr};
 pub use key::{Key, KeySource, KeyValues};
 pub use plan::{Narrowing, Plan, PlanLimits};
 pub use price::{AggregateEstimate, AverageEstimate, Estimate, HalfWidth, Mechanisms, Prepared, Question};

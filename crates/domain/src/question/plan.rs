@@ -163,6 +163,8 @@ impl PlanLimits {
     pub const PATTERN_BYTES: usize = 250;
     /// Subqueries.
     pub const PER_SUBJECT: usize = 4;
+    /// What subqueries make of a person, in all.
+    pub const FOLDS: usize = 16;
     /// Percentiles of one expression.
     pub const QUANTILES: usize = 16;
     /// Groups of a plan with public keys.

@@ -124,7 +124,8 @@ pub struct Tie {
 
 impl Presented {
     /// Which of the noisy numbers of a column cannot be told apart: neighbours by size whose difference is
-    /// within the 95 % range of the noise of a difference. Noises of different groups are independent, so
+    /// within the 95 % range of the noise of a difference, or, of percentiles and clamped statistics, whose
+    /// ranges overlap. Noises of different groups are independent, so
     /// that this is √(a² + b²) for numbers whose own ranges are ±a and ±b.
     #[must_use]
     pub fn ties(&self) -> Vec<Tie> {
@@ -136,12 +137,18 @@ impl Presented {
         let number = |(row, cells): (usize, &Vec<Shown>)| {
             let (value, range) = cells.get(column)?;
             let (low, high) = range.as_ref()?;
-            Some((value.as_f64()?, (high.as_f64()? - low.as_f64()?) / 2.0, row))
+            Some((value.as_f64()?, low.as_f64()?, high.as_f64()?, row))
         };
-        let mut numbers: Vec<(f64, f64, usize)> = self.rows.iter().enumerate().filter_map(number).collect();
+        // Ranges of percentiles and clamped statistics are no sums of a value and its noise: there, whoever
+        // overlaps is not told apart.
+        let even = |(value, low, high, _): &(f64, f64, f64, usize)| ((value - low) - (high - value)).abs() <= 1e-9 * (high - low).abs().max(1.0);
+        let tied = |a: &(f64, f64, f64, usize), b: &(f64, f64, f64, usize)| {
+            if even(a) && even(b) { a.0 - b.0 < (a.0 - a.1).hypot(b.2 - b.0) } else { a.1 <= b.2 }
+        };
+        let mut numbers: Vec<(f64, f64, f64, usize)> = self.rows.iter().enumerate().filter_map(number).collect();
         numbers.sort_by(|a, b| b.0.total_cmp(&a.0));
         let pairs = numbers.iter().zip(numbers.iter().skip(1));
-        pairs.filter(|(a, b)| a.0 - b.0 < a.1.hypot(b.1)).map(|(a, b)| Tie { column, larger: a.2, smaller: b.2 }).collect()
+        pairs.filter(|(a, b)| tied(a, b)).map(|(a, b)| Tie { column, larger: a.3, smaller: b.3 }).collect()
     }
 }
 
@@ -219,9 +226,10 @@ impl Row<'_> {
         self.numbers.get(place)?.as_f64()
     }
 
-    /// Half the width of a number's 95 % range.
-    fn half_width(&self, place: usize) -> Option<f64> {
-        self.table.aggregates.get(place).and_then(|a| from_grid(a.half_width, a.denominator).as_f64())
+    /// Half the width of a number's 95 % range, widened.
+    fn half_width(&self, place: usize, widened: f64) -> Option<f64> {
+        let aggregate = self.table.aggregates.get(place)?;
+        Some(in_grid(aggregate.half_width, widened) / f64::from(aggregate.denominator.max(1)))
     }
 
     /// A value with its range: where it can be when each number that it is made of is within its own range,
@@ -259,7 +267,7 @@ impl Row<'_> {
         match leaf {
             Released::Key(_) => self.leaf(leaf).as_f64().map(|x| Range { low: x, high: x }),
             Released::Number(place) => {
-                let (x, half) = (self.number(*place)?, self.half_width(*place)? * widened);
+                let (x, half) = (self.number(*place)?, self.half_width(*place, widened)?);
                 Some(Range { low: x - half, high: x + half })
             }
             Released::Quantile(place) => Some(Range { low: self.number(place + 1)?, high: self.number(place + 2)? }),
@@ -287,6 +295,14 @@ fn widened(parts: usize) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "a handful of numbers")]
     let parts = parts.max(1) as f64;
     (1.0 + 2.0 * parts.ln() / (1.96 * 1.96)).sqrt()
+}
+
+/// A half-width in grid units, widened. That of a table is the smallest whole number beyond which the noise is
+/// in at most 5 % of cases, and can be below 1.96 σ by less than one; where it is widened, that is added first.
+fn in_grid(half_width: i64, widened: f64) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "a range that is shown")]
+    let half_width = half_width.max(0) as f64;
+    if widened > 1.0 { (half_width + 1.0) * widened } else { half_width }
 }
 
 impl Moments {
@@ -424,8 +440,10 @@ mod tests {
         let number = |place| Expr::Leaf(Released::Number(place));
         let sum = through(Expr::call2(Function::Add, number(0), number(1)), &[(100, 1, 10), (50, 1, 10)]);
         let (low, high) = sum.1.unwrap();
-        // Each may be off by more than 10 so that both are within: 10·√(1 + 2·ln 2 / 1.96²) = 11.7.
-        assert!((low.as_f64().unwrap() - (150.0 - 2.0 * 11.666)).abs() < 0.01 && (high.as_f64().unwrap() - (150.0 + 2.0 * 11.666)).abs() < 0.01);
+        // Each may be off by more than 10 so that both are within: (10 + 1)·√(1 + 2·ln 2 / 1.96²) = 12.83.
+        assert!((low.as_f64().unwrap() - (150.0 - 2.0 * 12.832)).abs() < 0.01 && (high.as_f64().unwrap() - (150.0 + 2.0 * 12.832)).abs() < 0.01);
+        let none = through(Expr::call2(Function::Add, number(0), number(1)), &[(100, 1, 0), (50, 1, 0)]).1.unwrap();
+        assert!(none.0.as_f64().unwrap() < 149.0, "where noise is in fewer than 5 % of cases, two are in more");
         assert!(is(&through(Expr::call2(Function::Multiply, number(0), Expr::Constant(Value::Float(0.5))), &[(100, 1, 10)]), 50.0, 45.0, 55.0));
         assert_eq!(through(Expr::call2(Function::Compare(Comparison::Gt), number(0), Expr::Constant(Value::Integer(5))), &[(100, 1, 10)]), (Value::Boolean(true), None));
         assert_eq!(through(Expr::Leaf(Released::Quantile(0)), &[(7, 1, 0), (5, 1, 0), (12, 1, 0)]), (Value::Integer(7), Some((Value::Float(5.0), Value::Float(12.0)))));

@@ -8,7 +8,7 @@ use datafusion::sql::sqlparser::ast::{
     FunctionArgExpr, FunctionArgumentList, FunctionArguments, UnaryOperator,
 };
 use domain::catalog::ColumnType;
-use domain::question::expr::{CastTo, DatePart, Expr, Function, Mismatch};
+use domain::question::expr::{CastTo, DatePart, Expr, Function, MAX_TEXT_BYTES, Mismatch};
 use domain::question::{Comparison, PlanLimits, Value};
 use domain::{Refusal, RefusalCode};
 use serde::Serialize;
@@ -82,6 +82,9 @@ impl<N: Leaves> Reader<'_, N> {
 
     fn any(&mut self, expr: &SqlExpr) -> Read<N::Leaf> {
         if let Some(constant) = literal::plain(expr) {
+            if matches!(&constant, Value::Text(text) if text.len() > MAX_TEXT_BYTES) {
+                return Err(refuse(RefusalCode::Limit, expr, format!("the text is longer than {MAX_TEXT_BYTES} bytes")).hint("shorten it"));
+            }
             return literal::typed(expr, constant).map(|(value, ty)| Typed { expr: Expr::Constant(value), ty });
         }
         if let Some(leaf) = self.names.leaf(expr) {
@@ -125,16 +128,6 @@ impl<N: Leaves> Reader<'_, N> {
                 self.call(expr, Function::In, &args).map(|found| not_if(*negated, found))
             }
             SqlExpr::Like { negated, any: false, expr: tested, pattern, escape_char: None } => {
-                if let Some(Value::Text(text)) = literal::plain(pattern)
-                    && text.contains('\\')
-                {
-                    return Err(refuse(RefusalCode::Expression, &**pattern, "a backslash in a pattern is not offered").hint("% stands for any run of characters and _ for any one"));
-                }
-                if let Some(Value::Text(text)) = literal::plain(pattern)
-                    && text.len() > PlanLimits::PATTERN_BYTES
-                {
-                    return Err(refuse(RefusalCode::Limit, &**pattern, format!("the pattern is longer than {} bytes", PlanLimits::PATTERN_BYTES)).hint("shorten it"));
-                }
                 self.call(expr, Function::Like, &[tested, pattern]).map(|found| not_if(*negated, found))
             }
             SqlExpr::ILike { .. } => Err(self.not_offered(expr).hint("write lower(x) LIKE 'pattern'")),
@@ -282,9 +275,23 @@ fn apply<L: Clone + PartialEq + Serialize>(whole: &SqlExpr, function: Function, 
         if !matches!(arg.expr, Expr::Constant(_)) {
             return Err(refuse(RefusalCode::Expression, written, format!("`{written}` is not a constant")).hint("write a number, a text in single quotes or a date"));
         }
+        if let (Function::Like, Expr::Constant(Value::Text(pattern))) = (function, &arg.expr) {
+            is_pattern(pattern, written)?;
+        }
     }
     let called = Expr::call(function, understood.into_iter().map(|arg| (arg.expr, arg.ty)).collect());
     called.map(|(expr, ty)| Typed { expr, ty }).map_err(|mismatch| mismatched(whole, mismatch))
+}
+
+/// Refuses patterns that mean something else elsewhere, or take long.
+fn is_pattern(pattern: &str, written: &SqlExpr) -> Result<(), Refusal> {
+    if pattern.contains('\\') {
+        return Err(refuse(RefusalCode::Expression, written, "a backslash in a pattern is not offered").hint("% stands for any run of characters and _ for any one"));
+    }
+    if pattern.len() > PlanLimits::PATTERN_BYTES {
+        return Err(refuse(RefusalCode::Limit, written, format!("the pattern is longer than {} bytes", PlanLimits::PATTERN_BYTES)).hint("shorten it"));
+    }
+    Ok(())
 }
 
 /// Constants are read as the type of what they are compared with, so that days can be written as text and

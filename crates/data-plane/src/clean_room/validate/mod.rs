@@ -23,7 +23,7 @@ mod subquery;
 mod tokens;
 
 use domain::question::expr::{Expr, Function};
-use domain::question::{Aggregate, Key, KeyValues, Mechanisms, Plan, Prepared, Question, RowExpr};
+use domain::question::{Aggregate, Key, KeyValues, Mechanisms, Plan, PlanLimits, Prepared, Question, RowExpr};
 use domain::{Refusal, RefusalCode};
 
 use bounds::Bounding;
@@ -79,6 +79,9 @@ fn understand(question: &Question) -> Result<Prepared, Refusal> {
         aggregates,
         bounds,
     };
+    if (0..plan.per_subject.len()).map(|place| plan.folds(place).len()).sum::<usize>() > PlanLimits::FOLDS {
+        return Err(Refusal::new(RefusalCode::Limit, format!("subqueries make more than {} different values of a person", PlanLimits::FOLDS)).hint("use fewer of their columns"));
+    }
     let cost = Mechanisms::cost(&plan, question.rho);
     // Whatever could stop the mechanisms stops them now, before anything is paid.
     Mechanisms::of(&plan, question.rho)?;
@@ -91,8 +94,8 @@ fn filter(clauses: &Clauses) -> Result<Option<RowExpr>, Refusal> {
     let parts: Vec<RowExpr> = selection.into_iter().chain(clauses.scope.having().iter().cloned()).collect();
     let filter = if parts.is_empty() { None } else { Some(Expr::Call(Function::And, parts).canonical()) };
     match filter {
-        Some(filter) if filter.size() > domain::question::PlanLimits::EXPRESSION_SIZE => {
-            Err(Refusal::new(RefusalCode::Limit, format!("the condition is larger than {} parts", domain::question::PlanLimits::EXPRESSION_SIZE)).hint("shorten it"))
+        Some(filter) if filter.size() > PlanLimits::EXPRESSION_SIZE => {
+            Err(Refusal::new(RefusalCode::Limit, format!("the condition is larger than {} parts", PlanLimits::EXPRESSION_SIZE)).hint("shorten it"))
         }
         filter => Ok(filter),
     }

@@ -101,3 +101,23 @@ fn a_person_is_in_no_more_groups_than_they_can_be() {
     assert_eq!(groups(&format!("SELECT count(*) {joined} country, tag KEYS ('rust', 'sun')")), 2);
     assert_eq!(groups(&format!("SELECT count(*) {joined} country, tag")), 16);
 }
+
+/// What is folded into a constant is a constant: no check is passed by writing it as an expression.
+#[test]
+fn patterns_and_texts_are_limited_however_they_are_written() {
+    let code = |sql: &str| validate(&ask(sql)).unwrap_err().code;
+    assert_eq!(code("SELECT count(*) FROM activity WHERE link_domain LIKE ('a\\' || '%')"), RefusalCode::Expression);
+    assert_eq!(code("SELECT count(*) FROM activity WHERE link_domain LIKE replace('aaaaaaaaaa', 'a', '%bbbbbbbbbbbbbbbbbbbbbbbbbbbbbb%')"), RefusalCode::Limit);
+    assert_eq!(code(&format!("SELECT count(*) FROM activity WHERE language = '{}'", "x".repeat(2_000))), RefusalCode::Limit);
+    let text = Value::Text("x".repeat(900));
+    let many = |uses: usize| Question { params: vec![text.clone()], ..ask(&format!("SELECT count(*) FROM activity WHERE language IN ({})", vec!["$1"; uses].join(","))) };
+    assert!(validate(&many(20)).is_ok());
+    assert_eq!(validate(&many(30)).unwrap_err().code, RefusalCode::Limit, "a text counts each time that it is used");
+    let folds = |many: usize| {
+        let made: Vec<String> = (0..many).map(|n| format!("sum(word_count + {n}) AS m{n}")).collect();
+        let used: Vec<String> = (0..many).map(|n| format!("m{n}")).collect();
+        validate(&ask(&format!("SELECT count(*) FROM (SELECT subject_id, {} FROM activity GROUP BY subject_id) t WHERE greatest({}) > 0", made.join(", "), used.join(", "))))
+    };
+    assert!(folds(PlanLimits::FOLDS).is_ok());
+    assert_eq!(folds(PlanLimits::FOLDS + 1).unwrap_err().code, RefusalCode::Limit);
+}

@@ -46,6 +46,8 @@ enum Within {
 /// in it is read as SQL.
 pub(super) fn bind(tokens: Vec<TokenWithSpan>, params: &[Value]) -> Result<Vec<TokenWithSpan>, Refusal> {
     let mut used = vec![false; params.len()];
+    // What parameters add to the text, each time that they are used.
+    let mut bytes = 0_usize;
     let mut bound = Vec::with_capacity(tokens.len());
     for token in tokens {
         let Token::Placeholder(name) = &token.token else {
@@ -58,6 +60,12 @@ pub(super) fn bind(tokens: Vec<TokenWithSpan>, params: &[Value]) -> Result<Vec<T
             return Err(refusal.hint("write $1, $2 … and give their values in that order"));
         };
         *used = true;
+        bytes = bytes.saturating_add(if let Value::Text(text) = value { text.len() } else { 0 });
+        if bytes > PlanLimits::SQL_BYTES {
+            return Err(Refusal::new(RefusalCode::Limit, format!("the parameters are longer than {} bytes where they are used", PlanLimits::SQL_BYTES))
+                .at(place(&token))
+                .hint("shorten them"));
+        }
         let literal = literal(value)
             .ok_or_else(|| Refusal::new(RefusalCode::Parameter, format!("the value of `{name}` is not offered")).at(place(&token)).hint("give a number that is finite"))?;
         bound.extend(literal.into_iter().map(|literal| TokenWithSpan { token: literal, span: token.span }));

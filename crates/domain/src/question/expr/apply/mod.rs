@@ -19,7 +19,7 @@ pub(in crate::question) use text::like;
 
 /// Bytes of a text that `replace` and `||` make, at most; a longer one is null. No row can make a question
 /// big.
-pub const MAX_TEXT_BYTES: usize = 64 * 1024;
+pub const MAX_TEXT_BYTES: usize = 1024;
 
 impl Function {
     /// Its value.

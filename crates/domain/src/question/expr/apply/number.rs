@@ -51,8 +51,9 @@ pub(super) fn width_bucket(a: &Value, low: &Value, high: &Value, n: i64) -> Valu
     if a >= high {
         return Value::Integer(n + 1);
     }
-    // Halves, so that the width of the widest range is a number, too.
-    let place = (a / 2.0 - low / 2.0) / (high / 2.0 - low / 2.0) * f64::from(parts);
+    // Halves of what is too wide, so that its width is a number, too; of the narrowest they would be nothing.
+    let half = if (high - low).is_finite() { 1.0 } else { 0.5 };
+    let place = (a * half - low * half) / (high * half - low * half) * f64::from(parts);
     // A quotient that rounds up to 1 is still below high.
     to_integer(place.floor()).map_or(Value::Null, |place| Value::Integer(place.clamp(0, n - 1) + 1))
 }

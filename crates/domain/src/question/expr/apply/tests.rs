@@ -224,3 +224,11 @@ fn casts_give_null_where_there_is_nothing() {
         cast(Integer(1), CastTo::Date, Null),
     ]);
 }
+
+#[test]
+fn the_narrowest_range_has_parts_as_well() {
+    let bucket = |x: f64| Function::WidthBucket.apply(&[Value::Float(x), Value::Integer(0), Value::Float(5e-324), Value::Integer(3)]);
+    assert_eq!((bucket(0.0), bucket(-1.0), bucket(1.0)), (Value::Integer(1), Value::Integer(0), Value::Integer(4)));
+    let widest = Function::WidthBucket.apply(&[Value::Float(0.0), Value::Float(-1.7e308), Value::Float(1.7e308), Value::Integer(2)]);
+    assert_eq!(widest, Value::Integer(2));
+}
