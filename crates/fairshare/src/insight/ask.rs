@@ -33,12 +33,17 @@ pub(crate) struct Params {
     pub(crate) top: Option<u64>,
 }
 
-/// A question: its text, and what its parameters are.
+/// A question: its text, what its parameters are, and a tighter bound.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Asked {
     pub(crate) sql: String,
     pub(crate) params: Vec<Value>,
+    /// Rows of one person that count in one group, where the contract's are too many for so many groups.
+    pub(crate) rows: Option<u32>,
 }
+
+/// Acts of one person that count in an hour of the week: with more, the noise would hide the week.
+const ACTS_PER_HOUR: u32 = 5;
 
 /// Rows that are shown where nobody says how many.
 const TOP: u64 = 20;
@@ -169,7 +174,7 @@ impl Kind {
                 )
             }
         };
-        Ok(Asked { sql, params: b.params })
+        Ok(Asked { sql, params: b.params, rows: (self == Self::PostingTimes).then_some(ACTS_PER_HOUR) })
     }
 }
 

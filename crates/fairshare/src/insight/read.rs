@@ -58,7 +58,7 @@ pub(crate) fn read(kind: Kind, presented: &Presented) -> Reading {
         Kind::ShareOfVoice => reading.shares(presented),
         Kind::PostingTimes => {
             reading.chart = week(presented);
-            reading.notes.push("hours are those of UTC".to_owned());
+            reading.notes.push("hours are those of UTC; of one person at most 5 acts count in an hour of the week".to_owned());
         }
         Kind::Engagement => {
             reading.chart = bars(&single(presented, &["likes_per_post", "replies_per_post", "shares_per_post"]));
