@@ -41,23 +41,30 @@ pub(crate) fn bars(bars: &[Bar]) -> String {
     out
 }
 
-/// A grid of shades from light to dark with its scale, which says how far each number may be off.
+/// A grid of shades from light to dark with its scale, which says how far each number may be off. Steps are not
+/// finer than that.
 pub(crate) fn heat(rows: &[&str], grid: &[Vec<f64>], half_width: f64) -> String {
     const SHADES: [char; 5] = [' ', '░', '▒', '▓', '█'];
     let top = grid.iter().flatten().copied().fold(half_width.max(1.0), f64::max);
-    let shade = |x: f64| {
+    let steps = (top / half_width.max(f64::MIN_POSITIVE)).floor().clamp(2.0, 5.0);
+    // Of fewer steps than shades, the darkest are left out between.
+    let shade = |step: f64| {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place among five; casts of floats saturate")]
-        let place = (x.max(0.0) / top * 4.999) as usize;
+        let place = (step.min(steps - 1.0) * 4.0 / (steps - 1.0)) as usize;
         SHADES.get(place).copied().unwrap_or('█')
     };
     let mut out = String::from("      0  3  6  9  12 15 18 21\n");
     for (name, values) in rows.iter().zip(grid) {
-        out.push_str(&format!("  {name} {}\n", values.iter().map(|x| shade(*x)).collect::<String>()));
+        let drawn: String = values.iter().map(|x| shade((x.max(0.0) / top * steps).floor())).collect();
+        out.push_str(&format!("  {name} {}\n", drawn.trim_end()));
     }
-    let steps = SHADES.iter().enumerate().skip(1);
-    #[expect(clippy::cast_precision_loss, reason = "a place among five")]
-    let scale = steps.map(|(place, shade)| format!("{shade} from {}", grouped(top * place as f64 / 5.0))).collect::<Vec<_>>().join("  ");
-    out.push_str(&format!("  {scale}  · each ±{}\n", grouped(half_width)));
+    let mut scale = Vec::new();
+    let mut step = 1.0;
+    while step < steps {
+        scale.push(format!("{} from {}", shade(step), grouped(top * step / steps)));
+        step += 1.0;
+    }
+    out.push_str(&format!("  {}  · each ±{}\n", scale.join("  "), grouped(half_width)));
     out
 }
 
@@ -102,6 +109,8 @@ mod tests {
     fn a_grid_is_shaded_by_its_largest_number() {
         let drawn = heat(&["Mon", "Tue"], &[vec![-3.0, 10.0, 100.0], vec![50.0, 0.0, 79.0]], 4.0);
         assert!(drawn.contains("Mon   █\n") && drawn.contains("Tue ▒ ▓\n") && drawn.contains("░ from 20") && drawn.contains("±4"), "{drawn}");
+        let coarse = heat(&["Mon"], &[vec![30.0, 60.0, 100.0]], 40.0);
+        assert!(coarse.contains("Mon  ██\n") && coarse.contains("█ from 50  · each ±40"), "noise as large as two fifths leaves two steps: {coarse}");
     }
 
     #[test]

@@ -29,8 +29,7 @@ pub(crate) async fn insight(args: Insight, deployment: &Deployment, format: Form
     if show_sql {
         return show(&asked, format);
     }
-    let question =
-        Question { sql: asked.sql.clone(), params: asked.params.clone(), rho: asking.rho()?, narrowing: Narrowing { rows_per_group: asked.rows, ..Narrowing::default() } };
+    let question = Question { sql: asked.sql.clone(), params: asked.params.clone(), rho: asking.rho()?, narrowing: Narrowing::default() };
     if asking.estimate {
         return query::estimated(&asking.ask(question), deployment, format).await;
     }
@@ -47,9 +46,8 @@ fn show(asked: &Asked, format: Format) -> anyhow::Result<ExitCode> {
     if format == Format::Table {
         line(&asked.sql)?;
         asked.params.iter().enumerate().try_for_each(|(place, value)| line(&format!("${} = {value}", place + 1)))?;
-        asked.rows.iter().try_for_each(|rows| line(&format!("--bound rows={rows}")))?;
     } else {
-        object(format, &json!({ "schema": 1, "sql": asked.sql, "params": params(asked), "rows_per_group": asked.rows }))?;
+        object(format, &json!({ "schema": 1, "sql": asked.sql, "params": params(asked) }))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -59,7 +57,7 @@ fn print(insight: Kind, asked: &Asked, release: &Release, format: Format) -> any
     let names: Vec<&str> = headers.iter().map(String::as_str).collect();
     let mut document = query::release_document(release);
     if let Value::Object(fields) = &mut document {
-        fields.insert("insight".to_owned(), json!({ "name": insight, "sql": asked.sql, "params": params(asked), "rows_per_group": asked.rows, "notes": notes }));
+        fields.insert("insight".to_owned(), json!({ "name": insight, "sql": asked.sql, "params": params(asked), "notes": notes }));
         fields.insert("rows".to_owned(), json!(objects(&names, &cells)));
     }
     if format == Format::Table {

@@ -1,6 +1,6 @@
 //! From an insight and its options to a question.
 
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 use domain::Platform;
 use domain::question::Value;
 use domain::record::ActivityKind;
@@ -20,6 +20,17 @@ domain::words! {
     }
 }
 
+impl Period {
+    /// The day that stands for the period of `day`.
+    fn begin(self, day: NaiveDate) -> NaiveDate {
+        match self {
+            Self::Day => day,
+            Self::Week => day.week(chrono::Weekday::Mon).first_day(),
+            Self::Month => day.with_day(1).unwrap_or(day),
+        }
+    }
+}
+
 /// What an insight is restricted to.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Params {
@@ -33,17 +44,12 @@ pub(crate) struct Params {
     pub(crate) top: Option<u64>,
 }
 
-/// A question: its text, what its parameters are, and a tighter bound.
+/// A question: its text, and what its parameters are.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Asked {
     pub(crate) sql: String,
     pub(crate) params: Vec<Value>,
-    /// Rows of one person that count in one group, where the contract's are too many for so many groups.
-    pub(crate) rows: Option<u32>,
 }
-
-/// Acts of one person that count in an hour of the week: with more, the noise would hide the week.
-const ACTS_PER_HOUR: u32 = 5;
 
 /// Rows that are shown where nobody says how many.
 const TOP: u64 = 20;
@@ -127,7 +133,9 @@ impl Kind {
             return Err(Usage("--from is after --to".to_owned()));
         }
         let mut b = Builder::default();
-        b.acts(params);
+        // Periods of trends are whole: their list says which days count.
+        let whole = Params { from: None, to: None, ..params.clone() };
+        b.acts(if self == Self::Trends { &whole } else { params });
         let filter = b.filter();
         // The country is the person's; otherwise nothing of the profile is looked at.
         let person = if params.country.is_some() { " JOIN subject USING (subject_id)" } else { "" };
@@ -145,7 +153,7 @@ impl Kind {
                 };
                 let by = params.by.unwrap_or(Period::Week);
                 let tags = b.binds(params.tags(self)?);
-                let (from, to) = (b.bind(Value::Text(from.to_string())), b.bind(Value::Text(to.to_string())));
+                let [from, to] = [from, to].map(|day| b.bind(Value::Text(by.begin(day).to_string())));
                 format!(
                     "SELECT tag, {by}, count(distinct subject_id) AS people FROM activity JOIN activity_tag USING (activity_id){person}{filter} GROUP BY tag KEYS ({tags}), {by} KEYS BETWEEN {from} AND {to} ORDER BY tag, {by}"
                 )
@@ -158,7 +166,7 @@ impl Kind {
             }
             Self::PostingTimes => {
                 format!(
-                    "SELECT weekday, hour, count(*) AS acts FROM activity{person}{filter} GROUP BY weekday KEYS BETWEEN 1 AND 7, hour KEYS BETWEEN 0 AND 23 ORDER BY weekday, hour"
+                    "SELECT weekday, hour, count(distinct subject_id) AS people FROM activity{person}{filter} GROUP BY weekday KEYS BETWEEN 1 AND 7, hour KEYS BETWEEN 0 AND 23 ORDER BY weekday, hour"
                 )
             }
             Self::Engagement => {
@@ -174,7 +182,7 @@ impl Kind {
                 )
             }
         };
-        Ok(Asked { sql, params: b.params, rows: (self == Self::PostingTimes).then_some(ACTS_PER_HOUR) })
+        Ok(Asked { sql, params: b.params })
     }
 }
 
@@ -190,6 +198,19 @@ mod tests {
             let asked = kind.question(&params).unwrap();
             assert!(!asked.sql.contains("DROP") && !asked.sql.contains("1 = 1") && asked.params.contains(&Value::Text("rust'; drop".into())), "{asked:?}");
         }
+    }
+
+    #[test]
+    fn periods_of_trends_are_whole() {
+        let params = Params { tags: vec!["a".into()], from: "2026-01-15".parse().ok(), to: "2026-03-04".parse().ok(), ..Params::default() };
+        let days = |by| {
+            let asked = Kind::Trends.question(&Params { by: Some(by), ..params.clone() }).unwrap();
+            assert!(!asked.sql.contains("day >=") && !asked.sql.contains("day <="), "{}", asked.sql);
+            asked.params.iter().skip(1).map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(days(Period::Month), ["2026-01-01", "2026-03-01"]);
+        assert_eq!(days(Period::Week), ["2026-01-12", "2026-03-02"]);
+        assert_eq!(days(Period::Day), ["2026-01-15", "2026-03-04"]);
     }
 
     #[test]

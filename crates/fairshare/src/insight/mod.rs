@@ -24,7 +24,7 @@ domain::words! {
         Trends = "trends",
         /// Each hashtag's part of all that are named.
         ShareOfVoice = "share-of-voice",
-        /// Acts by weekday and hour.
+        /// People by weekday and hour.
         PostingTimes = "posting-times",
         /// What a post receives.
         Engagement = "engagement",
@@ -41,7 +41,7 @@ impl Kind {
             Self::TopTags => "what is talked about: hashtags by people who use them; those of few people are left out, decided with noise",
             Self::Trends => "what rises and falls: people per named hashtag and period, each period against the mean of those before it",
             Self::ShareOfVoice => "whose topic is largest: each named hashtag's part of the people of all of them",
-            Self::PostingTimes => "when people are there: acts by weekday and hour (UTC)",
+            Self::PostingTimes => "when people are there: people by weekday and hour (UTC)",
             Self::Engagement => "what a post receives: likes, replies and shares per post of which they are known",
             Self::ActivityLevels => "how active people are: quartiles of acts per person who did something, and people by acts",
         }

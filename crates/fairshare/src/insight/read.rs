@@ -58,7 +58,7 @@ pub(crate) fn read(kind: Kind, presented: &Presented) -> Reading {
         Kind::ShareOfVoice => reading.shares(presented),
         Kind::PostingTimes => {
             reading.chart = week(presented);
-            reading.notes.push("hours are those of UTC; of one person at most 5 acts count in an hour of the week".to_owned());
+            reading.notes.push("people who did something in that hour, by UTC; one person counts in at most 16 hours of the week".to_owned());
         }
         Kind::Engagement => {
             reading.chart = bars(&single(presented, &["likes_per_post", "replies_per_post", "shares_per_post"]));
@@ -83,7 +83,7 @@ fn single(presented: &Presented, names: &[&str]) -> Vec<Bar> {
     names.iter().filter_map(|name| Some(bar((*name).replace('_', " "), estimate(presented.rows.first()?, place(name)?)?))).collect()
 }
 
-/// The acts of a week as shades.
+/// The people of a week as shades.
 fn week(presented: &Presented) -> String {
     const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
     let number = |row: &[Shown], column: usize| match row.get(column) {
@@ -93,9 +93,9 @@ fn week(presented: &Presented) -> String {
     let mut grid = vec![vec![0.0; 24]; DAYS.len()];
     let mut half_width = 0.0_f64;
     for row in &presented.rows {
-        let (Some(day), Some(hour), Some(acts)) = (number(row, 0).and_then(|day| day.checked_sub(1)), number(row, 1), estimate(row, 2)) else { continue };
-        half_width = half_width.max(acts.half_width());
-        grid.get_mut(day).and_then(|hours| hours.get_mut(hour)).into_iter().for_each(|cell| *cell = acts.value);
+        let (Some(day), Some(hour), Some(people)) = (number(row, 0).and_then(|day| day.checked_sub(1)), number(row, 1), estimate(row, 2)) else { continue };
+        half_width = half_width.max(people.half_width());
+        grid.get_mut(day).and_then(|hours| hours.get_mut(hour)).into_iter().for_each(|cell| *cell = people.value);
     }
     heat(&DAYS, &grid, half_width)
 }

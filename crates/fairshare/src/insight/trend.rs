@@ -42,7 +42,8 @@ pub(super) fn movements(series: &[Estimate], comparisons: usize) -> Vec<(Option<
         if before == 0 {
             out.push((None, Movement::First));
         } else {
-            let sd = now.half_width() / 1.96 * (1.0 + 1.0 / float(before)).sqrt();
+            // A half-width is a whole number that can be below 1.96 deviations by less than one.
+            let sd = (now.half_width() + 1.0) / 1.96 * (1.0 + 1.0 / float(before)).sqrt();
             let z = (now.value - total / float(before)) / sd;
             let movement = if z > beyond {
                 Movement::Rising
