@@ -97,7 +97,7 @@ pub enum Folding {
     /// Rows, or known values.
     Count(u64),
     /// Different values, by 128 bits of their hash: two of one person's are taken for one with a chance below
-    /// 2⁻⁸⁰ even for a hundred million.
+    /// 2⁻⁷⁰ even among a hundred million (n² / 2¹²⁹).
     Distinct(BTreeSet<(u64, u64)>),
     /// Known values, their sum where all are whole numbers, and as fractions.
     Sum {

@@ -18,4 +18,4 @@ pub use key::{Key, KeySource, KeyValues};
 pub use plan::{Narrowing, Plan, PlanLimits};
 pub use price::{AggregateEstimate, AverageEstimate, Estimate, HalfWidth, Mechanisms, Prepared, Question};
 pub use value::{Value, encode_key};
-pub use view::{Moments, OrderBy, Presented, PresentedColumn, Released, Shown, Statistic, Tie, View, ViewColumn, ViewExpr};
+pub use view::{Moments, OrderBy, Presented, PresentedColumn, Released, Shown, Statistic, Tie, View, ViewColumn, ViewExpr, widened};

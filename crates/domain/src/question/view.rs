@@ -226,10 +226,12 @@ impl Row<'_> {
         self.numbers.get(place)?.as_f64()
     }
 
-    /// Half the width of a number's 95 % range, widened.
+    /// Half the width of a number's 95 % range, widened where it is one of several.
     fn half_width(&self, place: usize, widened: f64) -> Option<f64> {
         let aggregate = self.table.aggregates.get(place)?;
-        Some(in_grid(aggregate.half_width, widened) / f64::from(aggregate.denominator.max(1)))
+        let beyond = beyond(aggregate.half_width);
+        let half_width = if widened > 1.0 { beyond * widened } else { beyond - 1.0 };
+        Some(half_width / f64::from(aggregate.denominator.max(1)))
     }
 
     /// A value with its range: where it can be when each number that it is made of is within its own range,
@@ -291,18 +293,19 @@ impl Released {
 ///
 /// For a Gaussian tail Q, Q(√(a² + b)) ≤ Q(a)·exp(−b/2). With a = 1.96 and b = 2·ln n each of n numbers is
 /// outside with at most 1/n of 5 %, and one of them with at most 5 %.
-fn widened(parts: usize) -> f64 {
+#[must_use]
+pub fn widened(parts: usize) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "a handful of numbers")]
     let parts = parts.max(1) as f64;
     (1.0 + 2.0 * parts.ln() / (1.96 * 1.96)).sqrt()
 }
 
-/// A half-width in grid units, widened. That of a table is the smallest whole number beyond which the noise is
-/// in at most 5 % of cases, and can be below 1.96 σ by less than one; where it is widened, that is added first.
-fn in_grid(half_width: i64, widened: f64) -> f64 {
+/// At least 1.96 σ in grid units: a table's half-width is the smallest whole number beyond which the noise is in
+/// at most 5 % of cases, which can be less by less than one. What is made of several numbers begins here.
+fn beyond(half_width: i64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "a range that is shown")]
     let half_width = half_width.max(0) as f64;
-    if widened > 1.0 { (half_width + 1.0) * widened } else { half_width }
+    half_width + 1.0
 }
 
 impl Moments {
@@ -324,13 +327,8 @@ impl Moments {
     fn estimate(&self, row: &Row<'_>, widened: f64) -> Option<MomentEstimate> {
         let part = |place: usize| {
             let (value, half) = (row.grid.get(place)?, row.table.aggregates.get(place)?.half_width);
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                clippy::cast_precision_loss,
-                reason = "a half-width is not negative, and rounding it up widens a range"
-            )]
-            let half_width = (half.max(0) as f64 * widened).ceil() as u128;
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a half-width is not negative, and rounding it up widens a range")]
+            let half_width = (beyond(half) * widened).ceil() as u128;
             Some(Part { value: i128::from(*value), half_width })
         };
         let centered = self.values.centered()?;
@@ -394,8 +392,9 @@ mod tests {
 
     #[test]
     fn an_average_is_made_of_its_parts() {
-        assert!(is(&shown(-1_600, 10, (0, 0)), 20.0, 20.0, 20.0));
-        assert!(is(&shown(-1_600, 10, (40, 2)), 20.0, 0.0, 100.0 - 780.0 / 12.0));
+        // Each part may be off by one more than its half-width: in halves, −1 600 ± 41 by 10 ± 3.
+        assert!(is(&shown(-1_600, 10, (40, 2)), 20.0, 0.0, 100.0 - 1_559.0 / 13.0 / 2.0));
+        assert!(is(&shown(-1_600, 1_000, (0, 0)), 99.2, 100.0 - 1_601.0 / 999.0 / 2.0, 100.0 - 1_599.0 / 1_001.0 / 2.0));
         assert_eq!(shown(1_000_000, 10, (0, 0)).0, Value::Float(200.0), "no average is outside the values' range");
         assert_eq!(shown(-7, 0, (4, 3)), (Value::Null, None));
         assert_eq!(shown(-7, -5, (4, 3)), (Value::Null, None));
@@ -416,9 +415,10 @@ mod tests {
         // Values 0, 0, 200, 200 of 0..200: y = ±200, Σ(2y² − 200²) = 4 · 40 000.
         let statistic = |statistic| Expr::Leaf(Released::Moments(Moments { statistic, count: 0, sum: 1, squares: Some(2), values: Grid { low: 0, high: 200, denominator: 1 } }));
         let numbers = [(4, 1, 0), (0, 2, 0), (160_000, 8, 0)];
-        assert!(is(&through(statistic(Statistic::Variance(Divisor::Population)), &numbers), 10_000.0, 10_000.0, 10_000.0));
-        assert!(is(&through(statistic(Statistic::Deviation(Divisor::Population)), &numbers), 100.0, 100.0, 100.0));
-        assert!((through(statistic(Statistic::Variance(Divisor::Sample)), &numbers).0.as_f64().unwrap() - 40_000.0 / 3.0).abs() < 1e-6);
+        let value = |of: Statistic| through(statistic(of), &numbers).0.as_f64().unwrap();
+        assert!((value(Statistic::Variance(Divisor::Population)) - 10_000.0).abs() < 1e-6);
+        assert!((value(Statistic::Deviation(Divisor::Population)) - 100.0).abs() < 1e-6);
+        assert!((value(Statistic::Variance(Divisor::Sample)) - 40_000.0 / 3.0).abs() < 1e-6);
         let noisy = through(statistic(Statistic::Deviation(Divisor::Population)), &[(4_000, 1, 10), (0, 2, 500), (0, 8, 900)]);
         let (low, high) = noisy.1.unwrap();
         assert!(low.as_f64() < noisy.0.as_f64() && noisy.0.as_f64() < high.as_f64());

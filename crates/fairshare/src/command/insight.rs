@@ -7,7 +7,6 @@ use domain::release::Release;
 use serde_json::{Value, json};
 
 use super::query;
-use crate::chart::grouped;
 use crate::cli::{Insight, InsightRun};
 use crate::deployment::Deployment;
 use crate::insight::{Asked, Kind, Params, Reading, read};
@@ -53,19 +52,13 @@ fn show(asked: &Asked, format: Format) -> anyhow::Result<ExitCode> {
 }
 
 fn print(insight: Kind, asked: &Asked, release: &Release, format: Format) -> anyhow::Result<()> {
-    let Reading { headers, mut cells, chart, notes } = read(insight, &release.presented);
+    let Reading { headers, cells, chart, notes } = read(insight, &release.presented);
+    let (headers, cells) = query::for_format((headers, cells), format);
     let names: Vec<&str> = headers.iter().map(String::as_str).collect();
     let mut document = query::release_document(release);
     if let Value::Object(fields) = &mut document {
         fields.insert("insight".to_owned(), json!({ "name": insight, "sql": asked.sql, "params": params(asked), "notes": notes }));
         fields.insert("rows".to_owned(), json!(objects(&names, &cells)));
-    }
-    if format == Format::Table {
-        cells.iter_mut().flatten().for_each(|cell| {
-            if let Some(x) = cell.as_f64().filter(|_| cell.is_f64()) {
-                *cell = json!(grouped(x));
-            }
-        });
     }
     rows(format, &names, &cells, &document)?;
     if format == Format::Table {

@@ -127,8 +127,8 @@ fn budget_document(budget: &Balance) -> Value {
     json!({ "spent": { "rho": number(budget.spent.rho), "delta": number(budget.spent.delta) }, "left": { "rho": number(budget.left.rho), "delta": number(budget.left.delta) } })
 }
 
-/// The headers and cells of what is shown.
-fn shown(presented: &Presented, format: Format) -> (Vec<String>, Vec<Vec<Value>>) {
+/// The headers and cells of what is shown, as they are.
+pub(crate) fn shown(presented: &Presented) -> (Vec<String>, Vec<Vec<Value>>) {
     let mut headers = Vec::new();
     for column in &presented.columns {
         headers.push(column.name.clone());
@@ -136,16 +136,13 @@ fn shown(presented: &Presented, format: Format) -> (Vec<String>, Vec<Vec<Value>>
             headers.extend([format!("{}_low", column.name), format!("{}_high", column.name)]);
         }
     }
-    let mut cells: Vec<Vec<Value>> = presented.rows.iter().map(|row| flat(row, &presented.columns)).collect();
-    if format == Format::Table {
-        cells.iter_mut().flatten().for_each(shorten);
-    }
+    let cells = presented.rows.iter().map(|row| flat(row, &presented.columns)).collect();
     (headers, cells)
 }
 
 /// A result on synthetic rows, which says so everywhere.
 fn print_simulated(simulated: &Simulated, quote: &Quote, format: Format) -> anyhow::Result<ExitCode> {
-    let (headers, cells) = shown(&simulated.presented, format);
+    let (headers, cells) = for_format(shown(&simulated.presented), format);
     let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
     let kept: Vec<Value> = simulated.kept.iter().map(|(aggregate, share)| json!({ "aggregate": aggregate, "share": share })).collect();
     let document = json!({
@@ -163,7 +160,7 @@ fn print_simulated(simulated: &Simulated, quote: &Quote, format: Format) -> anyh
 }
 
 fn print(release: &Release, format: Format) -> anyhow::Result<()> {
-    let (headers, cells) = shown(&release.presented, format);
+    let (headers, cells) = for_format(shown(&release.presented), format);
     let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
     let mut document = release_document(release);
     if let Value::Object(fields) = &mut document {
@@ -216,6 +213,14 @@ fn flat(row: &[Shown], columns: &[domain::question::PresentedColumn]) -> Vec<Val
         }
     }
     out
+}
+
+/// Headers and cells as a format wants them: for eyes, fractions are short.
+pub(crate) fn for_format((headers, mut cells): (Vec<String>, Vec<Vec<Value>>), format: Format) -> (Vec<String>, Vec<Vec<Value>>) {
+    if format == Format::Table {
+        cells.iter_mut().flatten().for_each(shorten);
+    }
+    (headers, cells)
 }
 
 /// A fraction with as many places as eyes want.

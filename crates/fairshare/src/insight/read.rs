@@ -7,6 +7,7 @@ use super::Kind;
 use super::share::{Estimate, shares};
 use super::trend::{Movement, movements};
 use crate::chart::{Bar, bars, heat};
+use crate::command::query::shown;
 
 /// What an insight shows: rows with their own columns, a chart, and sentences.
 pub(crate) struct Reading {
@@ -37,20 +38,8 @@ fn called(row: &[Shown], column: usize) -> String {
 
 /// Reads an answer.
 pub(crate) fn read(kind: Kind, presented: &Presented) -> Reading {
-    let mut reading = Reading { headers: Vec::new(), cells: Vec::new(), chart: String::new(), notes: Vec::new() };
-    for column in &presented.columns {
-        reading.headers.push(column.name.clone());
-        if column.range {
-            reading.headers.extend([format!("{}_low", column.name), format!("{}_high", column.name)]);
-        }
-    }
-    for row in &presented.rows {
-        let cells = row.iter().zip(&presented.columns).flat_map(|((value, range), column)| {
-            let (low, high) = range.clone().unwrap_or((Cell::Null, Cell::Null));
-            std::iter::once(value.to_json()).chain(column.range.then(|| [low.to_json(), high.to_json()]).into_iter().flatten())
-        });
-        reading.cells.push(cells.collect());
-    }
+    let (headers, cells) = shown(presented);
+    let mut reading = Reading { headers, cells, chart: String::new(), notes: Vec::new() };
     match kind {
         Kind::Audience => reading.chart = bars(&drawn(presented, |row| format!("{}, {}", called(row, 0), called(row, 1)), 2)),
         Kind::TopTags => reading.chart = bars(&drawn(presented, |row| called(row, 0), 1)),

@@ -1,5 +1,7 @@
 //! Parts of a whole, of noisy numbers.
 
+use domain::question::widened;
+
 /// A noisy number with its range.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Estimate {
@@ -15,12 +17,13 @@ impl Estimate {
 }
 
 /// Each number's part of their sum, with the range in which it is when all numbers are within theirs at once:
-/// each range is widened by √(1 + 2·ln n / 1.96²), see [`super::trend`].
+/// each range is [`widened`].
 pub(super) fn shares(numbers: &[Estimate]) -> Vec<Option<Estimate>> {
-    #[expect(clippy::cast_precision_loss, reason = "a few hundred numbers")]
-    let widened = (1.0 + 2.0 * (numbers.len().max(1) as f64).ln() / (1.96 * 1.96)).sqrt();
-    // No number of people is below nothing.
-    let ends = |n: &Estimate| ((n.value - widened * n.half_width()).max(0.0), (n.value + widened * n.half_width()).max(0.0));
+    let widened = widened(numbers.len());
+    // A half-width is a whole number that can be below 1.96 deviations by less than one. No number of people
+    // is below nothing.
+    let half = |n: &Estimate| widened * (n.half_width() + 1.0);
+    let ends = |n: &Estimate| ((n.value - half(n)).max(0.0), (n.value + half(n)).max(0.0));
     let (value, low, high) = numbers.iter().fold((0.0, 0.0, 0.0), |(value, low, high), n| (value + n.value.max(0.0), low + ends(n).0, high + ends(n).1));
     let part = |part: f64, rest: f64| if part + rest > 0.0 { part / (part + rest) } else { 0.0 };
     let share = |n: &Estimate| {

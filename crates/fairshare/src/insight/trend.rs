@@ -6,6 +6,8 @@
 //! their noise, with n comparisons, where a Gaussian tail is at most 1/n of 5 %. (That people differ from
 //! week to week by chance is no noise of ours: a word tells what the numbers do, not why.)
 
+use domain::question::widened;
+
 use super::share::Estimate;
 
 /// What a number does against those before it.
@@ -35,7 +37,7 @@ impl Movement {
 pub(super) fn movements(series: &[Estimate], comparisons: usize) -> Vec<(Option<f64>, Movement)> {
     #[expect(clippy::cast_precision_loss, reason = "a few hundred periods")]
     let float = |n: usize| n as f64;
-    let beyond = (1.96 * 1.96 + 2.0 * float(comparisons.max(1)).ln()).sqrt();
+    let beyond = 1.96 * widened(comparisons);
     let mut total = 0.0;
     let mut out = Vec::with_capacity(series.len());
     for (before, now) in series.iter().enumerate() {
