@@ -24,6 +24,7 @@ const WALLS: &[(&str, &[&str])] = &[
     ("datafusion", &["data-plane"]),
     ("parquet", &["data-plane", "ingest"]),
     ("arrow-array", &["ingest"]),
+    ("rusqlite", &["control-plane"]),
     ("sqlx", &["control-plane"]),
     ("axum", &["server"]),
     ("lettre", &["server"]),

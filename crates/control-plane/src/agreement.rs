@@ -59,7 +59,7 @@ impl ControlPlane {
         Ok(new)
     }
 
-    async fn agreement_record(&self, mut tx: sqlx::Transaction<'static, sqlx::Sqlite>, name: &AgreementName, act: AgreementAct, terms: Option<String>) -> Result<(), Error> {
+    async fn agreement_record(&self, mut tx: crate::store::Write, name: &AgreementName, act: AgreementAct, terms: Option<String>) -> Result<(), Error> {
         let inserted = sqlx::query("INSERT INTO agreement_act (agreement, act, terms, at) VALUES (?, ?, ?, ?)")
             .bind(name.as_str())
             .bind(act.as_str())

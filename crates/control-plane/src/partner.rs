@@ -62,7 +62,7 @@ impl ControlPlane {
         Ok(new)
     }
 
-    async fn partner_entry(&self, mut tx: sqlx::Transaction<'static, sqlx::Sqlite>, id: i64) -> Result<(), Error> {
+    async fn partner_entry(&self, mut tx: crate::store::Write, id: i64) -> Result<(), Error> {
         let mut audit = AuditWriter::begin(&mut tx, &self.inner).await?;
         audit.append(&mut tx, EntryKind::PartnerActed, "partner_act", id).await?;
         audit.finish(&mut tx).await?;

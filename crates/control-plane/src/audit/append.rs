@@ -1,17 +1,16 @@
 //! Entries are written in the transaction of the row that they vouch for.
 
 use std::ops::RangeInclusive;
-use std::sync::LazyLock;
 
 use audit_log::{Frontier, Hash, Salt, entry_leaf, row_digest};
 use domain::Fault;
 use domain::audit::{EntryBody, EntryKind, RowRef};
-use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+use sqlx::{Row, SqliteConnection};
 
 use crate::Error;
 use crate::error::unreadable;
 use crate::plane::Inner;
-use crate::store::{Bound, ROWS, append_rows, row_texts, to_i64};
+use crate::store::{Statements, Values, row_texts, to_i64};
 
 /// Bytes of an entry's salt.
 const SALT: usize = 32;
@@ -19,11 +18,9 @@ const SALT: usize = 32;
 /// Version of [`EntryBody`].
 const SCHEMA: u32 = 1;
 
-/// Writes entries and the tree.
-pub(crate) static WRITE: LazyLock<String> = LazyLock::new(|| {
-    let tree = "INSERT INTO audit_tree (id, frontier) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET frontier = excluded.frontier";
-    format!("{}; {tree}", append_rows("audit_entry (id, salt, body, leaf)", 4))
-});
+const ENTRY: &str = "INSERT INTO audit_entry (id, salt, body, leaf) VALUES (?, ?, ?, ?)";
+
+const TREE: &str = "INSERT INTO audit_tree (id, frontier) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET frontier = excluded.frontier";
 
 /// Appends entries within one transaction; the tree is read once, and everything is written at once.
 pub(crate) struct AuditWriter<'a> {
@@ -42,13 +39,12 @@ struct Entry {
 impl<'a> AuditWriter<'a> {
     pub(crate) async fn begin(tx: &mut SqliteConnection, inner: &'a Inner) -> Result<Self, Error> {
         let row = sqlx::query("SELECT frontier FROM audit_tree WHERE id = 1").fetch_optional(tx).await?;
-        Ok(Self::at(row.as_ref().map(|row| row.try_get(0)).transpose()?, inner)?)
+        Ok(Self::at(frontier(row.as_ref().map(|row| row.try_get(0)).transpose()?)?, inner))
     }
 
-    /// The same where the tree's frontier, if any, has been read in this transaction.
-    pub(crate) fn at(frontier: Option<&[u8]>, inner: &'a Inner) -> Result<Self, Fault> {
-        let frontier = frontier.map(Frontier::from_bytes).transpose().map_err(|e| unreadable("the audit tree", e))?;
-        Ok(Self { inner, frontier: frontier.unwrap_or_default(), entries: Vec::new() })
+    /// The same where the tree's right edge is known as of this transaction.
+    pub(crate) const fn at(frontier: Frontier, inner: &'a Inner) -> Self {
+        Self { inner, frontier, entries: Vec::new() }
     }
 
     /// Vouches for a recorded row that this transaction has just written; tells the entry's index.
@@ -86,22 +82,27 @@ impl<'a> AuditWriter<'a> {
 
     /// Writes the entries and the tree. Must be called before the transaction is committed.
     pub(crate) async fn finish(self, tx: &mut SqliteConnection) -> Result<(), Error> {
-        for call in 0..self.entries.len().div_ceil(ROWS) {
-            let mut values = Bound::default();
-            self.bind(&mut values, call)?;
-            sqlx::query_with(AssertSqlSafe(WRITE.as_str()), values.into_arguments()).execute(&mut *tx).await?;
-        }
+        self.write(tx).await?;
         Ok(())
     }
 
-    /// The arguments of [`WRITE`] in one of the calls that write all entries.
-    pub(crate) fn bind(&self, values: &mut Bound, call: usize) -> Result<(), Fault> {
-        values.rows(&self.entries, call, 4, |values, entry| {
+    /// The same wherever statements run; gives the tree as it is then.
+    pub(crate) async fn write(self, store: &mut impl Statements) -> Result<Frontier, Error> {
+        let bind_entry = |entry: &Entry, values: &mut Values<'_>| {
             values.value(entry.index)?;
             values.value(entry.salt.as_bytes().as_slice())?;
             values.value(entry.body.as_str())?;
             values.value(entry.leaf.as_bytes().as_slice())
-        })?;
-        values.value(self.frontier.to_bytes())
+        };
+        if !self.entries.is_empty() {
+            store.write(ENTRY, &self.entries, bind_entry).await?;
+            store.write(TREE, &[self.frontier.to_bytes()], |bytes, values| values.value(bytes.as_slice())).await?;
+        }
+        Ok(self.frontier)
     }
+}
+
+/// The tree's right edge as it is kept; of a log that has no entry, nothing is.
+pub(crate) fn frontier(bytes: Option<&[u8]>) -> Result<Frontier, Fault> {
+    Ok(bytes.map(Frontier::from_bytes).transpose().map_err(|e| unreadable("the audit tree", e))?.unwrap_or_default())
 }

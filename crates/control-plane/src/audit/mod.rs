@@ -8,7 +8,7 @@ mod verify;
 use audit_log::{Hash, InclusionProof};
 use serde::Serialize;
 
-pub(crate) use append::{AuditWriter, WRITE as WRITE_ENTRIES};
+pub(crate) use append::{AuditWriter, frontier};
 pub(crate) use publish::{LOG_FOLDER, leaves};
 
 /// An entry with everything an outsider needs to check it.

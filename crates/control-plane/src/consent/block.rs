@@ -183,14 +183,13 @@ mod tests {
     use domain::notice::NoticeRef;
     use rand::RngExt;
     use rand::seq::IndexedRandom;
-    use sqlx::AssertSqlSafe;
     use testkit::{Generator, env_seed};
 
     use super::*;
     use crate::consent::rows;
     use crate::law::InForce;
     use crate::plane::tests::deployment;
-    use crate::store::Bound;
+    use crate::store::Statements;
 
     const OPEN: &str = "schema = 1\nid = \"open\"\nversion = 1\ntitle = \"Open\"\nreviewed = 2026-11-24\nregions = [\"DE\", \"US\"]\nfallback = true\n\
         [[validity]]\nid = \"v\"\nopen_class = true\ngrounds = { source = \"Z\", certainty = \"high\" }\n";
@@ -248,10 +247,8 @@ mod tests {
                 keys.insert(ConsentKey { subject: SubjectId(id), recipient: word(rng, recipients).parse::<Recipient>().unwrap(), purpose, scope });
             }
             for key in keys {
-                let mut values = Bound::default();
-                rows::bind_state(&mut values, &key, &standing(rng, &key, sure), &[1]).unwrap();
-                let sql = format!("INSERT INTO {} VALUES ({})", rows::STATE, vec!["?"; rows::STATE_COLUMNS].join(", "));
-                sqlx::query_with(AssertSqlSafe(sql), values.into_arguments()).execute(&mut *tx).await.unwrap();
+                let standing = standing(rng, &key, sure);
+                tx.write(rows::STATE, &[(key, standing)], |(key, standing), values| rows::bind_state(values, key, standing, &[1])).await.unwrap();
             }
         }
     }

@@ -1,15 +1,17 @@
 //! Reading choices back.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::LazyLock;
 
-use domain::SubjectId;
 use domain::consent::{Consent, ConsentEvent, ConsentKey, ConsentState, Standing};
-use sqlx::{AssertSqlSafe, SqliteConnection};
+use domain::{Fault, SubjectId};
+use sqlx::SqliteConnection;
 
 use super::permitted::ids_of;
 use super::rows::{self, EVENT_SELECT};
 use super::standing::{Whom, standings};
-use crate::store::{Bound, json_rows};
+use crate::store::{Statements, Values, json_rows};
 use crate::{ControlPlane, Error};
 
 impl ControlPlane {
@@ -42,23 +44,33 @@ impl ControlPlane {
     }
 }
 
-/// Everything that happened to consents of these people, in the order in which it was recorded.
-pub(super) async fn history(connection: &mut SqliteConnection, people: &BTreeSet<SubjectId>) -> Result<Vec<ConsentEvent>, Error> {
-    let sql = format!(
+/// Events that the states of these people name.
+static OF_PEOPLE: LazyLock<String> = LazyLock::new(|| {
+    format!(
         "{EVENT_SELECT} WHERE id IN (SELECT e.value FROM consent_state c CROSS JOIN json_each('[' || c.events || ']') e WHERE c.subject_id IN (SELECT value FROM json_each(?))) ORDER BY id"
-    );
-    let rows = sqlx::query(AssertSqlSafe(sql)).bind(json_rows(people)?).fetch_all(connection).await?;
-    rows.iter().map(rows::event).collect()
+    )
+});
+
+/// Everything that happened to consents of these people, in the order in which it was recorded.
+pub(super) async fn history(store: &mut impl Statements, people: &BTreeSet<SubjectId>) -> Result<Vec<ConsentEvent>, Error> {
+    store.read(&OF_PEOPLE, &[json_rows(people)?], |people, values| values.value(people.as_str()), rows::event).await
 }
+
+/// Events of one row of the permitted sets that the state of their own key names.
+static OF_CHUNK: LazyLock<String> = LazyLock::new(|| {
+    let own = "SELECT e.id FROM consent_state c CROSS JOIN json_each('[' || c.events || ']') j CROSS JOIN consent_event e ON e.id = j.value AND \
+        (e.subject_id, e.purpose, e.recipient, e.scope) = (c.subject_id, c.purpose, c.recipient, c.scope) WHERE c.subject_id >= ? AND c.subject_id < ?";
+    format!("{EVENT_SELECT} WHERE id IN ({own}) ORDER BY id")
+});
 
 /// The same of everybody of one row of the permitted sets: each event once, as far as the state of its own key names
 /// it. Where these are as many as the ledger has, states name all events and no other.
 pub(crate) async fn history_of(connection: &mut SqliteConnection, chunk: u32) -> Result<Vec<ConsentEvent>, Error> {
-    let own = "SELECT e.id FROM consent_state c CROSS JOIN json_each('[' || c.events || ']') j CROSS JOIN consent_event e ON e.id = j.value AND \
-        (e.subject_id, e.purpose, e.recipient, e.scope) = (c.subject_id, c.purpose, c.recipient, c.scope) WHERE c.subject_id >= ? AND c.subject_id < ?";
-    let (sql, ids) = (format!("{EVENT_SELECT} WHERE id IN ({own}) ORDER BY id"), ids_of(chunk));
-    let rows = sqlx::query(AssertSqlSafe(sql)).bind(ids.start).bind(ids.end).fetch_all(connection).await?;
-    rows.iter().map(rows::event).collect()
+    let bind = |ids: &Range<i64>, values: &mut Values<'_>| {
+        values.value(ids.start)?;
+        values.value(ids.end)
+    };
+    connection.read(&OF_CHUNK, &[ids_of(chunk)], bind, rows::event).await
 }
 
 /// Where each key stands after these events.
@@ -70,20 +82,17 @@ pub(crate) fn replayed(events: Vec<ConsentEvent>) -> BTreeMap<ConsentKey, Standi
     by_key.into_iter().filter_map(|(key, events)| Standing::replay(&events).map(|standing| (key, standing))).collect()
 }
 
+static ONE: LazyLock<String> = LazyLock::new(|| format!("{EVENT_SELECT} WHERE id = ?"));
+
 /// Brings the state of the key of the event `id` up to the ledger.
 pub(crate) async fn follow(tx: &mut SqliteConnection, id: i64) -> Result<SubjectId, Error> {
-    let row = sqlx::query(AssertSqlSafe(format!("{EVENT_SELECT} WHERE id = ?"))).bind(id).fetch_one(&mut *tx).await?;
-    let event = rows::event(&row)?;
+    let event = tx.read(&ONE, &[id], |id, values| values.value(*id), rows::event).await?.pop().ok_or_else(|| Fault::broken("a choice that is not there"))?;
     let (key, seq) = (event.key.clone(), event.seq);
     let mut of_person = history(tx, &BTreeSet::from([key.subject])).await?;
     // No state names it yet.
     of_person.push(event);
     if let Some(standing) = replayed(of_person).get(&key) {
-        let mut values = Bound::default();
-        rows::bind_state(&mut values, &key, standing, &[seq])?;
-        let places = vec!["?"; rows::STATE_COLUMNS].join(", ");
-        let sql = format!("INSERT INTO {} VALUES ({places}) {}", rows::STATE, rows::NEWER_STATE);
-        sqlx::query_with(AssertSqlSafe(sql), values.into_arguments()).execute(tx).await?;
+        tx.write(rows::STATE, &[(&key, standing)], |(key, standing), values| rows::bind_state(values, key, standing, &[seq])).await?;
     }
     Ok(key.subject)
 }

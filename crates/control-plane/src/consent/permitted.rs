@@ -7,16 +7,14 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::LazyLock;
 
 use domain::consent::DataScope;
 use domain::{Fault, PartnerName, Purpose, SubjectId, SubjectSet};
 use roaring::RoaringBitmap;
-use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+use sqlx::SqliteConnection;
 
 use crate::Error;
-use crate::error::unreadable;
-use crate::store::{Bound, ROWS, insert_rows, json_rows};
+use crate::store::{Columns, Statements, Values, json_rows};
 
 /// People per row.
 pub(super) const CHUNK: u32 = 1 << 12;
@@ -143,17 +141,17 @@ fn kept(bytes: &[u8]) -> Option<(Bits, &[u8])> {
     Some((bits, rest))
 }
 
+const OF_PAIR: &str = "SELECT chunk, bits FROM permitted_chunk WHERE partner = ? AND purpose = ? ORDER BY chunk";
+
 /// Everybody who may be counted with all `parts` of their data, as of what `connection` sees.
 pub(crate) async fn permitted_set(connection: &mut SqliteConnection, partner: &PartnerName, purpose: Purpose, parts: &[DataScope]) -> Result<SubjectSet, Error> {
-    let rows = sqlx::query("SELECT chunk, bits FROM permitted_chunk WHERE partner = ? AND purpose = ? ORDER BY chunk")
-        .bind(partner.as_str())
-        .bind(purpose.as_str())
-        .fetch_all(connection)
-        .await?;
+    let bind = |(partner, purpose): &(&PartnerName, Purpose), values: &mut Values<'_>| {
+        values.value(partner.as_str())?;
+        values.value(purpose.as_str())
+    };
+    let rows = connection.read(OF_PAIR, &[(partner, purpose)], bind, |row| people_of(row.number(0)?, row.bytes(1)?, parts)).await?;
     let mut all = SubjectSet::new();
-    for row in rows {
-        all.union_with(&people_of(row.try_get(0)?, row.try_get(1)?, parts)?);
-    }
+    rows.iter().for_each(|row| all.union_with(row));
     Ok(all)
 }
 
@@ -171,49 +169,56 @@ pub(crate) fn people_of(chunk: i64, bits: &[u8], parts: &[DataScope]) -> Result<
 /// Which row: whose set, for what, and which ids.
 pub(crate) type Place = (PartnerName, Purpose, u32);
 
-/// Writes rows of permitted sets.
-pub(super) static WRITE: LazyLock<String> =
-    LazyLock::new(|| insert_rows("permitted_chunk (partner, purpose, chunk, bits)", 4, "ON CONFLICT (partner, purpose, chunk) DO UPDATE SET bits = excluded.bits"));
+/// Rows that are kept from one group of choices to the next, at most: 3 KiB each.
+const KEPT: usize = 1_024;
 
-/// Reads rows at given places.
-static READ: LazyLock<String> = LazyLock::new(|| PermittedSets::select("(SELECT DISTINCT value ->> 0 AS partner, value ->> 1 AS purpose, value ->> 2 AS chunk FROM json_each(?))"));
+/// Rows at given places, also those that are not there yet.
+const READ: &str = "SELECT w.partner, w.purpose, w.chunk, p.bits FROM (SELECT DISTINCT value ->> 0 AS partner, value ->> 1 AS purpose, value ->> 2 AS chunk FROM json_each(?)) w \
+    LEFT JOIN permitted_chunk p ON p.partner = w.partner AND p.purpose = w.purpose AND p.chunk = w.chunk";
+
+const WRITE: &str = "INSERT INTO permitted_chunk (partner, purpose, chunk, bits) VALUES (?, ?, ?, ?) ON CONFLICT (partner, purpose, chunk) DO UPDATE SET bits = excluded.bits";
 
 /// Changes permitted sets within one transaction; each touched row is read and written once.
+#[derive(Default)]
 pub(crate) struct PermittedSets {
-    /// Rows as they were read and as they are now.
-    rows: BTreeMap<Place, (Chunk, Chunk)>,
+    rows: BTreeMap<Place, Row>,
+}
+
+/// A row as it was read and as it is now.
+struct Row {
+    before: Chunk,
+    now: Chunk,
+    touched: bool,
 }
 
 impl PermittedSets {
-    /// A query for the rows in which the people of `wanted` (partner, purpose, `subject_id`) are, also those
-    /// that are not there yet.
-    pub(super) fn read(wanted: &str) -> String {
-        Self::select(&format!("(SELECT DISTINCT partner, purpose, subject_id / {CHUNK} AS chunk FROM {wanted})"))
-    }
-
-    fn select(places: &str) -> String {
-        format!(
-            "SELECT json_group_array(json_array(w.partner, w.purpose, w.chunk, iif(p.bits IS NULL, NULL, hex(p.bits)))) \
-             FROM {places} w LEFT JOIN permitted_chunk p ON p.partner = w.partner AND p.purpose = w.purpose AND p.chunk = w.chunk"
-        )
+    /// The row in which a person is.
+    pub(super) const fn place(partner: &PartnerName, purpose: Purpose, subject: SubjectId) -> (&PartnerName, Purpose, u32) {
+        (partner, purpose, subject.0 / CHUNK)
     }
 
     /// The rows at `places`, also those that are not there yet.
-    pub(crate) async fn of(connection: &mut SqliteConnection, places: &[(&PartnerName, Purpose, u32)]) -> Result<Self, Error> {
-        let row = sqlx::query(AssertSqlSafe(READ.as_str())).bind(json_rows(&places)?).fetch_one(connection).await?;
-        Ok(Self::parse(row.try_get(0)?)?)
+    pub(crate) async fn of(store: &mut impl Statements, places: &[(&PartnerName, Purpose, u32)]) -> Result<Self, Error> {
+        let mut sets = Self::default();
+        sets.read(store, places).await?;
+        Ok(sets)
     }
 
-    /// What [`PermittedSets::read`] gave.
-    pub(super) fn parse(rows: &str) -> Result<Self, Fault> {
-        let read: Vec<(PartnerName, Purpose, u32, Option<&str>)> = serde_json::from_str(rows).map_err(|e| unreadable("a permitted set", e))?;
-        let mut rows = BTreeMap::new();
-        for (partner, purpose, chunk, digits) in read {
-            let bytes = digits.map(hex::decode).transpose().map_err(|e| unreadable("a permitted set", e))?;
-            let bits = bytes.as_deref().map_or(Ok(Chunk::EMPTY), Chunk::from_bytes)?;
-            rows.insert((partner, purpose, chunk), (bits, bits));
+    /// Reads those rows at `places` that are not known.
+    pub(super) async fn read(&mut self, store: &mut impl Statements, places: &[(&PartnerName, Purpose, u32)]) -> Result<(), Error> {
+        let missing: Vec<_> = places.iter().filter(|(partner, purpose, chunk)| !self.rows.contains_key(&((*partner).clone(), *purpose, *chunk))).collect();
+        if missing.is_empty() {
+            return Ok(());
         }
-        Ok(Self { rows })
+        let row = |row: &dyn Columns| Ok(((row.word(0)?, row.word(1)?, row.number(2)?), row.maybe_bytes(3)?.map_or(Ok(Chunk::EMPTY), Chunk::from_bytes)?));
+        for (place, bits) in store.read(READ, &[json_rows(&missing)?], |places, values| values.value(places.as_str()), row).await? {
+            self.add(place, bits);
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, place: Place, bits: Chunk) {
+        self.rows.insert(place, Row { before: bits, now: bits, touched: false });
     }
 
     /// Puts a person in or takes them out, for each part of their data.
@@ -223,8 +228,9 @@ impl PermittedSets {
     /// change what others chose, or leave in whoever is to go.
     pub(super) fn set(&mut self, partner: &PartnerName, purpose: Purpose, subject: SubjectId, permitted: [bool; 3]) -> Result<(), Fault> {
         let row = self.rows.get_mut(&(partner.clone(), purpose, subject.0 / CHUNK));
-        let (_, now) = row.ok_or_else(|| Fault::broken("a permission of somebody whose row was not read"))?;
-        now.set(subject, permitted);
+        let row = row.ok_or_else(|| Fault::broken("a permission of somebody whose row was not read"))?;
+        row.now.set(subject, permitted);
+        row.touched = true;
         Ok(())
     }
 
@@ -233,41 +239,41 @@ impl PermittedSets {
     /// # Errors
     /// A fault when it was not read.
     pub(super) fn replace(&mut self, place: &Place, chunk: Chunk) -> Result<(), Fault> {
-        let (_, now) = self.rows.get_mut(place).ok_or_else(|| Fault::broken("a permitted set whose row was not read"))?;
-        *now = chunk;
+        let row = self.rows.get_mut(place).ok_or_else(|| Fault::broken("a permitted set whose row was not read"))?;
+        (row.now, row.touched) = (chunk, true);
         Ok(())
     }
 
     /// The row as it was read.
     pub(crate) fn get(&self, place: &Place) -> Option<&Chunk> {
-        self.rows.get(place).map(|(before, _)| before)
+        self.rows.get(place).map(|row| &row.before)
     }
 
-    /// Writes what changed.
-    pub(super) async fn write(&self, tx: &mut SqliteConnection) -> Result<(), Error> {
-        let changed = self.changed();
-        for call in 0..changed.len().div_ceil(ROWS) {
-            let mut values = Bound::default();
-            bind(&mut values, &changed, call)?;
-            sqlx::query_with(AssertSqlSafe(WRITE.as_str()), values.into_arguments()).execute(&mut *tx).await?;
+    /// Writes what changed. Must be called before the transaction is committed.
+    pub(super) async fn write(&self, store: &mut impl Statements) -> Result<(), Error> {
+        let bind = |((partner, purpose, chunk), bits): &(&Place, &Chunk), values: &mut Values<'_>| {
+            values.value(partner.as_str())?;
+            values.value(purpose.as_str())?;
+            values.value(*chunk)?;
+            values.value(bits.to_bytes().as_slice())
+        };
+        store.write(WRITE, &self.changed(), bind).await
+    }
+
+    fn changed(&self) -> Vec<(&Place, &Chunk)> {
+        self.rows.iter().filter(|(_, row)| row.touched && row.before != row.now).map(|(place, row)| (place, &row.now)).collect()
+    }
+
+    /// The rows as they are once what changed is committed, or none when they have become too many to keep.
+    pub(super) fn committed(mut self) -> Self {
+        if self.rows.len() > KEPT {
+            return Self::default();
         }
-        Ok(())
+        for row in self.rows.values_mut().filter(|row| row.touched) {
+            (row.before, row.touched) = (row.now, false);
+        }
+        self
     }
-
-    /// What changed, to be written with [`WRITE`] before the transaction is committed.
-    pub(super) fn changed(&self) -> Vec<(&Place, &Chunk)> {
-        self.rows.iter().filter(|(_, (before, now))| before != now).map(|(place, (_, now))| (place, now)).collect()
-    }
-}
-
-/// The arguments of one of the calls that write such rows.
-pub(super) fn bind(values: &mut Bound, rows: &[(&Place, &Chunk)], call: usize) -> Result<(), Fault> {
-    values.rows(rows, call, 4, |values, ((partner, purpose, chunk), bits)| {
-        values.value(partner.as_str())?;
-        values.value(purpose.as_str())?;
-        values.value(*chunk)?;
-        values.value(bits.to_bytes())
-    })
 }
 
 #[cfg(test)]
@@ -286,12 +292,12 @@ mod tests {
     fn rows_hold_whom_they_were_told_and_only_those_that_changed_are_written() {
         let (partner, purpose) = ("acme".parse::<PartnerName>().unwrap(), Purpose::AggregateStatistics);
         let people: SubjectSet = [0, 7, 8, 63, 4_095, 4_096, 12_345, u32::MAX - 1, u32::MAX].map(SubjectId).into_iter().collect();
-        let wanted: Vec<_> = people.iter().map(|person| (&partner, purpose, person.0 / CHUNK, None::<String>)).collect();
-        let mut sets = PermittedSets::parse(&json_rows(&wanted).unwrap()).unwrap();
+        let mut sets = PermittedSets::default();
+        people.iter().for_each(|person| sets.add((partner.clone(), purpose, person.0 / CHUNK), Chunk::EMPTY));
         people.iter().for_each(|person| sets.set(&partner, purpose, person, [true; 3]).unwrap());
         assert_eq!(everybody(&sets.changed(), ACTIVITY), people);
-        let kept: Vec<_> = sets.changed().into_iter().map(|((_, _, chunk), bits)| (&partner, purpose, *chunk, hex::encode(bits.to_bytes()))).collect();
-        let mut sets = PermittedSets::parse(&json_rows(&kept).unwrap()).unwrap();
+        let mut sets = sets.committed();
+        assert!(sets.changed().is_empty(), "they are written");
         sets.set(&partner, purpose, SubjectId(7), [true; 3]).unwrap();
         assert!(sets.changed().is_empty());
         sets.set(&partner, purpose, SubjectId(4_095), [false; 3]).unwrap();
@@ -363,13 +369,13 @@ mod tests {
         let mut tx = plane.inner.store.begin().await.unwrap();
         // Ten million people, of whom two thirds may be counted.
         let places: Vec<_> = (0..10_000_000 / CHUNK).map(|chunk| (&partner, purpose, chunk)).collect();
-        let mut sets = PermittedSets::of(&mut tx, &places).await.unwrap();
+        let mut sets = PermittedSets::of(&mut *tx, &places).await.unwrap();
         for id in (0..10_000_000 / CHUNK * CHUNK).filter(|id| id % 3 > 0) {
             sets.set(&partner, purpose, SubjectId(id), [true; 3]).unwrap();
         }
-        sets.write(&mut tx).await.unwrap();
-        let row = sqlx::query("SELECT sum(length(bits)) FROM permitted_chunk").fetch_one(&mut *tx).await.unwrap();
-        eprintln!("{} bytes a pair", row.get::<i64, _>(0));
+        sets.write(&mut *tx).await.unwrap();
+        let bytes: i64 = sqlx::query_scalar("SELECT sum(length(bits)) FROM permitted_chunk").fetch_one(&mut *tx).await.unwrap();
+        eprintln!("{bytes} bytes a pair");
         for _ in 0..3 {
             let start = std::time::Instant::now();
             let set = permitted_set(&mut tx, &partner, purpose, &[DataScope::Everything]).await.unwrap();
@@ -377,16 +383,15 @@ mod tests {
         }
         // What a choice adds besides its row: sixteen people of sixteen rows, as they often share a commit.
         let wanted: Vec<_> = (0..GROUP).map(|n| (&partner, purpose, n * 100)).collect();
-        let row = sqlx::query(AssertSqlSafe(READ.as_str())).bind(json_rows(&wanted).unwrap()).fetch_one(&mut *tx).await.unwrap();
-        let text: &str = row.get(0);
+        let mut sets = PermittedSets::of(&mut *tx, &wanted).await.unwrap();
         let (rounds, start) = (2_000, std::time::Instant::now());
         for round in 0..rounds {
-            let mut sets = PermittedSets::parse(text).unwrap();
             for n in 0..GROUP {
                 sets.set(&partner, purpose, SubjectId(n * 100 * CHUNK + round % CHUNK), [round % 2 == 0; 3]).unwrap();
             }
-            let mut values = Bound::default();
-            bind(&mut values, &sets.changed(), 0).unwrap();
+            let bytes: usize = sets.changed().iter().map(|(_, bits)| bits.to_bytes().len()).sum();
+            assert!(bytes > 0);
+            sets = sets.committed();
         }
         eprintln!("bits of one choice: {:?}", start.elapsed() / rounds / GROUP);
     }

@@ -43,7 +43,7 @@ impl ControlPlane {
         let created_at = self.now();
         let mut tx = self.inner.store.snapshot().await?;
         let subject = resolve(&mut tx, subject).await?;
-        let mut events = super::history(&mut tx, &[subject].into()).await?;
+        let mut events = super::history(&mut *tx, &[subject].into()).await?;
         events.retain(|event| event.key.purpose == purpose && event.key.recipient == Recipient::Partner(partner.clone()));
         events.sort_by_key(|event| (event.order, event.seq));
         let newest = events.last().ok_or_else(|| Error::NotFound { what: "consent", name: format!("of subject {subject} for {purpose} by {partner}") })?;

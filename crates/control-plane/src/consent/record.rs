@@ -1,36 +1,44 @@
 //! Recording choices: what is read for them, and the rows that follow from them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, LazyLock};
 
+use audit_log::Frontier;
 use domain::audit::EntryKind;
-use domain::consent::{ConsentEvent, ConsentKey, DataScope, Recipient};
+use domain::consent::{ConsentEvent, ConsentKey, Recipient};
+use domain::law::Residence;
 use domain::notice::NoticeRef;
-use domain::{Fault, NoticeName, PartnerClass, PartnerName, Purpose, SubjectId, Timestamp};
-use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+use domain::{Fault, Purpose, SubjectId, Timestamp};
+use sqlx::SqliteConnection;
 
 use super::choice::{Asked, Choice, Receipt};
-use super::permitted::{self, PermittedSets};
-use super::standing::{FLOORS, Notices, OPEN, Partners, Rules, STANDING, Standings};
+use super::permitted::PermittedSets;
+use super::standing::{Notices, OF_PURPOSE, Partners, Rules, StandingRow, Standings, around, limit};
 use super::{history, rows};
-use crate::audit::{AuditWriter, WRITE_ENTRIES};
+use crate::audit::{AuditWriter, frontier};
 use crate::plane::Inner;
-use crate::store::{BEGIN, Bound, COMMIT, ROWS, append_rows, from_i64, insert_rows, json_rows, parse_time, parsed, to_i64};
+use crate::store::{Columns, Statements, Values, at_once, from_i64, to_i64};
 use crate::subject::{Person, not_found};
 use crate::{ControlPlane, Error};
 
 impl ControlPlane {
-    /// Writes requests in one transaction, each all or none; gives what became of each.
+    /// Writes requests in one transaction, each all or none; gives what became of each. It takes its turn and waits
+    /// for the disk: a thread that others need must not do it.
     ///
     /// # Errors
     /// When nothing was written.
-    pub(super) async fn write_choices(&self, requests: &[&[Choice]]) -> Result<Vec<Result<Vec<Receipt>, Error>>, Error> {
-        let mut tx = self.inner.store.short_write().await?;
-        let (written, ended) = record_each(tx.connection()?, &self.inner, self.now(), requests, Extent::Whole).await?;
-        if ended {
-            tx.done()
+    pub(super) fn write_choices(&self, requests: &[&[Choice]]) -> Result<Vec<Result<Vec<Receipt>, Error>>, Error> {
+        let inner = &*self.inner;
+        let mut write = inner.store.begin_here()?;
+        let store = write.statements();
+        let kept = inner.group.kept().take();
+        // Asked whether there is anything or not: what others wrote until now is in what is read now.
+        let kept = if store.others_wrote()? { None } else { kept };
+        let (written, kept) = at_once(record_each(store, inner, self.now(), requests, kept))??;
+        let keep = || *inner.group.kept() = Some(kept);
+        if written.iter().flatten().any(|receipts| !receipts.is_empty()) {
+            write.commit(keep)?;
         } else {
-            tx.nothing().await?
+            write.nothing(keep)?;
         }
         Ok(written)
     }
@@ -43,8 +51,9 @@ impl ControlPlane {
     /// # Errors
     /// When nothing was written.
     pub async fn consent_record_each(&self, choices: &[Choice]) -> Result<Vec<Result<Receipt, Error>>, Error> {
-        let requests: Vec<&[Choice]> = choices.iter().map(std::slice::from_ref).collect();
-        let written = self.write_choices(&requests).await?;
+        let (plane, choices) = (self.clone(), choices.to_vec());
+        let write = move || plane.write_choices(&choices.iter().map(std::slice::from_ref).collect::<Vec<_>>());
+        let written = tokio::task::spawn_blocking(write).await.map_err(|e| Fault::new("writing choices", e))??;
         let one = |mut receipts: Vec<Receipt>| receipts.pop().ok_or_else(|| Fault::broken("a choice without a receipt").into());
         Ok(written.into_iter().map(|each| each.and_then(one)).collect())
     }
@@ -52,74 +61,68 @@ impl ControlPlane {
 
 /// Records choices within a transaction: all of them or none.
 pub(crate) async fn record(tx: &mut SqliteConnection, inner: &Inner, at: Timestamp, choices: &[Choice]) -> Result<Vec<Receipt>, Error> {
-    let (mut written, _) = record_each(tx, inner, at, &[choices], Extent::Part).await?;
+    let (mut written, _) = record_each(tx, inner, at, &[choices], None).await?;
     written.pop().unwrap_or(Ok(Vec::new()))
 }
 
-/// What of its transaction a recording is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Extent {
-    /// All of it: what is read first begins it, and what is written last commits it.
-    Whole,
-    /// A part of one that others begin and commit.
-    Part,
-}
-
-/// The same for several requests; one that cannot be recorded changes nothing for the others. Tells whether the
-/// transaction was committed, as it is when it is the [`Extent::Whole`] and there is something to write.
-async fn record_each(tx: &mut SqliteConnection, inner: &Inner, at: Timestamp, requests: &[&[Choice]], extent: Extent) -> Result<(Vec<Result<Vec<Receipt>, Error>>, bool), Error> {
-    let mut known = Known::read(tx, inner, at, requests, extent).await?;
+/// The same for several requests; one that cannot be recorded changes nothing for the others. Gives also what the next
+/// ones need not read.
+async fn record_each(
+    store: &mut impl Statements,
+    inner: &Inner,
+    at: Timestamp,
+    requests: &[&[Choice]],
+    kept: Option<Kept>,
+) -> Result<(Vec<Result<Vec<Receipt>, Error>>, Kept), Error> {
+    let mut known = Known::read(store, inner, at, requests, kept).await?;
     let first = known.seq + 1;
     let mut written = Vec::with_capacity(requests.len());
     for request in requests {
         written.push(known.events(request));
     }
     let events: Vec<&ConsentEvent> = written.iter().flatten().flatten().map(|receipt: &Receipt| &receipt.event).collect();
-    if events.is_empty() {
-        return Ok((written, false));
+    if !events.is_empty() {
+        known.permit()?;
+        let texts = events.iter().map(|event| Ok((to_i64(event.seq)?, rows::text(event)))).collect::<Result<Vec<_>, Fault>>()?;
+        let entry = known.audit.append_texts(EntryKind::ConsentRecorded, "consent_event", to_i64(first)?..=to_i64(known.seq)?, &texts)?;
+        known.write(store, &events).await?;
+        written.iter_mut().flatten().flatten().zip(entry..).for_each(|(receipt, entry)| receipt.entry = entry);
     }
-    known.permit()?;
-    let texts = events.iter().map(|event| Ok((to_i64(event.seq)?, rows::text(event)))).collect::<Result<Vec<_>, Fault>>()?;
-    let entry = known.audit.append_texts(EntryKind::ConsentRecorded, "consent_event", to_i64(first)?..=to_i64(known.seq)?, &texts)?;
-    write(tx, &events, &known, extent).await?;
-    written.iter_mut().flatten().flatten().zip(entry..).for_each(|(receipt, entry)| receipt.entry = entry);
-    Ok((written, extent == Extent::Whole))
+    Ok((written, known.finish(store).await?))
 }
 
-/// What some choices need to know, as one row: each call is a journey to another thread and back.
-static READ: LazyLock<String> = LazyLock::new(|| {
-    let sets = PermittedSets::read("pairs");
-    format!(
-        "WITH wanted AS MATERIALIZED (SELECT a.subject_id AS asked, s.subject_id, s.status, s.age_band, s.country, s.region, j.value ->> 1 AS recipient, j.value ->> 2 AS purpose \
-           FROM json_each(?1) j CROSS JOIN subject a ON a.subject_id = j.value ->> 0 CROSS JOIN subject s ON s.subject_id = coalesce(a.merged_into, a.subject_id)), \
-         pairs AS MATERIALIZED (SELECT recipient AS partner, purpose, subject_id FROM wanted WHERE recipient NOT LIKE 'class:%' \
-           UNION ALL SELECT p.partner, w.purpose, w.subject_id FROM wanted w CROSS JOIN partner_act p ON w.recipient = 'class:' || p.class WHERE w.recipient LIKE 'class:%' AND p.act = 'add') \
-         SELECT (SELECT value FROM counter WHERE name = 'consent'), \
-           (SELECT frontier FROM audit_tree WHERE id = 1), \
-           (SELECT law FROM permitted_basis WHERE id = 1), \
-           (SELECT json_group_array(json_array(asked, subject_id)) FROM (SELECT DISTINCT asked, subject_id FROM wanted)), \
-           (SELECT json_group_array(json_array(n.name, n.version, n.language, json(n.purposes), json(n.partners), json(n.open_classes), json(n.scopes), n.shown_from)) \
-              FROM json_each(?2) j CROSS JOIN notice n ON n.name = j.value ->> 0 AND n.version = j.value ->> 1), \
-           (SELECT json_group_array(json_array(partner, class)) FROM partner_act WHERE act = 'add'), \
-           ({sets}), \
-           (SELECT json_group_array(json_array(subject_id, status, age_band, country, region)) FROM (SELECT DISTINCT subject_id, status, age_band, country, region FROM wanted)), \
-           (SELECT json_group_array({STANDING}) FROM (SELECT DISTINCT subject_id, purpose FROM wanted) w CROSS JOIN consent_state c ON c.subject_id = w.subject_id AND c.purpose = w.purpose), \
-           (SELECT json_group_array(json_array(l.subject_id, l.kind, l.purpose, l.partner)) FROM (SELECT DISTINCT subject_id FROM wanted) w CROSS JOIN limit_state l ON l.subject_id = w.subject_id), \
-           ({FLOORS}), ({OPEN})"
-    )
-});
+/// What writing choices leaves for whoever writes choices next, as long as nobody else writes anything: the store as
+/// it is after the commit, as far as it does not depend on who chooses.
+pub(super) struct Kept {
+    /// The number of the last choice that was recorded.
+    seq: u64,
+    tree: Frontier,
+    /// The last act on rule packs that the permitted sets know.
+    law: i64,
+    partners: Partners,
+    notices_of_yeses: Notices,
+    notices: BTreeMap<NoticeRef, Asked>,
+    permitted_sets: PermittedSets,
+}
 
-/// The same at the beginning of a transaction of its own.
-static BEGIN_READ: LazyLock<String> = LazyLock::new(|| format!("{BEGIN}{}", READ.as_str()));
+const HEADS: &str = "SELECT (SELECT value FROM counter WHERE name = 'consent'), (SELECT frontier FROM audit_tree WHERE id = 1), (SELECT law FROM permitted_basis WHERE id = 1)";
 
-/// A notice as [`READ`] gives it.
-type NoticeRow<'r> = (NoticeName, u32, String, Vec<Purpose>, Vec<PartnerName>, Vec<PartnerClass>, Vec<DataScope>, &'r str);
+impl Kept {
+    async fn read(store: &mut impl Statements) -> Result<Self, Error> {
+        let heads = |row: &dyn Columns| Ok((from_i64(row.number(0)?)?, frontier(row.maybe_bytes(1)?)?, row.maybe_number(2)?.unwrap_or(0)));
+        let (seq, tree, law) = store.read(HEADS, &[()], |(), _| Ok(()), heads).await?.pop().ok_or_else(|| Fault::broken("a query without an answer"))?;
+        let (partners, notices_of_yeses) = around(store).await?;
+        Ok(Self { seq, tree, law, partners, notices_of_yeses, notices: BTreeMap::new(), permitted_sets: PermittedSets::default() })
+    }
+}
 
 /// What some choices need to know.
 pub(super) struct Known<'a> {
     /// The number of the last choice that was recorded.
     pub(super) seq: u64,
     pub(super) rules: Rules,
+    /// The last act on rule packs that the permitted sets know.
+    law: i64,
     /// The id that counts, by the id that a choice names.
     ids: HashMap<SubjectId, SubjectId>,
     pub(super) notices: BTreeMap<NoticeRef, Asked>,
@@ -133,34 +136,64 @@ pub(super) struct Known<'a> {
     audit: AuditWriter<'a>,
 }
 
+/// The id that counts of the one that a choice names, and who that is.
+const PERSON: &str = "SELECT a.subject_id, s.subject_id, s.status, s.age_band, s.country, s.region \
+    FROM subject a CROSS JOIN subject s ON s.subject_id = coalesce(a.merged_into, a.subject_id) WHERE a.subject_id = ?";
+
+const LIMITS: &str = "SELECT subject_id, kind, purpose, partner FROM limit_state WHERE subject_id = ?";
+
+const NOTICE: &str = "SELECT language, purposes, partners, open_classes, scopes, shown_from FROM notice WHERE name = ? AND version = ?";
+
 impl<'a> Known<'a> {
-    async fn read(tx: &mut SqliteConnection, inner: &'a Inner, now: Timestamp, requests: &[&[Choice]], extent: Extent) -> Result<Self, Error> {
-        let choices = || requests.iter().flat_map(|request| request.iter());
-        let keys: BTreeSet<_> = choices().map(|c| (c.key.subject, &c.key.recipient, c.key.purpose)).collect();
-        let notices: BTreeSet<_> = choices().map(|c| (c.notice.name.as_str(), c.notice.version)).collect();
-        let read = if extent == Extent::Whole { &BEGIN_READ } else { &READ };
-        let row = sqlx::query(AssertSqlSafe(read.as_str())).bind(json_rows(&keys)?).bind(json_rows(&notices)?).fetch_one(&mut *tx).await?;
-        let ids: Vec<(SubjectId, SubjectId)> = parsed(&row, 3)?;
-        let notices = parsed::<Vec<NoticeRow<'_>>>(&row, 4)?.into_iter().map(asked).collect::<Result<_, Fault>>()?;
-        let notices_of_yeses = Notices::new(parsed(&row, 10)?, parsed(&row, 11)?);
-        let mut standings = Standings { partners: Partners::new(parsed(&row, 5)?), notices: notices_of_yeses, ..Standings::default() };
-        standings.add(row.try_get(7)?, row.try_get(8)?, row.try_get(9)?)?;
-        let law = inner.law.of(tx, row.try_get::<Option<i64>, _>(2)?.unwrap_or(0), now).await?;
-        let mut known = Self {
-            seq: from_i64(row.try_get(0)?)?,
-            rules: Rules { law: Arc::clone(&law), now },
-            ids: ids.into_iter().collect(),
-            notices,
-            standings,
-            histories: None,
-            changed: BTreeMap::new(),
-            permitted_sets: PermittedSets::parse(row.try_get(6)?)?,
-            audit: AuditWriter::at(row.try_get(1)?, inner)?,
+    async fn read(store: &mut impl Statements, inner: &'a Inner, now: Timestamp, requests: &[&[Choice]], kept: Option<Kept>) -> Result<Self, Error> {
+        let Kept { seq, tree, law, partners, notices_of_yeses, mut notices, mut permitted_sets } = match kept {
+            Some(kept) => kept,
+            None => Kept::read(store).await?,
         };
+        let choices = || requests.iter().flat_map(|request| request.iter());
+        let mut standings = Standings { partners, notices: notices_of_yeses, ..Standings::default() };
+        let named: BTreeSet<SubjectId> = choices().map(|choice| choice.key.subject).collect();
+        let mut ids = HashMap::with_capacity(named.len());
+        let row = |row: &dyn Columns| {
+            let residence = Residence::of(row.maybe_text(4)?, row.maybe_text(5)?);
+            Ok((SubjectId(row.number(0)?), Person { subject: SubjectId(row.number(1)?), status: row.word(2)?, age: row.word(3)?, residence }))
+        };
+        for (named, person) in store.read(PERSON, &Vec::from_iter(named), |id, values| values.value(id.0), row).await? {
+            ids.insert(named, person.subject);
+            standings.people.insert(person.subject, person);
+        }
+        let about: BTreeSet<(SubjectId, Purpose)> = choices().filter_map(|choice| Some((*ids.get(&choice.key.subject)?, choice.key.purpose))).collect();
+        let bind = |(subject, purpose): &(SubjectId, Purpose), values: &mut Values<'_>| {
+            values.value(subject.0)?;
+            values.value(purpose.as_str())
+        };
+        for standing in store.read(OF_PURPOSE, &Vec::from_iter(about), bind, |row| StandingRow::of(row)?.read()).await? {
+            standings.add_standing(standing);
+        }
+        let of = |row: &dyn Columns| limit((SubjectId(row.number(0)?), row.word(1)?, row.text(2)?, row.text(3)?));
+        for limit in store.read(LIMITS, &Vec::from_iter(standings.people.keys().copied()), |id, values| values.value(id.0), of).await? {
+            standings.add_limit(limit);
+        }
+        let unread: BTreeSet<&NoticeRef> = choices().map(|choice| &choice.notice).filter(|notice| !notices.contains_key(*notice)).collect();
+        for notice in unread {
+            let bind = |notice: &&NoticeRef, values: &mut Values<'_>| {
+                values.value(notice.name.as_str())?;
+                values.value(notice.version)
+            };
+            let found = store.read(NOTICE, &[notice], bind, asked).await?;
+            notices.extend(found.into_iter().map(|asked| (notice.clone(), asked)));
+        }
+        let places: BTreeSet<_> = choices()
+            .filter_map(|choice| Some((ids.get(&choice.key.subject)?, &choice.key)))
+            .flat_map(|(id, key)| standings.partners.of(&key.recipient).map(move |partner| PermittedSets::place(partner, key.purpose, *id)))
+            .collect();
+        permitted_sets.read(store, &Vec::from_iter(places)).await?;
+        let rules = Rules { law: inner.law.of(store, law, now).await?, now };
+        let mut known = Self { seq, rules, law, ids, notices, standings, histories: None, changed: BTreeMap::new(), permitted_sets, audit: AuditWriter::at(tree, inner) };
         let of_the_past: BTreeSet<SubjectId> = choices().filter(|c| c.at.is_some()).filter_map(|c| known.ids.get(&c.key.subject).copied()).collect();
         if !of_the_past.is_empty() {
             let mut histories = BTreeMap::<_, Vec<_>>::new();
-            for event in history(tx, &of_the_past).await? {
+            for event in history(store, &of_the_past).await? {
                 histories.entry(event.key.clone()).or_default().push(event);
             }
             known.histories = Some(histories);
@@ -184,39 +217,23 @@ impl<'a> Known<'a> {
         }
         Ok(())
     }
-}
 
-fn asked((name, version, language, purposes, partners, open_classes, scopes, shown_from): NoticeRow<'_>) -> Result<(NoticeRef, Asked), Fault> {
-    let shown_from = parse_time(shown_from)?;
-    Ok((NoticeRef { name, version }, Asked { language, purposes, partners, open_classes, scopes, shown_from }))
-}
-
-/// Writes events, states, permitted sets, entries and the sequence number in one call, as far as the
-/// rows of one call go.
-static WRITE: LazyLock<String> = LazyLock::new(|| {
-    let events = append_rows(rows::EVENT, rows::EVENT_COLUMNS);
-    let states = insert_rows(rows::STATE, rows::STATE_COLUMNS, rows::NEWER_STATE);
-    let counter = "UPDATE counter SET value = ? WHERE name = 'consent'";
-    [&events, &states, permitted::WRITE.as_str(), WRITE_ENTRIES.as_str(), counter].join("; ")
-});
-
-/// The same at the end of a transaction of its own.
-static WRITE_COMMIT: LazyLock<String> = LazyLock::new(|| format!("{}{COMMIT}", WRITE.as_str()));
-
-async fn write(tx: &mut SqliteConnection, events: &[&ConsentEvent], known: &Known<'_>, extent: Extent) -> Result<(), Error> {
-    let states: Vec<_> = known.changed.iter().filter_map(|(key, new)| known.standings.get(key).map(|standing| (key, standing, new))).collect();
-    let permitted_rows = known.permitted_sets.changed();
-    // A choice for a class can change the rows of many partners.
-    let calls = [events.len(), states.len(), permitted_rows.len()].map(|rows| rows.div_ceil(ROWS)).into_iter().max().unwrap_or(0);
-    for call in 0..calls {
-        let mut values = Bound::default();
-        values.rows(events, call, rows::EVENT_COLUMNS, |values, event| rows::bind_event(values, event))?;
-        values.rows(&states, call, rows::STATE_COLUMNS, |values, (key, standing, new)| rows::bind_state(values, key, standing, new))?;
-        permitted::bind(&mut values, &permitted_rows, call)?;
-        known.audit.bind(&mut values, call)?;
-        values.value(to_i64(known.seq)?)?;
-        let write = if extent == Extent::Whole && call + 1 == calls { &WRITE_COMMIT } else { &WRITE };
-        sqlx::query_with(AssertSqlSafe(write.as_str()), values.into_arguments()).execute(&mut *tx).await?;
+    /// Writes events, states, permitted sets and the sequence number.
+    async fn write(&self, store: &mut impl Statements, events: &[&ConsentEvent]) -> Result<(), Error> {
+        store.write(rows::EVENT, events, |event, values| rows::bind_event(values, event)).await?;
+        let states: Vec<_> = self.changed.iter().filter_map(|(key, new)| self.standings.get(key).map(|standing| (key, standing, new))).collect();
+        store.write(rows::STATE, &states, |(key, standing, new), values| rows::bind_state(values, key, standing, new)).await?;
+        self.permitted_sets.write(store).await?;
+        store.write("UPDATE counter SET value = ? WHERE name = 'consent'", &[to_i64(self.seq)?], |seq, values| values.value(*seq)).await
     }
-    Ok(())
+
+    /// Writes the entries; gives what the next ones need not read.
+    async fn finish(self, store: &mut impl Statements) -> Result<Kept, Error> {
+        let Self { seq, law, notices, standings: Standings { partners, notices: notices_of_yeses, .. }, permitted_sets, audit, .. } = self;
+        Ok(Kept { seq, tree: audit.write(store).await?, law, partners, notices_of_yeses, notices, permitted_sets: permitted_sets.committed() })
+    }
+}
+
+fn asked(row: &dyn Columns) -> Result<Asked, Fault> {
+    Ok(Asked { language: row.text(0)?.to_owned(), purposes: row.json(1)?, partners: row.json(2)?, open_classes: row.json(3)?, scopes: row.json(4)?, shown_from: row.time(5)? })
 }

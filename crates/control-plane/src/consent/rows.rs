@@ -6,39 +6,30 @@ use domain::Fault;
 use domain::SubjectId;
 use domain::consent::{ConsentEvent, ConsentKey, EventOrder, Standing, Strength};
 use domain::notice::NoticeRef;
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 
-use crate::Error;
-use crate::store::{Bound, Literals, from_i64, parse_time, parse_word, time_number, time_text, to_i64};
+use crate::store::{Columns, Literals, Values, from_i64, parse_time, time_number, time_text, to_i64};
 
-/// Where events go, for [`crate::store::insert_rows`].
-pub(super) const EVENT: &str = "consent_event (id, subject_id, recipient, purpose, scope, at, sequence, action, actor, method, strength, notice, notice_version, language, evidence, valid_until, recorded_at)";
+/// Writes an event, with the values of [`bind_event`].
+pub(super) const EVENT: &str = "INSERT INTO consent_event (id, subject_id, recipient, purpose, scope, at, sequence, action, actor, method, strength, notice, notice_version, language, evidence, valid_until, recorded_at) \
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
-/// Columns of an event.
-pub(super) const EVENT_COLUMNS: usize = 17;
-
-/// Columns of an event as [`event`] reads them.
+/// Reads events, to be told by [`event`].
 pub(super) const EVENT_SELECT: &str = "SELECT id, subject_id, recipient, purpose, scope, at, sequence, action, actor, method, strength, notice, notice_version, language, evidence, valid_until, recorded_at FROM consent_event";
 
-/// Where states go, and what becomes of one that is there.
-pub(super) const STATE: &str =
-    "consent_state (subject_id, purpose, recipient, scope, state, at, sequence, action, given, ended, strength, valid_until, refused_at, notice, notice_version, events)";
-
-/// Columns of a state.
-pub(super) const STATE_COLUMNS: usize = 16;
-
-pub(super) const NEWER_STATE: &str = "ON CONFLICT (subject_id, purpose, recipient, scope) DO UPDATE SET state = excluded.state, at = excluded.at, sequence = excluded.sequence, action = excluded.action, given = excluded.given, ended = excluded.ended, \
+/// Writes the state of a key in the place of the one that is there, with the values of [`bind_state`].
+pub(super) const STATE: &str = "INSERT INTO consent_state (subject_id, purpose, recipient, scope, state, at, sequence, action, given, ended, strength, valid_until, refused_at, notice, notice_version, events) \
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+     ON CONFLICT (subject_id, purpose, recipient, scope) DO UPDATE SET state = excluded.state, at = excluded.at, sequence = excluded.sequence, action = excluded.action, given = excluded.given, ended = excluded.ended, \
      strength = excluded.strength, valid_until = excluded.valid_until, refused_at = excluded.refused_at, notice = excluded.notice, notice_version = excluded.notice_version, \
      events = events || ',' || excluded.events";
 
-pub(super) fn bind_event(values: &mut Bound, event: &ConsentEvent) -> Result<(), Fault> {
+pub(super) fn bind_event(values: &mut Values<'_>, event: &ConsentEvent) -> Result<(), Fault> {
     values.value(to_i64(event.seq)?)?;
     values.value(event.key.subject.0)?;
-    values.value(event.key.recipient.to_string())?;
+    values.value(event.key.recipient.to_string().as_str())?;
     values.value(event.key.purpose.as_str())?;
     values.value(event.key.scope.as_str())?;
-    values.value(time_text(event.order.at))?;
+    values.value(time_text(event.order.at).as_str())?;
     values.value(event.order.sequence)?;
     values.value(event.order.action.as_str())?;
     values.value(event.actor.as_str())?;
@@ -48,23 +39,23 @@ pub(super) fn bind_event(values: &mut Bound, event: &ConsentEvent) -> Result<(),
     values.value(event.notice.version)?;
     values.value(event.language.as_str())?;
     values.value(event.evidence.as_deref())?;
-    values.value(event.valid_until.map(time_text))?;
-    values.value(time_text(event.recorded_at))
+    values.value(event.valid_until.map(time_text).as_deref())?;
+    values.value(time_text(event.recorded_at).as_str())
 }
 
 /// The state of a key, with the numbers of the events that are new to it.
-pub(super) fn bind_state(values: &mut Bound, key: &ConsentKey, standing: &Standing, new: &[u64]) -> Result<(), Fault> {
+pub(super) fn bind_state(values: &mut Values<'_>, key: &ConsentKey, standing: &Standing, new: &[u64]) -> Result<(), Fault> {
     values.value(key.subject.0)?;
     values.value(key.purpose.as_str())?;
-    values.value(key.recipient.to_string())?;
+    values.value(key.recipient.to_string().as_str())?;
     values.value(key.scope.as_str())?;
     values.value(standing.state.as_str())?;
     values.value(time_number(standing.last.at))?;
     values.value(standing.last.sequence)?;
     values.value(standing.last.action.as_str())?;
     let order = |EventOrder { at, sequence, action }| format!("[{},{sequence},\"{action}\"]", time_number(at));
-    values.value(standing.given.map(order))?;
-    values.value(standing.ended.map(order))?;
+    values.value(standing.given.map(order).as_deref())?;
+    values.value(standing.ended.map(order).as_deref())?;
     values.value(standing.strength.bits())?;
     values.value(standing.valid_until.map(time_number))?;
     values.value(standing.refused_at.map(time_number))?;
@@ -75,7 +66,7 @@ pub(super) fn bind_state(values: &mut Bound, key: &ConsentKey, standing: &Standi
         let comma = if events.is_empty() { "" } else { "," };
         let _ = write!(events, "{comma}{seq}");
     }
-    values.value(events)
+    values.value(events.as_str())
 }
 
 /// The row of an event as [`crate::store::row_texts`] gives it, which the entry vouches for.
@@ -103,19 +94,18 @@ pub(super) fn text(event: &ConsentEvent) -> String {
 }
 
 /// An event that [`EVENT_SELECT`] gave.
-pub(super) fn event(row: &SqliteRow) -> Result<ConsentEvent, Error> {
-    let word = |column: usize| row.try_get::<&str, _>(column);
+pub(super) fn event(row: &dyn Columns) -> Result<ConsentEvent, Fault> {
     Ok(ConsentEvent {
-        seq: from_i64(row.try_get(0)?)?,
-        key: ConsentKey { subject: SubjectId(row.try_get(1)?), recipient: parse_word(word(2)?)?, purpose: parse_word(word(3)?)?, scope: parse_word(word(4)?)? },
-        order: EventOrder { at: parse_time(word(5)?)?, sequence: row.try_get(6)?, action: parse_word(word(7)?)? },
-        actor: parse_word(word(8)?)?,
-        method: parse_word(word(9)?)?,
-        strength: Strength::from_bits(row.try_get(10)?),
-        notice: NoticeRef { name: parse_word(word(11)?)?, version: row.try_get(12)? },
-        language: row.try_get(13)?,
-        evidence: row.try_get(14)?,
-        valid_until: row.try_get::<Option<&str>, _>(15)?.map(parse_time).transpose()?,
-        recorded_at: parse_time(word(16)?)?,
+        seq: from_i64(row.number(0)?)?,
+        key: ConsentKey { subject: SubjectId(row.number(1)?), recipient: row.word(2)?, purpose: row.word(3)?, scope: row.word(4)? },
+        order: EventOrder { at: row.time(5)?, sequence: row.number(6)?, action: row.word(7)? },
+        actor: row.word(8)?,
+        method: row.word(9)?,
+        strength: Strength::from_bits(row.number(10)?),
+        notice: NoticeRef { name: row.word(11)?, version: row.number(12)? },
+        language: row.text(13)?.to_owned(),
+        evidence: row.maybe_text(14)?.map(str::to_owned),
+        valid_until: row.maybe_text(15)?.map(parse_time).transpose()?,
+        recorded_at: row.time(16)?,
     })
 }

@@ -2,7 +2,7 @@
 //! and to which class each partner belongs.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use domain::consent::{Consent, ConsentAction, ConsentKey, Covering, DataScope, EventOrder, Facts, LimitKey, LimitKind, Limits, Recipient, Standing, Strength, permitted};
 use domain::law::{Residence, Use};
@@ -16,7 +16,7 @@ use crate::Error;
 use crate::error::unreadable;
 use crate::law::InForce;
 use crate::plane::Inner;
-use crate::store::{parse_time_number, parsed};
+use crate::store::{Columns, Statements, parse_time_number, parsed};
 use crate::subject::Person;
 
 /// The law and the time by which permissions are worked out.
@@ -55,7 +55,32 @@ pub(super) struct StandingRow(
     u32,
 );
 
+/// Where the consents of a person and purpose stand, to be told by [`StandingRow::of`].
+pub(super) const OF_PURPOSE: &str = "SELECT subject_id, purpose, recipient, scope, state, at, sequence, action, given, ended, strength, valid_until, refused_at, notice, notice_version \
+    FROM consent_state WHERE subject_id = ? AND purpose = ?";
+
 impl StandingRow {
+    pub(super) fn of(row: &dyn Columns) -> Result<Self, Fault> {
+        let order = |column: usize| row.maybe_text(column)?.map(serde_json::from_str).transpose().map_err(|e| unreadable("the order of an event", e));
+        Ok(Self(
+            SubjectId(row.number(0)?),
+            row.word(1)?,
+            row.word(2)?,
+            row.word(3)?,
+            row.word(4)?,
+            row.number(5)?,
+            row.number(6)?,
+            row.word(7)?,
+            order(8)?,
+            order(9)?,
+            row.number(10)?,
+            row.maybe_number(11)?,
+            row.maybe_number(12)?,
+            row.word(13)?,
+            row.number(14)?,
+        ))
+    }
+
     pub(super) fn read(self) -> Result<(ConsentKey, Standing), Fault> {
         let Self(subject, purpose, recipient, scope, state, at, sequence, action, given, ended, strength, valid_until, refused_at, name, version) = self;
         let time = |micros: Option<i64>| micros.map(parse_time_number).transpose();
@@ -89,14 +114,23 @@ pub(crate) struct Notices {
 }
 
 /// What notices ask otherwise from a version on, as JSON.
-pub(super) const FLOORS: &str = "SELECT json_group_array(json_array(notice, purpose, recipient, version)) FROM notice_floor";
+const FLOORS: &str = "SELECT json_group_array(json_array(notice, purpose, recipient, version)) FROM notice_floor";
 
 /// The classes that versions of notices name as open, as JSON.
-pub(super) const OPEN: &str = "SELECT json_group_array(json_array(n.name, n.version, o.value)) FROM notice n, json_each(n.open_classes) o WHERE n.open_classes <> '[]'";
+const OPEN: &str = "SELECT json_group_array(json_array(n.name, n.version, o.value)) FROM notice n, json_each(n.open_classes) o WHERE n.open_classes <> '[]'";
+
+/// Partners, and what notices say of yeses to them.
+static AROUND: LazyLock<String> = LazyLock::new(|| format!("SELECT ({PARTNERS}), ({FLOORS}), ({OPEN})"));
+
+/// What choices of whomever are made among: partners, and what notices say of yeses to them.
+pub(super) async fn around(store: &mut impl Statements) -> Result<(Partners, Notices), Error> {
+    let row = |row: &dyn Columns| Ok((Partners::new(row.json(0)?), Notices::new(row.json(1)?, row.json(2)?)));
+    store.read(&AROUND, &[()], |(), _| Ok(()), row).await?.pop().ok_or_else(|| Fault::broken("a query without an answer").into())
+}
 
 impl Notices {
     /// What [`FLOORS`] and [`OPEN`] gave.
-    pub(super) fn new(floors: Vec<(NoticeName, Purpose, Recipient, u32)>, open: Vec<(NoticeName, u32, PartnerClass)>) -> Self {
+    fn new(floors: Vec<(NoticeName, Purpose, Recipient, u32)>, open: Vec<(NoticeName, u32, PartnerClass)>) -> Self {
         let mut notices = Self::default();
         for (name, purpose, recipient, version) in floors {
             notices.floors.entry(name).or_default().push((purpose, recipient, version));
@@ -120,6 +154,9 @@ impl Notices {
     }
 }
 
+/// Partners with their classes, as JSON.
+const PARTNERS: &str = "SELECT json_group_array(json_array(partner, class)) FROM partner_act WHERE act = 'add'";
+
 /// Partners, with the class that each belongs to.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Partners(BTreeMap<PartnerName, Option<PartnerClass>>);
@@ -135,7 +172,7 @@ impl Partners {
     }
 
     pub(crate) async fn read(connection: &mut SqliteConnection) -> Result<Self, Error> {
-        let row = sqlx::query("SELECT json_group_array(json_array(partner, class)) FROM partner_act WHERE act = 'add'").fetch_one(connection).await?;
+        let row = sqlx::query(PARTNERS).fetch_one(connection).await?;
         Ok(Self::new(parsed(&row, 0)?))
     }
 
@@ -331,17 +368,23 @@ pub(crate) async fn standings(connection: &mut SqliteConnection, whom: Whom<'_>)
 
 impl Standings {
     /// Adds what a statement gave as JSON: people, standings, limits.
-    pub(super) fn add(&mut self, people: &str, standings: &str, limits: &str) -> Result<(), Fault> {
+    fn add(&mut self, people: &str, standings: &str, limits: &str) -> Result<(), Fault> {
         let rows = |e| unreadable("rows", e);
         self.people.extend(serde_json::from_str::<Vec<PersonRow>>(people).map_err(rows)?.into_iter().map(person).map(|p| (p.subject, p)));
         for row in serde_json::from_str::<Vec<StandingRow>>(standings).map_err(rows)? {
-            let (key, standing) = row.read()?;
-            self.known.entry((key.subject, key.purpose)).or_default().push((key.recipient, key.scope, standing));
+            self.add_standing(row.read()?);
         }
         for row in serde_json::from_str::<Vec<(SubjectId, LimitKind, &str, &str)>>(limits).map_err(rows)? {
-            let key = limit(row)?;
-            self.limits.entry(key.subject).or_default().push(key);
+            self.add_limit(limit(row)?);
         }
         Ok(())
+    }
+
+    pub(super) fn add_standing(&mut self, (key, standing): (ConsentKey, Standing)) {
+        self.known.entry((key.subject, key.purpose)).or_default().push((key.recipient, key.scope, standing));
+    }
+
+    pub(super) fn add_limit(&mut self, key: LimitKey) {
+        self.limits.entry(key.subject).or_default().push(key);
     }
 }

@@ -11,7 +11,7 @@ use domain::{Purpose, Timestamp};
 use sqlx::{Row, SqliteConnection};
 
 use crate::Error;
-use crate::store::parse_word;
+use crate::store::{Statements, parse_word};
 
 /// What a kind of person is asked for a kind of use, and whether classes of recipients are open to them.
 type Ask = (Demands, bool);
@@ -63,24 +63,24 @@ impl LawCache {
     }
 
     /// The same where the last act that counts has been read.
-    pub(crate) async fn of(&self, connection: &mut SqliteConnection, act: i64, now: Timestamp) -> Result<Arc<InForce>, Error> {
+    pub(crate) async fn of(&self, store: &mut impl Statements, act: i64, now: Timestamp) -> Result<Arc<InForce>, Error> {
         let day = now.date_naive();
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(known) = known.filter(|known| known.is_of(act, day)) {
             return Ok(known);
         }
-        let new = Arc::new(InForce::new(act, packs(connection, act).await?, day)?);
+        let new = Arc::new(InForce::new(act, packs(store, act).await?, day)?);
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&new));
         Ok(new)
     }
 }
 
 /// The newest approved version of each pack, as of an act.
-pub(super) async fn packs(connection: &mut SqliteConnection, act: i64) -> Result<Vec<RulePack>, Error> {
+pub(super) async fn packs(store: &mut impl Statements, act: i64) -> Result<Vec<RulePack>, Error> {
     let newest = "SELECT t.text FROM (SELECT pack, version, max(id) FROM rule_pack_act WHERE act IN ('adopt', 'approve') AND id <= ? GROUP BY pack) a
         JOIN rule_pack_act t ON t.pack = a.pack AND t.version = a.version AND t.text IS NOT NULL ORDER BY t.pack";
-    let rows = sqlx::query(newest).bind(act).fetch_all(connection).await?;
-    rows.iter().map(|row| Ok(parse(row.try_get(0)?)?)).collect()
+    let texts = store.read(newest, &[act], |act, values| values.value(*act), |row| Ok(row.text(0)?.to_owned())).await?;
+    texts.iter().map(|text| Ok(parse(text)?)).collect()
 }
 
 /// A name as it is kept.

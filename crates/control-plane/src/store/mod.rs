@@ -1,25 +1,28 @@
 //! The SQLite store: one writer, some readers, every acknowledged write on disk.
 
+mod direct;
 mod migrate;
 mod row_text;
-mod rows;
-mod short;
+mod statements;
+mod turn;
 
-use std::path::Path;
-use std::sync::{PoisonError, RwLock};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use domain::{Fault, Timestamp};
 use serde::Deserialize;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
 use sqlx::{Row, Sqlite, Transaction};
+use tokio::sync::Mutex;
 
 use crate::Error;
 use crate::error::{store_fault, unreadable};
 
+pub(crate) use direct::{Direct, at_once};
 pub(crate) use row_text::{Literals, RECORDED, insert_text, loss_text, row_text, row_texts};
-pub(crate) use rows::{Bound, ROWS, append_rows, insert_rows};
-pub(crate) use short::{BEGIN, COMMIT, ShortWrite};
+pub(crate) use statements::{Columns, Statements, Values};
+pub(crate) use turn::{DirectWrite, Write};
 
 /// Connections for readers.
 const READERS: u32 = 4;
@@ -40,8 +43,11 @@ const BUSY: Duration = Duration::from_secs(30);
 /// A committed transaction survives power loss: write-ahead log with `synchronous = FULL`. Writers
 /// take the lock at their beginning (`BEGIN IMMEDIATE`), so that what they read is what they change.
 pub(crate) struct Store {
+    path: PathBuf,
     writer: SqlitePool,
     reader: SqlitePool,
+    /// Whose turn it is to write.
+    turn: Arc<Mutex<turn::Place>>,
     /// Why nothing may be written, if so.
     locked: RwLock<Option<String>>,
 }
@@ -64,24 +70,28 @@ impl Store {
         let writer = pool.clone().max_connections(1).connect_with(options.clone()).await.map_err(store_fault)?;
         migrate::migrate(&writer).await?;
         let reader = pool.max_connections(READERS).connect_with(options).await.map_err(store_fault)?;
-        Ok(Self { writer, reader, locked: RwLock::new(None) })
+        Ok(Self { path: path.to_owned(), writer, reader, turn: Arc::default(), locked: RwLock::new(None) })
     }
 
     /// Begins a write; a conflict when the store is locked.
-    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Sqlite>, Error> {
+    pub(crate) async fn begin(&self) -> Result<Write, Error> {
         self.check_unlocked()?;
-        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(store_fault)?)
-    }
-
-    /// The connection for a write that its own first statement begins; a conflict when the store is locked.
-    pub(crate) async fn short_write(&self) -> Result<ShortWrite, Error> {
-        self.check_unlocked()?;
-        Ok(ShortWrite::on(self.writer.acquire().await.map_err(store_fault)?))
+        Ok(self.begin_reconciling().await?)
     }
 
     /// Begins the write that brings a locked store up to its log.
-    pub(crate) async fn begin_reconciling(&self) -> Result<Transaction<'static, Sqlite>, Fault> {
-        self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(store_fault)
+    pub(crate) async fn begin_reconciling(&self) -> Result<Write, Fault> {
+        let turn = Arc::clone(&self.turn).lock_owned().await;
+        Ok(Write::new(self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(store_fault)?, turn))
+    }
+
+    /// Begins a write whose statements run on this thread, which waits for its turn: not for one that others wait for.
+    /// A conflict when the store is locked.
+    pub(crate) fn begin_here(&self) -> Result<DirectWrite<'_>, Error> {
+        self.check_unlocked()?;
+        let mut place = self.turn.blocking_lock();
+        let direct = place.take().map_or_else(|| Direct::open(&self.path), Ok)?;
+        Ok(DirectWrite::begin(place, direct)?)
     }
 
     /// Lets nothing be written as long as there is a reason.
@@ -112,11 +122,13 @@ impl Store {
 
     /// Brings the write-ahead log into the store and cuts it, so that no old page outlives its content.
     pub(crate) async fn forget(&self) -> Result<(), Fault> {
+        let _turn = self.turn.lock().await;
         sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.writer).await.map_err(store_fault)?;
         Ok(())
     }
 
     pub(crate) async fn close(&self) {
+        drop(self.turn.lock().await.take());
         self.reader.close().await;
         self.writer.close().await;
     }
