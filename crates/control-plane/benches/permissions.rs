@@ -170,10 +170,10 @@ async fn fill(store: &Path, people: u32, pairs: u32, answers: u32) -> SqliteConn
              iif(n / 4 % 3 = 1, 'California', NULL), zeroblob(16) FROM ids; \
          WITH RECURSIVE partners (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM partners WHERE n + 1 < {partners}), purposes (purpose) AS (VALUES {purposes}), \
            pairs AS MATERIALIZED (SELECT row_number() OVER () AS pair, purpose, 'partner' || n AS partner FROM purposes CROSS JOIN partners ORDER BY purpose, partner LIMIT {pairs}) \
-           INSERT INTO consent_state (subject_id, purpose, recipient, scope, state, at, sequence, action, given, ended, strength, valid_until, refused_at, notice, notice_version, events) \
+           INSERT INTO consent_state (subject_id, purpose, recipient, scope, state, at, sequence, action, given, ended, strength, valid_until, refused_at, notice, notice_version, last_event) \
            SELECT subject_id, purpose, partner, 'everything', iif((subject_id + pair) % 3 > 0, 'given', 'refused'), 1795510800000000, 0, iif((subject_id + pair) % 3 > 0, 'give', 'refuse'), \
              iif((subject_id + pair) % 3 > 0, '[1795510800000000,0,\"give\"]', NULL), iif((subject_id + pair) % 3 > 0, NULL, '[1795510800000000,0,\"refuse\"]'), \
-             subject_id % 2, iif(subject_id % 10 = 0, 1827046800000000, NULL), NULL, 'bench', 1, '0' FROM subject CROSS JOIN pairs WHERE (pair + subject_id * 7) % {pairs} < {answers}; \
+             subject_id % 2, iif(subject_id % 10 = 0, 1827046800000000, NULL), NULL, 'bench', 1, 0 FROM subject CROSS JOIN pairs WHERE (pair + subject_id * 7) % {pairs} < {answers}; \
          INSERT INTO limit_state (subject_id, kind, purpose, partner) SELECT subject_id, 'objection', '', '' FROM subject WHERE subject_id % 100 = 7; \
          PRAGMA wal_checkpoint(TRUNCATE)",
         partners = partners(pairs),

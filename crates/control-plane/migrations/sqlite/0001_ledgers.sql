@@ -257,7 +257,8 @@ CREATE TABLE consent_event (
     language       TEXT NOT NULL,
     evidence       TEXT,                  -- SHA-256 of what proves it
     valid_until    TEXT,
-    recorded_at    TEXT NOT NULL
+    recorded_at    TEXT NOT NULL,
+    previous       INTEGER                -- the event before of the same key: the way back from its state
 ) STRICT;
 
 CREATE TABLE consent_state (          -- P: where the consent of each key stands, the clock apart; times are microseconds since 1970
@@ -276,7 +277,7 @@ CREATE TABLE consent_state (          -- P: where the consent of each key stands
     refused_at     INTEGER,
     notice         TEXT NOT NULL,
     notice_version INTEGER NOT NULL,
-    events         TEXT NOT NULL,         -- the numbers of everything that happened to it, with commas: the way from a person to the ledger
+    last_event     INTEGER NOT NULL,      -- the event that was recorded last: the way from a person to the ledger
     PRIMARY KEY (subject_id, purpose, recipient, scope)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX consent_state_ends ON consent_state (valid_until) WHERE valid_until IS NOT NULL;

@@ -248,7 +248,7 @@ mod tests {
             }
             for key in keys {
                 let standing = standing(rng, &key, sure);
-                tx.write(rows::STATE, &[(key, standing)], |(key, standing), values| rows::bind_state(values, key, standing, &[1])).await.unwrap();
+                tx.write(rows::STATE, &[(key, standing)], |(key, standing), values| rows::bind_state(values, key, standing, 1)).await.unwrap();
             }
         }
     }

@@ -139,9 +139,6 @@ impl Known<'_> {
         for (key, standing) in draft.standings {
             self.standings.put(&key, standing);
         }
-        for ConsentEvent { key, seq, .. } in receipts.iter().map(|receipt| &receipt.event) {
-            self.changed.entry(key.clone()).or_default().push(*seq);
-        }
         Ok(receipts)
     }
 

@@ -1,8 +1,7 @@
 //! Group commit: choices that arrive while others are being written are written together, so that
 //! many people wait for one write to disk instead of each for their own.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use domain::Fault;
 use tokio::sync::oneshot;
@@ -14,15 +13,10 @@ use crate::{ControlPlane, Error};
 /// Requests that one transaction takes, at most.
 const REQUESTS_MAX: usize = 1_000;
 
-/// How long the writer waits for those whom it has just answered.
-const PATIENCE: Duration = Duration::from_micros(200);
-
 /// What waits for the writer of choices.
 #[derive(Default)]
 pub(crate) struct Group {
     queue: Mutex<Queue>,
-    /// As many wait as are expected.
-    gathered: Condvar,
     /// What a transaction of choices left for the next one.
     kept: Mutex<Option<Kept>>,
 }
@@ -30,8 +24,6 @@ pub(crate) struct Group {
 #[derive(Default)]
 struct Queue {
     waiting: Vec<Waiting>,
-    /// How many the writer answered last: they may come again at once.
-    expected: usize,
     /// Whether somebody writes, who will see whatever waits.
     written: bool,
 }
@@ -50,9 +42,6 @@ impl Group {
     fn push(&self, request: Waiting) -> bool {
         let mut queue = self.queue();
         queue.waiting.push(request);
-        if queue.waiting.len() == queue.expected {
-            self.gathered.notify_one();
-        }
         !std::mem::replace(&mut queue.written, true)
     }
 
@@ -76,26 +65,22 @@ impl ControlPlane {
     pub async fn consent_record(&self, choices: &[Choice]) -> Result<Vec<Receipt>, Error> {
         let (answer, answered) = oneshot::channel();
         if self.inner.group.push(Waiting { choices: choices.to_vec(), answer }) {
-            // By itself: it outlives whoever asked for it. On a thread that may wait for the disk.
-            let writer = Writer::new(self);
-            tokio::task::spawn_blocking(|| writer.write());
+            // A task of its own: it outlives whoever asked for it.
+            tokio::spawn(Writer::new(self).write());
         }
         // Unknown counts as not recorded: the person is not told that it was.
         answered.await.map_err(|_| Fault::broken("the writer of choices stopped"))?
     }
 
-    fn write_group(&self, group: Vec<Waiting>) {
-        let requests: Vec<&[Choice]> = group.iter().map(|w| w.choices.as_slice()).collect();
-        let written = match self.write_choices(&requests) {
+    /// What became of each request of a group.
+    fn write_group(&self, group: &[Waiting]) -> Vec<Result<Vec<Receipt>, Error>> {
+        let requests: Vec<&[Choice]> = group.iter().map(|waiting| waiting.choices.as_slice()).collect();
+        match self.write_choices(&requests) {
             Ok(written) => written,
             Err(error) if group.len() == 1 => vec![Err(error)],
             // Each on its own learns what is wrong. Should the commit have gone through although it was
             // said to fail, choices are in the ledger twice, which changes no state.
             Err(_) => requests.iter().map(|request| self.write_choices(&[request]).and_then(|mut one| one.pop().unwrap_or(Ok(Vec::new())))).collect(),
-        };
-        for (Waiting { answer, .. }, written) in group.into_iter().zip(written) {
-            // Whoever stopped waiting finds the choice in the ledger.
-            let _ = answer.send(written);
         }
     }
 }
@@ -113,27 +98,44 @@ impl Writer {
     }
 
     /// Writes what waits, until nothing does.
-    fn write(mut self) {
-        while let Some(group) = self.next() {
-            self.plane.write_group(group);
+    async fn write(mut self) {
+        while let Some(group) = self.next().await {
+            let plane = self.plane.clone();
+            // On a thread that may wait for the disk. The runtime stops, or the writing broke: nobody is answered.
+            let written = tokio::task::spawn_blocking(move || (plane.write_group(&group), group)).await;
+            let Ok((written, group)) = written else { return };
+            for (Waiting { answer, .. }, written) in group.into_iter().zip(written) {
+                // Whoever stopped waiting finds the choice in the ledger.
+                let _ = answer.send(written);
+            }
         }
     }
 
     /// What waits. When nothing does, the place is given away at that very moment.
-    ///
-    /// Those whom the last group answered come again at once: were nobody waited for, the next group would be the first
-    /// few of them, and the one after it the others, for ever.
-    fn next(&mut self) -> Option<Vec<Waiting>> {
-        let group = &self.plane.inner.group;
-        let too_few = |queue: &mut Queue| queue.waiting.len() < queue.expected.max(1);
-        let (mut queue, _) = group.gathered.wait_timeout_while(group.queue(), PATIENCE, too_few).unwrap_or_else(PoisonError::into_inner);
+    async fn next(&mut self) -> Option<Vec<Waiting>> {
+        self.gather().await;
+        let mut queue = self.plane.inner.group.queue();
         if queue.waiting.is_empty() {
-            (queue.written, queue.expected, self.gone) = (false, 0, true);
+            (queue.written, self.gone) = (false, true);
             return None;
         }
-        queue.expected = queue.waiting.len().min(REQUESTS_MAX);
-        let some = queue.expected;
+        let some = queue.waiting.len().min(REQUESTS_MAX);
         Some(queue.waiting.drain(..some).collect())
+    }
+
+    /// Lets in whoever is about to come. Those whom the last group answered come again at once: the next
+    /// group would be the first few of them, and the one after it the others, for ever.
+    async fn gather(&self) {
+        let waiting = || self.plane.inner.group.queue().waiting.len();
+        let mut before = 0;
+        loop {
+            tokio::task::yield_now().await;
+            let now = waiting();
+            if now <= before || now >= REQUESTS_MAX {
+                return;
+            }
+            before = now;
+        }
     }
 }
 

@@ -44,10 +44,12 @@ impl ControlPlane {
     }
 }
 
-/// Events that the states of these people name.
+/// Events to which the states of these people lead.
 static OF_PEOPLE: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "{EVENT_SELECT} WHERE id IN (SELECT e.value FROM consent_state c CROSS JOIN json_each('[' || c.events || ']') e WHERE c.subject_id IN (SELECT value FROM json_each(?))) ORDER BY id"
+        "WITH RECURSIVE way (id) AS (SELECT last_event FROM consent_state WHERE subject_id IN (SELECT value FROM json_each(?)) \
+           UNION ALL SELECT e.previous FROM way w CROSS JOIN consent_event e ON e.id = w.id WHERE e.previous < e.id) \
+         {EVENT_SELECT} WHERE id IN (SELECT id FROM way) ORDER BY id"
     )
 });
 
@@ -56,15 +58,18 @@ pub(super) async fn history(store: &mut impl Statements, people: &BTreeSet<Subje
     store.read(&OF_PEOPLE, &[json_rows(people)?], |people, values| values.value(people.as_str()), rows::event).await
 }
 
-/// Events of one row of the permitted sets that the state of their own key names.
+/// Events of one row of the permitted sets to which the state of their own key leads.
 static OF_CHUNK: LazyLock<String> = LazyLock::new(|| {
-    let own = "SELECT e.id FROM consent_state c CROSS JOIN json_each('[' || c.events || ']') j CROSS JOIN consent_event e ON e.id = j.value AND \
-        (e.subject_id, e.purpose, e.recipient, e.scope) = (c.subject_id, c.purpose, c.recipient, c.scope) WHERE c.subject_id >= ? AND c.subject_id < ?";
-    format!("{EVENT_SELECT} WHERE id IN ({own}) ORDER BY id")
+    let own = "e.id = w.id AND (e.subject_id, e.purpose, e.recipient, e.scope) = (w.subject_id, w.purpose, w.recipient, w.scope)";
+    format!(
+        "WITH RECURSIVE way (id, subject_id, purpose, recipient, scope) AS (SELECT last_event, subject_id, purpose, recipient, scope FROM consent_state WHERE subject_id >= ? AND subject_id < ? \
+           UNION ALL SELECT e.previous, w.subject_id, w.purpose, w.recipient, w.scope FROM way w CROSS JOIN consent_event e ON {own} WHERE e.previous < e.id) \
+         {EVENT_SELECT} WHERE id IN (SELECT e.id FROM way w CROSS JOIN consent_event e ON {own}) ORDER BY id"
+    )
 });
 
-/// The same of everybody of one row of the permitted sets: each event once, as far as the state of its own key names
-/// it. Where these are as many as the ledger has, states name all events and no other.
+/// The same of everybody of one row of the permitted sets: each event once, as far as the state of its own key leads
+/// to it. Where these are as many as the ledger has, states lead to all events.
 pub(crate) async fn history_of(connection: &mut SqliteConnection, chunk: u32) -> Result<Vec<ConsentEvent>, Error> {
     let bind = |ids: &Range<i64>, values: &mut Values<'_>| {
         values.value(ids.start)?;
@@ -89,10 +94,10 @@ pub(crate) async fn follow(tx: &mut SqliteConnection, id: i64) -> Result<Subject
     let event = tx.read(&ONE, &[id], |id, values| values.value(*id), rows::event).await?.pop().ok_or_else(|| Fault::broken("a choice that is not there"))?;
     let (key, seq) = (event.key.clone(), event.seq);
     let mut of_person = history(tx, &BTreeSet::from([key.subject])).await?;
-    // No state names it yet.
+    // No state leads to it yet.
     of_person.push(event);
     if let Some(standing) = replayed(of_person).get(&key) {
-        tx.write(rows::STATE, &[(&key, standing)], |(key, standing), values| rows::bind_state(values, key, standing, &[seq])).await?;
+        tx.write(rows::STATE, &[(&key, standing)], |(key, standing), values| rows::bind_state(values, key, standing, seq)).await?;
     }
     Ok(key.subject)
 }

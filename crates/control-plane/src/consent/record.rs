@@ -11,12 +11,13 @@ use domain::{Fault, Purpose, SubjectId, Timestamp};
 use sqlx::SqliteConnection;
 
 use super::choice::{Asked, Choice, Receipt};
+use super::history;
 use super::permitted::PermittedSets;
+use super::rows::{self, Written};
 use super::standing::{Notices, OF_PURPOSE, Partners, Rules, StandingRow, Standings, around, limit};
-use super::{history, rows};
 use crate::audit::{AuditWriter, frontier};
 use crate::plane::Inner;
-use crate::store::{Columns, Statements, Values, at_once, from_i64, to_i64};
+use crate::store::{Columns, Statements, Values, at_once, from_i64, time_text, to_i64};
 use crate::subject::{Person, not_found};
 use crate::{ControlPlane, Error};
 
@@ -80,10 +81,11 @@ async fn record_each(
     for request in requests {
         written.push(known.events(request));
     }
-    let events: Vec<&ConsentEvent> = written.iter().flatten().flatten().map(|receipt: &Receipt| &receipt.event).collect();
+    let recorded_at = time_text(at);
+    let events: Vec<Written<'_>> = written.iter().flatten().flatten().map(|Receipt { event, .. }| Written::new(event, &recorded_at, known.follow(event))).collect();
     if !events.is_empty() {
         known.permit()?;
-        let texts = events.iter().map(|event| Ok((to_i64(event.seq)?, rows::text(event)))).collect::<Result<Vec<_>, Fault>>()?;
+        let texts = events.iter().map(|event| Ok((to_i64(event.seq())?, event.text()))).collect::<Result<Vec<_>, Fault>>()?;
         let entry = known.audit.append_texts(EntryKind::ConsentRecorded, "consent_event", to_i64(first)?..=to_i64(known.seq)?, &texts)?;
         known.write(store, &events).await?;
         written.iter_mut().flatten().flatten().zip(entry..).for_each(|(receipt, entry)| receipt.entry = entry);
@@ -130,8 +132,10 @@ pub(super) struct Known<'a> {
     /// Every event of keys of which a choice tells the past; nothing where none does: what happens now comes after
     /// everything, and no event has to be put in its place.
     pub(super) histories: Option<BTreeMap<ConsentKey, Vec<ConsentEvent>>>,
-    /// Keys to which something happened, with the numbers of these events.
-    pub(super) changed: BTreeMap<ConsentKey, Vec<u64>>,
+    /// The last event of each key.
+    last: HashMap<ConsentKey, u64>,
+    /// Keys to which something happened.
+    changed: BTreeSet<ConsentKey>,
     permitted_sets: PermittedSets,
     audit: AuditWriter<'a>,
 }
@@ -167,7 +171,10 @@ impl<'a> Known<'a> {
             values.value(subject.0)?;
             values.value(purpose.as_str())
         };
-        for standing in store.read(OF_PURPOSE, &Vec::from_iter(about), bind, |row| StandingRow::of(row)?.read()).await? {
+        let mut last = HashMap::with_capacity(about.len());
+        let row = |row: &dyn Columns| Ok((StandingRow::of(row)?.read()?, from_i64(row.number(15)?)?));
+        for (standing, event) in store.read(OF_PURPOSE, &Vec::from_iter(about), bind, row).await? {
+            last.insert(standing.0.clone(), event);
             standings.add_standing(standing);
         }
         let of = |row: &dyn Columns| limit((SubjectId(row.number(0)?), row.word(1)?, row.text(2)?, row.text(3)?));
@@ -189,7 +196,7 @@ impl<'a> Known<'a> {
             .collect();
         permitted_sets.read(store, &Vec::from_iter(places)).await?;
         let rules = Rules { law: inner.law.of(store, law, now).await?, now };
-        let mut known = Self { seq, rules, law, ids, notices, standings, histories: None, changed: BTreeMap::new(), permitted_sets, audit: AuditWriter::at(tree, inner) };
+        let mut known = Self { seq, rules, law, ids, notices, standings, histories: None, last, changed: BTreeSet::new(), permitted_sets, audit: AuditWriter::at(tree, inner) };
         let of_the_past: BTreeSet<SubjectId> = choices().filter(|c| c.at.is_some()).filter_map(|c| known.ids.get(&c.key.subject).copied()).collect();
         if !of_the_past.is_empty() {
             let mut histories = BTreeMap::<_, Vec<_>>::new();
@@ -206,9 +213,15 @@ impl<'a> Known<'a> {
         person.ok_or_else(|| not_found(id))
     }
 
+    /// Puts an event after the last one of its key; tells that one's number.
+    fn follow(&mut self, event: &ConsentEvent) -> Option<u64> {
+        self.changed.insert(event.key.clone());
+        self.last.insert(event.key.clone(), event.seq)
+    }
+
     /// Works the permitted sets out for everybody whose standing has changed.
     fn permit(&mut self) -> Result<(), Error> {
-        let changed: BTreeSet<(SubjectId, Purpose, &Recipient)> = self.changed.keys().map(|key| (key.subject, key.purpose, &key.recipient)).collect();
+        let changed: BTreeSet<(SubjectId, Purpose, &Recipient)> = self.changed.iter().map(|key| (key.subject, key.purpose, &key.recipient)).collect();
         for (subject, purpose, recipient) in changed {
             let person = self.standings.people.get(&subject).ok_or_else(|| not_found(subject))?;
             for partner in self.standings.partners.of(recipient) {
@@ -219,10 +232,11 @@ impl<'a> Known<'a> {
     }
 
     /// Writes events, states, permitted sets and the sequence number.
-    async fn write(&self, store: &mut impl Statements, events: &[&ConsentEvent]) -> Result<(), Error> {
-        store.write(rows::EVENT, events, |event, values| rows::bind_event(values, event)).await?;
-        let states: Vec<_> = self.changed.iter().filter_map(|(key, new)| self.standings.get(key).map(|standing| (key, standing, new))).collect();
-        store.write(rows::STATE, &states, |(key, standing, new), values| rows::bind_state(values, key, standing, new)).await?;
+    async fn write(&self, store: &mut impl Statements, events: &[Written<'_>]) -> Result<(), Error> {
+        store.write(rows::EVENT, events, Written::bind).await?;
+        let state = |key| Some((key, self.standings.get(key)?, *self.last.get(key)?));
+        let states: Vec<_> = self.changed.iter().filter_map(state).collect();
+        store.write(rows::STATE, &states, |(key, standing, last), values| rows::bind_state(values, key, standing, *last)).await?;
         self.permitted_sets.write(store).await?;
         store.write("UPDATE counter SET value = ? WHERE name = 'consent'", &[to_i64(self.seq)?], |seq, values| values.value(*seq)).await
     }

@@ -1,6 +1,6 @@
 //! Rows of the ledger and of what follows from it: written, read, and as the text that an entry vouches for.
 
-use std::fmt::Write;
+use std::borrow::Cow;
 
 use domain::Fault;
 use domain::SubjectId;
@@ -9,42 +9,92 @@ use domain::notice::NoticeRef;
 
 use crate::store::{Columns, Literals, Values, from_i64, parse_time, time_number, time_text, to_i64};
 
-/// Writes an event, with the values of [`bind_event`].
-pub(super) const EVENT: &str = "INSERT INTO consent_event (id, subject_id, recipient, purpose, scope, at, sequence, action, actor, method, strength, notice, notice_version, language, evidence, valid_until, recorded_at) \
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+/// Writes an event, with the values of [`Written::bind`].
+pub(super) const EVENT: &str = "INSERT INTO consent_event (id, subject_id, recipient, purpose, scope, at, sequence, action, actor, method, strength, notice, notice_version, language, evidence, valid_until, recorded_at, previous) \
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 /// Reads events, to be told by [`event`].
 pub(super) const EVENT_SELECT: &str = "SELECT id, subject_id, recipient, purpose, scope, at, sequence, action, actor, method, strength, notice, notice_version, language, evidence, valid_until, recorded_at FROM consent_event";
 
 /// Writes the state of a key in the place of the one that is there, with the values of [`bind_state`].
-pub(super) const STATE: &str = "INSERT INTO consent_state (subject_id, purpose, recipient, scope, state, at, sequence, action, given, ended, strength, valid_until, refused_at, notice, notice_version, events) \
+pub(super) const STATE: &str = "INSERT INTO consent_state (subject_id, purpose, recipient, scope, state, at, sequence, action, given, ended, strength, valid_until, refused_at, notice, notice_version, last_event) \
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
      ON CONFLICT (subject_id, purpose, recipient, scope) DO UPDATE SET state = excluded.state, at = excluded.at, sequence = excluded.sequence, action = excluded.action, given = excluded.given, ended = excluded.ended, \
      strength = excluded.strength, valid_until = excluded.valid_until, refused_at = excluded.refused_at, notice = excluded.notice, notice_version = excluded.notice_version, \
-     events = events || ',' || excluded.events";
+     last_event = excluded.last_event";
 
-pub(super) fn bind_event(values: &mut Values<'_>, event: &ConsentEvent) -> Result<(), Fault> {
-    values.value(to_i64(event.seq)?)?;
-    values.value(event.key.subject.0)?;
-    values.value(event.key.recipient.to_string().as_str())?;
-    values.value(event.key.purpose.as_str())?;
-    values.value(event.key.scope.as_str())?;
-    values.value(time_text(event.order.at).as_str())?;
-    values.value(event.order.sequence)?;
-    values.value(event.order.action.as_str())?;
-    values.value(event.actor.as_str())?;
-    values.value(event.method.as_str())?;
-    values.value(event.strength.bits())?;
-    values.value(event.notice.name.as_str())?;
-    values.value(event.notice.version)?;
-    values.value(event.language.as_str())?;
-    values.value(event.evidence.as_deref())?;
-    values.value(event.valid_until.map(time_text).as_deref())?;
-    values.value(time_text(event.recorded_at).as_str())
+/// An event as it is written.
+pub(super) struct Written<'a> {
+    event: &'a ConsentEvent,
+    recipient: String,
+    at: Cow<'a, str>,
+    recorded_at: &'a str,
+    valid_until: Option<String>,
+    previous: Option<u64>,
 }
 
-/// The state of a key, with the numbers of the events that are new to it.
-pub(super) fn bind_state(values: &mut Values<'_>, key: &ConsentKey, standing: &Standing, new: &[u64]) -> Result<(), Fault> {
+impl<'a> Written<'a> {
+    /// The event after `previous` of its key. The text of when it is recorded is the same for all of a group.
+    pub(super) fn new(event: &'a ConsentEvent, recorded_at: &'a str, previous: Option<u64>) -> Self {
+        let at = if event.order.at == event.recorded_at { Cow::Borrowed(recorded_at) } else { Cow::Owned(time_text(event.order.at)) };
+        Self { event, recipient: event.key.recipient.to_string(), at, recorded_at, valid_until: event.valid_until.map(time_text), previous }
+    }
+
+    pub(super) const fn seq(&self) -> u64 {
+        self.event.seq
+    }
+
+    pub(super) fn bind(&self, values: &mut Values<'_>) -> Result<(), Fault> {
+        let Self { event, recipient, at, recorded_at, valid_until, previous } = self;
+        values.value(to_i64(event.seq)?)?;
+        values.value(event.key.subject.0)?;
+        values.value(recipient.as_str())?;
+        values.value(event.key.purpose.as_str())?;
+        values.value(event.key.scope.as_str())?;
+        values.value(&**at)?;
+        values.value(event.order.sequence)?;
+        values.value(event.order.action.as_str())?;
+        values.value(event.actor.as_str())?;
+        values.value(event.method.as_str())?;
+        values.value(event.strength.bits())?;
+        values.value(event.notice.name.as_str())?;
+        values.value(event.notice.version)?;
+        values.value(event.language.as_str())?;
+        values.value(event.evidence.as_deref())?;
+        values.value(valid_until.as_deref())?;
+        values.value(*recorded_at)?;
+        values.value(previous.map(to_i64).transpose()?)
+    }
+
+    /// The row as [`crate::store::row_texts`] gives it, which the entry vouches for.
+    pub(super) fn text(&self) -> String {
+        let Self { event, recipient, at, recorded_at, valid_until, previous } = self;
+        let ConsentEvent { seq, key, order, actor, method, strength, notice, language, evidence, .. } = event;
+        let mut row = Literals::default();
+        row.number(Some(*seq));
+        row.number(Some(key.subject.0));
+        row.word(Some(recipient));
+        row.word(Some(key.purpose.as_str()));
+        row.word(Some(key.scope.as_str()));
+        row.word(Some(at));
+        row.number(Some(order.sequence));
+        row.word(Some(order.action.as_str()));
+        row.word(Some(actor.as_str()));
+        row.word(Some(method.as_str()));
+        row.number(Some(strength.bits()));
+        row.word(Some(notice.name.as_str()));
+        row.number(Some(notice.version));
+        row.word(Some(language));
+        row.word(evidence.as_deref());
+        row.word(valid_until.as_deref());
+        row.word(Some(recorded_at));
+        row.number(*previous);
+        row.into_text()
+    }
+}
+
+/// The state of a key, with the number of its last event.
+pub(super) fn bind_state(values: &mut Values<'_>, key: &ConsentKey, standing: &Standing, last: u64) -> Result<(), Fault> {
     values.value(key.subject.0)?;
     values.value(key.purpose.as_str())?;
     values.value(key.recipient.to_string().as_str())?;
@@ -61,36 +111,7 @@ pub(super) fn bind_state(values: &mut Values<'_>, key: &ConsentKey, standing: &S
     values.value(standing.refused_at.map(time_number))?;
     values.value(standing.notice.name.as_str())?;
     values.value(standing.notice.version)?;
-    let mut events = String::with_capacity(12);
-    for seq in new {
-        let comma = if events.is_empty() { "" } else { "," };
-        let _ = write!(events, "{comma}{seq}");
-    }
-    values.value(events.as_str())
-}
-
-/// The row of an event as [`crate::store::row_texts`] gives it, which the entry vouches for.
-pub(super) fn text(event: &ConsentEvent) -> String {
-    let ConsentEvent { seq, key, order, actor, method, strength, notice, language, evidence, valid_until, recorded_at } = event;
-    let mut row = Literals::default();
-    row.number(*seq);
-    row.number(key.subject.0);
-    row.word(Some(&key.recipient.to_string()));
-    row.word(Some(key.purpose.as_str()));
-    row.word(Some(key.scope.as_str()));
-    row.word(Some(&time_text(order.at)));
-    row.number(order.sequence);
-    row.word(Some(order.action.as_str()));
-    row.word(Some(actor.as_str()));
-    row.word(Some(method.as_str()));
-    row.number(strength.bits());
-    row.word(Some(notice.name.as_str()));
-    row.number(notice.version);
-    row.word(Some(language));
-    row.word(evidence.as_deref());
-    row.word(valid_until.map(time_text).as_deref());
-    row.word(Some(&time_text(*recorded_at)));
-    row.into_text()
+    values.value(to_i64(last)?)
 }
 
 /// An event that [`EVENT_SELECT`] gave.

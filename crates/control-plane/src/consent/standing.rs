@@ -55,8 +55,8 @@ pub(super) struct StandingRow(
     u32,
 );
 
-/// Where the consents of a person and purpose stand, to be told by [`StandingRow::of`].
-pub(super) const OF_PURPOSE: &str = "SELECT subject_id, purpose, recipient, scope, state, at, sequence, action, given, ended, strength, valid_until, refused_at, notice, notice_version \
+/// Where the consents of a person and purpose stand, to be told by [`StandingRow::of`], and the last event of each.
+pub(super) const OF_PURPOSE: &str = "SELECT subject_id, purpose, recipient, scope, state, at, sequence, action, given, ended, strength, valid_until, refused_at, notice, notice_version, last_event \
     FROM consent_state WHERE subject_id = ? AND purpose = ?";
 
 impl StandingRow {

@@ -2,9 +2,10 @@ use domain::consent::{Actor, ConsentAction, ConsentKey, ConsentMethod, DataScope
 use domain::notice::NoticeRef;
 use domain::{Purpose, SubjectId};
 
-use super::{Choice, rows};
+use super::rows::Written;
+use super::{Choice, Receipt};
 use crate::plane::tests::deployment;
-use crate::store::row_texts;
+use crate::store::{row_texts, time_text};
 
 #[tokio::test]
 async fn the_text_of_a_choice_is_that_of_its_row() {
@@ -55,5 +56,9 @@ async fn the_text_of_a_choice_is_that_of_its_row() {
     assert!(receipts.len() > 5 * refused, "{} of {}", receipts.len(), refused);
     let last = i64::try_from(receipts.len()).unwrap();
     let read = row_texts(&mut plane.inner.store.snapshot().await.unwrap(), "consent_event", 1..=last).await.unwrap();
-    assert_eq!(receipts.iter().map(|r| rows::text(&r.event)).collect::<Vec<_>>(), read.into_iter().map(|(_, text)| text).collect::<Vec<_>>());
+    let mut last = std::collections::HashMap::new();
+    for (Receipt { event, .. }, (_, read)) in receipts.iter().zip(read) {
+        let recorded_at = time_text(event.recorded_at);
+        assert_eq!(Written::new(event, &recorded_at, last.insert(&event.key, event.seq)).text(), read);
+    }
 }

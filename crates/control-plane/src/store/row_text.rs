@@ -1,5 +1,6 @@
 //! A recorded row as one canonical text: what its audit entry vouches for.
 
+use std::fmt::Write;
 use std::ops::RangeInclusive;
 
 use domain::Fault;
@@ -43,6 +44,7 @@ pub(crate) const RECORDED: &[(&str, &[&str])] = &[
             "evidence",
             "valid_until",
             "recorded_at",
+            "previous",
         ],
     ),
     ("limit_event", &["id", "subject_id", "kind", "purpose", "partner", "at", "act", "actor", "source", "two_step", "evidence", "recorded_at"]),
@@ -77,13 +79,24 @@ pub(crate) async fn row_texts(connection: &mut SqliteConnection, table: &str, id
 }
 
 /// A row as [`row_texts`] gives it, where its values are known without reading them back.
-#[derive(Default)]
 pub(crate) struct Literals(String);
 
+/// Room for the text of most rows.
+impl Default for Literals {
+    fn default() -> Self {
+        Self(String::with_capacity(320))
+    }
+}
+
 impl Literals {
-    pub(crate) fn number(&mut self, number: impl Into<u64>) {
+    /// A number as SQLite's `quote` writes it, or nothing.
+    pub(crate) fn number(&mut self, number: Option<impl Into<u64>>) {
         self.next();
-        self.0.push_str(&number.into().to_string());
+        // A text takes all that is written into it.
+        let _ = match number {
+            Some(number) => write!(self.0, "{}", number.into()),
+            None => write!(self.0, "NULL"),
+        };
     }
 
     /// A text as SQLite's `quote` writes it, or nothing.

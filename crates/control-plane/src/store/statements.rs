@@ -7,7 +7,7 @@ use domain::{Fault, Timestamp};
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Arguments, AssertSqlSafe, Decode, Row, Sqlite, SqliteConnection, TypeInfo, ValueRef};
 
-use super::{parse_time, parse_time_number, parse_word};
+use super::{parse_time, parse_word};
 use crate::Error;
 use crate::error::{store_fault, unreadable};
 
