@@ -1,23 +1,56 @@
-use domain::consent::{Actor, ConsentAction, ConsentKey, ConsentMethod, DataScope, Recipient, Strength};
+use domain::consent::{Actor, ConsentAction, ConsentKey, ConsentMethod, DataScope, LimitAct, LimitKey, LimitKind, LimitSource, Recipient, Strength};
 use domain::notice::NoticeRef;
-use domain::{Purpose, SubjectId};
+use domain::{PartnerName, Purpose, SubjectId};
 
 use super::rows::Written;
-use super::{Choice, Receipt};
+use super::{Choice, Limit, Receipt, permitted_set};
+use crate::ControlPlane;
 use crate::plane::tests::deployment;
 use crate::store::{row_texts, time_text};
 
-#[tokio::test]
-async fn the_text_of_a_choice_is_that_of_its_row() {
-    let (_folder, plane) = deployment().await;
+/// A person, a partner, and a notice that asks for everything.
+async fn fill(plane: &ControlPlane) {
     let mut tx = plane.inner.store.begin().await.unwrap();
-    sqlx::query("INSERT INTO subject (subject_id, status, age_band) VALUES (4294967295, 'active', '25_34')").execute(&mut *tx).await.unwrap();
+    sqlx::query("INSERT INTO subject (subject_id, status, age_band) VALUES (1, 'active', '25_34'), (2, 'active', '25_34'), (4294967295, 'active', '25_34')")
+        .execute(&mut *tx)
+        .await
+        .unwrap();
     sqlx::query("INSERT INTO partner_act (partner, act, at) VALUES ('0-x_', 'add', '')").execute(&mut *tx).await.unwrap();
     let purposes = serde_json::to_string(Purpose::ALL).unwrap();
     let notice = "INSERT INTO notice (name, version, language, purposes, partners, open_classes, scopes, particulars, changed, shown_from, at) \
         VALUES ('9_a-b', 4294967295, 'en', ?, '[\"0-x_\"]', '[\"c-1\"]', '[\"everything\"]', '{}', '[]', '2020-01-01T00:00:00.000000Z', '')";
     sqlx::query(notice).bind(purposes).execute(&mut *tx).await.unwrap();
     tx.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_others_wrote_since_the_last_group_is_not_undone_by_the_next() {
+    let (_folder, plane) = deployment().await;
+    fill(&plane).await;
+    let (partner, purpose) = ("0-x_".parse::<PartnerName>().unwrap(), Purpose::AggregateStatistics);
+    let give = async |subject| {
+        let notice = NoticeRef { name: "9_a-b".parse().unwrap(), version: u32::MAX };
+        let choice = Choice::now(ConsentKey::new(SubjectId(subject), partner.clone(), purpose), ConsentAction::Give, notice, ConsentMethod::Page);
+        plane.consent_record(&[choice]).await.unwrap();
+    };
+    let permitted = async || {
+        let set = permitted_set(&mut *plane.inner.store.snapshot().await.unwrap(), &partner, purpose, &[DataScope::Activity]).await.unwrap();
+        set.iter().map(|subject| subject.0).collect::<Vec<_>>()
+    };
+    give(1).await;
+    assert_eq!(permitted().await, [1]);
+    // The row of the permitted sets in which both are is changed by another connection.
+    let key = LimitKey { subject: SubjectId(1), kind: LimitKind::Objection, purpose: None, partner: None };
+    plane.limit_record(&[Limit { key, act: LimitAct::Set, actor: Actor::Subject, source: LimitSource::Person, two_step: false, at: None, evidence: None }]).await.unwrap();
+    assert_eq!(permitted().await, []);
+    give(2).await;
+    assert_eq!(permitted().await, [2]);
+}
+
+#[tokio::test]
+async fn the_text_of_a_choice_is_that_of_its_row() {
+    let (_folder, plane) = deployment().await;
+    fill(&plane).await;
     let mut choices = Vec::new();
     let words = Purpose::ALL.iter().zip(["0-x_", "class:c-1"].iter().cycle()).zip(DataScope::ALL.iter().cycle());
     for ((&purpose, recipient), &scope) in words {
