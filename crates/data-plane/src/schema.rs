@@ -18,6 +18,9 @@ pub(crate) const ACTIVITY_ID_BYTES: i32 = 16;
 /// without nulls is read in two thirds of the time.
 pub(crate) const NO_TEXT: &str = "\u{0}";
 
+/// The column of the account that an act is about.
+pub(crate) const CREATOR: &str = "creator_id";
+
 /// The column of the id under which a row arrived.
 pub(crate) const ARRIVED_AS: &str = "arrived_as";
 
@@ -26,6 +29,8 @@ pub(crate) const ARRIVED_AS: &str = "arrived_as";
 pub(crate) enum Storage {
     /// Sixteen bytes.
     Id,
+    /// The number of an account, see `domain::creator`.
+    Account,
     /// The place of a word in its public list.
     Word(&'static [&'static str]),
     /// Text, as a dictionary of the file.
@@ -75,6 +80,7 @@ pub(crate) const fn stored(column: &Column) -> (&'static str, Storage) {
         (b"week", _) => ("day", Storage::Day(DayPart::Week)),
         (b"month", _) => ("day", Storage::Day(DayPart::Month)),
         (b"weekday", _) => ("day", Storage::Day(DayPart::Weekday)),
+        (b"creator_id", _) => (CREATOR, Storage::Account),
         (_, ColumnType::Id) => (column.name, Storage::Id),
         (_, ColumnType::Float) => (column.name, Storage::Float),
         // No table has a column of these; a byte would do.
@@ -94,7 +100,7 @@ pub(crate) const fn stored(column: &Column) -> (&'static str, Storage) {
 
 /// The schema of a table's files. The first column is the owner, by which every file is sorted.
 pub(crate) fn schema(table: TableName) -> SchemaRef {
-    static ALL: LazyLock<Vec<(TableName, SchemaRef)>> = LazyLock::new(|| TableName::ALL.iter().map(|&t| (t, build(t))).collect());
+    static ALL: LazyLock<Vec<(TableName, SchemaRef)>> = LazyLock::new(|| TableName::PRIVATE.iter().map(|&t| (t, build(t))).collect());
     ALL.iter().find(|(name, _)| *name == table).map_or_else(|| build(table), |(_, schema)| Arc::clone(schema))
 }
 
@@ -134,6 +140,7 @@ impl Storage {
     fn arrow(self) -> DataType {
         match self {
             Self::Id => DataType::FixedSizeBinary(ACTIVITY_ID_BYTES),
+            Self::Account => DataType::UInt64,
             Self::Word(_) | Self::Small => DataType::UInt8,
             Self::Text => dictionary(),
             Self::Count => DataType::UInt32,

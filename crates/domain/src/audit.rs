@@ -45,6 +45,8 @@ crate::words! {
         PartnerActed = "partner_acted",
         /// Something was done with an agreement.
         AgreementActed = "agreement_acted",
+        /// An account was listed as one that may be named, or taken off the list.
+        CreatorActed = "creator_acted",
         /// A release was paid for; its answer is not known yet.
         ReleaseReserved = "release_reserved",
         /// The answer of a release was committed.

@@ -16,7 +16,7 @@ use crate::record::{ActivityKind, InterestOrigin, Media, Visibility};
 use crate::subject::{AgeBand, FollowersBand};
 
 crate::words! {
-    /// A table in the lake. Every one is private: its rows belong to people.
+    /// A table. Every one is private, its rows belong to people, but the list of creators.
     pub enum TableName("table") {
         /// One row per act by a person.
         Activity = "activity",
@@ -26,6 +26,8 @@ crate::words! {
         Subject = "subject",
         /// One row per person and interest.
         SubjectInterest = "subject_interest",
+        /// Public: one row per account that may be named.
+        Creator = "creator",
     }
 }
 
@@ -145,12 +147,13 @@ pub const ROWS_AT_SCAN: u32 = 100_000;
 pub const INTERESTS_JOINED: u32 = 64;
 
 /// The contract for a question about several tables: groups and rows per group of one person, each the
-/// smallest of those of the tables, in which `subject` plays no part beside others. It holds for the
-/// joined rows.
+/// smallest of those of the tables, in which `subject` plays no part beside others, and `creator` none. It
+/// holds for the joined rows.
 #[must_use]
 pub fn contract(tables: &[TableName]) -> (u32, u32) {
-    let counting = |table: &&TableName| tables.len() == 1 || **table != TableName::Subject;
-    let all = || tables.iter().filter(counting).map(|&name| Table::of(name));
+    let private = || tables.iter().filter(|table| !table.is_public());
+    let counting = |table: &&TableName| private().count() == 1 || **table != TableName::Subject;
+    let all = || private().filter(counting).map(|&name| Table::of(name));
     (all().map(|t| t.groups).min().unwrap_or(1), all().map(|t| t.rows_per_group).min().unwrap_or(1))
 }
 
@@ -163,6 +166,7 @@ impl Table {
             TableName::ActivityTag => &ACTIVITY_TAG,
             TableName::Subject => &SUBJECT,
             TableName::SubjectInterest => &SUBJECT_INTEREST,
+            TableName::Creator => &CREATOR,
         }
     }
 
@@ -187,13 +191,23 @@ pub struct ColumnName {
 }
 
 impl TableName {
+    /// The tables whose rows belong to people, and lie in the lake.
+    pub const PRIVATE: &'static [Self] = &[Self::Activity, Self::ActivityTag, Self::Subject, Self::SubjectInterest];
+
+    /// Whether its rows are nobody's: whoever knows the deployment may know them.
+    #[must_use]
+    pub const fn is_public(self) -> bool {
+        matches!(self, Self::Creator)
+    }
+
     /// Which part of people's data its rows are, whatever columns are looked at.
     #[must_use]
     pub const fn scope(self) -> DataScope {
         match self {
             Self::Activity => DataScope::Activity,
             Self::Subject => DataScope::Profile,
-            Self::ActivityTag | Self::SubjectInterest => DataScope::Topics,
+            // Who made what people looked at tells what it was about.
+            Self::ActivityTag | Self::SubjectInterest | Self::Creator => DataScope::Topics,
         }
     }
 }
@@ -317,6 +331,7 @@ const ACTIVITY: Table = Table {
         words("visibility", Visibility::WORDS, "who could see it"),
         column("link_domain", ColumnType::Text, "host of the first link"),
         column("container", ColumnType::Text, "the group, channel or forum it happened in"),
+        Column { nullable: true, ..id("creator_id", "the account that it was about: joins to `creator` and nothing else") },
         counter("likes_received", 1_000.0, 200.0, "likes received when the source was made"),
         counter("replies_received", 500.0, 100.0, "replies received when the source was made"),
         counter("shares_received", 500.0, 100.0, "shares received when the source was made"),
@@ -359,6 +374,19 @@ const SUBJECT_INTEREST: Table = Table {
     ],
 };
 
+const CREATOR: Table = Table {
+    name: TableName::Creator,
+    row_per: "account that agreed to be named, brand or organisation",
+    groups: 1,
+    rows_per_group: 1,
+    columns: &[
+        id("creator_id", "the account; joins to `activity` and nothing else"),
+        column("name", ColumnType::Text, "what it is called"),
+        words("platform", Platform::WORDS, "where it is"),
+        Column { nullable: false, ..column("category", ColumnType::Text, "what it is about") },
+    ],
+};
+
 #[cfg(test)]
 mod tests {
     use dp::ContributionBounds;
@@ -366,11 +394,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_table_has_an_owner_and_valid_bounds() {
+    fn every_private_table_has_an_owner_and_all_have_valid_bounds() {
         for &name in TableName::ALL {
             let table = Table::of(name);
             assert_eq!(table.name, name);
-            assert!(table.column("subject_id").is_some(), "{name} has no owner");
+            assert_eq!(table.column("subject_id").is_some(), !name.is_public(), "{name}");
+            assert_eq!(TableName::PRIVATE.contains(&name), !name.is_public(), "{name}");
             ContributionBounds::new(table.groups, table.rows_per_group, ROWS_AT_SCAN).unwrap();
         }
     }
@@ -387,8 +416,10 @@ mod tests {
 
     #[test]
     fn joined_tables_have_the_tightest_contract_and_people_do_not_tighten_it() {
-        use TableName::{Activity, ActivityTag, Subject, SubjectInterest};
+        use TableName::{Activity, ActivityTag, Creator, Subject, SubjectInterest};
         assert_eq!(contract(&[Subject]), (1, 1));
+        assert_eq!(contract(&[Activity, Creator]), (16, 50));
+        assert_eq!(contract(&[Activity, Subject, Creator]), (16, 50));
         assert_eq!(contract(&[Activity, Subject]), (16, 50));
         assert_eq!(contract(&[Activity, ActivityTag, Subject]), (16, 20));
         assert_eq!(contract(&[Activity, SubjectInterest]), (16, 1));

@@ -12,6 +12,7 @@ pub mod agreement;
 pub mod audit;
 pub mod catalog;
 pub mod consent;
+pub mod creator;
 pub mod fault;
 pub mod id;
 pub mod lake;
@@ -30,6 +31,7 @@ pub mod release;
 pub mod subject;
 pub mod words;
 
+pub use creator::{CreatorId, CreatorKey, CreatorList};
 pub use fault::Fault;
 pub use id::{AgreementName, NoticeName, PartnerClass, PartnerName, ReleaseId, SubjectId};
 pub use platform::Platform;

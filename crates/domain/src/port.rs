@@ -1,6 +1,7 @@
 //! The walls' doors: traits through which the planes meet, without an engine's or a store's types.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use dp::BoundingKey;
 
@@ -10,7 +11,7 @@ use crate::mail::{Letter, MailFailure};
 use crate::question::{Prepared, Question};
 use crate::record::Features;
 use crate::release::{Answered, Charge};
-use crate::{Fault, Refusal, SubjectId, SubjectSet, Timestamp};
+use crate::{CreatorList, Fault, Refusal, SubjectId, SubjectSet, Timestamp};
 
 /// Tells the time. The binary has the real one; tests move theirs.
 pub trait Clock: Send + Sync {
@@ -65,11 +66,11 @@ pub struct PaidLook<'a> {
 
 /// Where questions are understood and answered.
 pub trait CleanRoom: Send + Sync {
-    /// Understands and prices a question, or refuses it. Looks at no data.
+    /// Understands and prices a question by the public list of creators, or refuses it. Looks at no data.
     ///
     /// # Errors
     /// A refusal with code, place and hint.
-    fn prepare(&self, question: &Question) -> Result<Prepared, Refusal>;
+    fn prepare(&self, question: &Question, creators: &Arc<CreatorList>) -> Result<Prepared, Refusal>;
 
     /// Answers a question that was paid for. Blocks; call it where blocking is fine.
     ///

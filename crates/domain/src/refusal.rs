@@ -71,6 +71,8 @@ crate::words! {
         Link = "C410",
         /// Somebody cannot be written to like that.
         Mail = "C411",
+        /// An account that cannot be named in public like that.
+        Creator = "C413",
         /// A rule pack that cannot be read, or has an unknown field, word or outcome.
         PackText = "L600",
         /// A rule without source, certainty or review.

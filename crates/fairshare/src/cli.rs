@@ -62,6 +62,9 @@ pub(crate) enum Command {
     /// Approved recipients.
     #[command(subcommand)]
     Partner(Partner),
+    /// Accounts that may be named in public: what others' acts are about.
+    #[command(subcommand)]
+    Creator(Creator),
     /// Contracts with partners.
     #[command(subcommand)]
     Agreement(Agreement),
@@ -546,6 +549,48 @@ pub(crate) enum Partner {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum Creator {
+    /// List an account, or many, as ones that may be named. Being named is public, and outside of what noise protects.
+    Add(CreatorAdd),
+    /// Take an account off the list: its name is hidden at once.
+    Withdraw {
+        /// Where it is.
+        #[arg(long)]
+        platform: Platform,
+        /// The platform's own id of it.
+        #[arg(long)]
+        account: String,
+    },
+    /// Show the list.
+    List,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CreatorAdd {
+    /// A CSV file of accounts: platform,account,name,category,basis,evidence.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["platform", "account", "name", "category", "basis", "evidence"])]
+    pub(crate) csv: Option<PathBuf>,
+    /// Where the account is.
+    #[arg(long)]
+    pub(crate) platform: Option<Platform>,
+    /// The platform's own id of it: a DID, the address of a Mastodon account, what a mapping calls `account`.
+    #[arg(long)]
+    pub(crate) account: Option<String>,
+    /// What it is called.
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// What it is about, in a word or a few.
+    #[arg(long)]
+    pub(crate) category: Option<String>,
+    /// Why it may be named: consent (its holder agreed) or organisation (it is a brand's or an organisation's).
+    #[arg(long)]
+    pub(crate) basis: Option<domain::creator::CreatorBasis>,
+    /// What proves the basis, in words.
+    #[arg(long)]
+    pub(crate) evidence: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum Agreement {
     /// Write down an agreement.
     Add {
@@ -858,7 +903,8 @@ pub(crate) enum Insight {
 
 #[derive(Debug, Args)]
 pub(crate) struct InsightRun {
-    /// Which: audience, top-tags, trends, share-of-voice, posting-times, engagement or activity-levels.
+    /// Which: audience, top-tags, trends, share-of-voice, posting-times, engagement, activity-levels, top-creators or
+    /// creator-reactions.
     pub(crate) insight: crate::insight::Kind,
     #[command(flatten)]
     pub(crate) asking: Asking,
@@ -880,6 +926,9 @@ pub(crate) struct InsightRun {
     /// A hashtag; repeat for several.
     #[arg(long)]
     pub(crate) tag: Vec<String>,
+    /// Only creators of this category.
+    #[arg(long)]
+    pub(crate) category: Option<String>,
     /// Periods: day, week or month.
     #[arg(long)]
     pub(crate) by: Option<crate::insight::Period>,

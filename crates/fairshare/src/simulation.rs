@@ -12,13 +12,15 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use chrono::NaiveDate;
+use control_plane::NewCreator;
 use data_plane::{DataFusionCleanRoom, ParquetLake};
+use domain::creator::Creator;
 use domain::lake::{Arrival, Snapshot, SnapshotCause};
 use domain::port::{CleanRoom, Clock, Lake, PaidLook, Unwatched};
 use domain::question::{Aggregate, Grid, Mechanisms, Prepared, Presented, Question};
 use domain::record::{AccountKey, NormalizedBatch};
 use domain::release::{Charge, NoisedTable};
-use domain::{Fault, SubjectId, SubjectSet, Timestamp};
+use domain::{CreatorKey, CreatorList, Fault, SubjectId, SubjectSet, Timestamp};
 use dp::{BoundingKey, ContributionBounds, OsNoise, Rho};
 use ingest::{Deletions, Options};
 
@@ -28,6 +30,9 @@ use crate::deployment::{SystemClock, threads};
 /// People of the town, and the seed of their lives.
 const PEOPLE: u32 = 1_000;
 const SEED: u64 = 20_261_125;
+
+/// Under which the town's accounts have their numbers: a constant, like all of it.
+const KEY: CreatorKey = CreatorKey::from_bytes([0; 16]);
 
 /// A price at which noise is too small to be seen, to compare what the bounds keep.
 const EXACT: Rho = Rho::from_nano(10_000_000_000_000_000_000);
@@ -82,7 +87,7 @@ impl Simulation {
     }
 
     fn answer(&self, question: &Question) -> anyhow::Result<Simulated> {
-        let prepared = self.room.prepare(question)?;
+        let prepared = self.room.prepare(question, &creators())?;
         let presented = prepared.view.present(&self.look(&prepared)?);
         let bounded = at_no_noise(prepared);
         let (kept, all) = (self.look(&bounded)?, self.look(&unbounded(bounded.clone())?)?);
@@ -128,10 +133,17 @@ fn unbounded(mut prepared: Prepared) -> anyhow::Result<Prepared> {
     Ok(prepared)
 }
 
+/// Who may be named in the town.
+fn creators() -> Arc<CreatorList> {
+    let listed =
+        |new: NewCreator| Creator { id: KEY.id(new.account.platform, &new.account.native_id), name: Some(new.name), platform: new.account.platform, category: new.category };
+    Arc::new(CreatorList::new(town::creators().into_iter().map(listed)))
+}
+
 /// The town's rows, with ids for its people.
 fn arrivals(folder: &Path, today: NaiveDate) -> anyhow::Result<Vec<Arrival>> {
     let town = town::build(folder, &TownOptions { people: PEOPLE, seed: SEED, today })?;
-    let options = Options { platform: None, mapping: None, deletions: Deletions::Apply, today, threads: threads() };
+    let options = Options { platform: None, mapping: None, deletions: Deletions::Apply, creators: KEY, today, threads: threads() };
     let mut known: HashMap<AccountKey, SubjectId> = HashMap::new();
     let mut arrivals = Vec::new();
     for source in ingest::sources(&town.sources, &options)? {

@@ -6,9 +6,9 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
-use domain::Platform;
 use domain::port::Progress;
 use domain::record::{NormalizedBatch, SourceInfo, SourceKind};
+use domain::{CreatorKey, Platform};
 use sha2::{Digest, Sha256};
 
 use crate::IngestError;
@@ -33,6 +33,8 @@ pub struct Options {
     pub mapping: Option<PathBuf>,
     /// What to do with deleted records.
     pub deletions: Deletions,
+    /// Under which accounts of others have their numbers: nothing else is kept of them.
+    pub creators: CreatorKey,
     /// The day on which ages are counted.
     pub today: NaiveDate,
     /// Threads that decode side by side, where a format allows.
@@ -121,8 +123,8 @@ pub fn read(source: &Source, options: &Options, progress: &dyn Progress, sink: &
         Ok(())
     };
     match source.platform {
-        Platform::Mastodon => whole(mastodon::read(path, info(path, SourceKind::Export, Platform::Mastodon, "mastodon/1")?, progress)?, sink),
-        Platform::Ldbc => whole(ldbc::read(path, info(path, SourceKind::Table, Platform::Ldbc, "ldbc/1")?, options, progress)?, sink),
+        Platform::Mastodon => whole(mastodon::read(path, info(path, SourceKind::Export, Platform::Mastodon, "mastodon/2")?, options, progress)?, sink),
+        Platform::Ldbc => whole(ldbc::read(path, info(path, SourceKind::Table, Platform::Ldbc, "ldbc/2")?, options, progress)?, sink),
         Platform::Csv if is_parquet(path) => parquet::read(path, info(path, SourceKind::Table, Platform::Csv, "parquet/1")?, options, progress, sink),
         Platform::Csv => csv::read(path, info(path, SourceKind::Table, Platform::Csv, "csv/1")?, options, progress, sink),
         Platform::Bluesky => bluesky::read(path, options, progress, sink),

@@ -1,6 +1,7 @@
 //! For tests only: a clock that is moved by hand, randomness with a seed, noise of zero, random
 //! questions, and the clean room as plain loops over rows — the executable specification.
 
+mod creator;
 mod python;
 mod question;
 mod random;
@@ -8,8 +9,9 @@ mod reference;
 mod sample;
 mod world;
 
+pub use creator::{creator_key, creators};
 pub use python::python;
 pub use random::{Generator, env_seed};
-pub use reference::{Part, Reference, ReferenceAnswer, Row, Tables, tables};
+pub use reference::{Part, Reference, ReferenceAnswer, Row, Tables, listed, tables};
 pub use sample::sample;
 pub use world::{ManualClock, SeededEntropy, ZeroNoise};

@@ -188,7 +188,7 @@ impl Generator {
             let alias = format!("q{number}");
             if from.is_empty() {
                 from = format!("{text} AS {alias}");
-            } else if self.0.random_ratio(1, 2) || number > 0 || from.contains(" AS ") || from.contains(" JOIN ") {
+            } else if self.0.random_ratio(1, 2) || number > 0 || first == "creator" || from.contains(" AS ") || from.contains(" JOIN ") {
                 from += &format!(" JOIN {text} AS {alias} USING (subject_id)");
             } else {
                 from += &format!(" JOIN {text} AS {alias} ON {first}.subject_id = {alias}.subject_id");
@@ -225,9 +225,17 @@ impl Generator {
 
     /// `FROM` with one table or several, and the columns that it gives.
     fn tables(&mut self) -> (String, Vec<Written>) {
-        let mut tables = TableName::ALL.to_vec();
+        let mut tables = TableName::PRIVATE.to_vec();
         tables.shuffle(&mut self.0);
         tables.truncate(if self.0.random_ratio(1, 2) { 1 } else { self.0.random_range(2..5) });
+        // The list of creators anywhere beside acts, but for a place where nothing ties it to what is there.
+        if let Some(acts) = tables.iter().position(|table| *table == TableName::Activity)
+            && self.0.random_ratio(1, 3)
+        {
+            let place = if acts == 0 { self.0.random_range(0..=tables.len()) } else { self.0.random_range(acts + 1..=tables.len()) };
+            // Before acts it stands alone with them.
+            tables.insert(place, TableName::Creator);
+        }
         let named: Vec<(TableName, Option<&str>)> = tables.iter().map(|table| (*table, ["a", "T", "x_1", "\"S\""].choose(&mut self.0).copied())).collect();
         let mut from = String::new();
         let mut aliases: Vec<(TableName, String)> = Vec::new();
@@ -259,6 +267,11 @@ impl Generator {
 
     /// The condition of a join of `table` with tables before it.
     fn tie(&mut self, table: TableName, called: &str, before: &[(TableName, String)]) -> String {
+        let is_public = |(other, _): &&(TableName, String)| other.is_public();
+        let other = if table.is_public() { before.iter().find(|(other, _)| *other == TableName::Activity) } else { before.iter().find(is_public).filter(|_| before.len() == 1) };
+        if let Some((_, other)) = other {
+            return if self.0.random_ratio(1, 2) { " USING (creator_id)".to_owned() } else { format!(" ON {called}.creator_id = {other}.creator_id") };
+        }
         let acts = [TableName::Activity, TableName::ActivityTag];
         let other_acts = before.iter().find(|(other, _)| acts.contains(&table) && acts.contains(other));
         if let Some((_, other)) = other_acts {
@@ -269,7 +282,8 @@ impl Generator {
                 _ => format!(" ON ({called}.subject_id = {other}.subject_id) AND {called}.activity_id = {other}.activity_id"),
             };
         }
-        let other = before.choose(&mut self.0).map_or("", |(_, other)| other.as_str());
+        let private: Vec<&(TableName, String)> = before.iter().filter(|(other, _)| !other.is_public()).collect();
+        let other = private.choose(&mut self.0).map_or("", |(_, other)| other.as_str());
         if self.0.random_ratio(1, 2) { " USING (subject_id)".to_owned() } else { format!(" ON {other}.subject_id = {called}.subject_id") }
     }
 
@@ -277,6 +291,11 @@ impl Generator {
     fn keys(&mut self, column: &Column) -> String {
         if self.0.random_ratio(1, 2) {
             return String::new();
+        }
+        if column.ty == ColumnType::Text && column.domain.is_none() && self.0.random_ratio(1, 6) {
+            let of = self.pick(&["name", "category", "lower(category)"]);
+            let condition = self.pick(&["", " WHERE category = 'news'", " WHERE name LIKE '%a%' OR platform = 'csv'"]);
+            return format!(" KEYS (SELECT {of} FROM creator{condition})");
         }
         let days = |g: &mut Self| (DateTime::UNIX_EPOCH + TimeDelta::days(19_000 + g.0.random_range(0..62))).date_naive();
         let quoted = |text: &str| format!("'{}'", text.replace('\'', "''").replace('\u{0}', ""));

@@ -8,6 +8,8 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 
+use crate::creator;
+
 /// The seed of a random test: `FAIRSHARE_SEED`, or `otherwise`.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "a failing seed is repeated by naming it")]
@@ -91,6 +93,8 @@ impl Generator {
         act.media = Media::ALL.choose(&mut self.0).copied().unwrap_or(Media::None);
         act.visibility = Visibility::ALL.choose(&mut self.0).copied().unwrap_or(Visibility::Unknown);
         act.container = self.maybe(|g| g.text().into());
+        // Half of them are on the list.
+        act.creator = self.maybe(|g| creator::account(g.0.random_range(0..12)));
         let tags = self.0.random_range(0..4);
         act.tags = (0..tags).map(|_| self.text().into()).collect();
         act.tags.sort();

@@ -9,7 +9,7 @@ use domain::lake::Arrival;
 use domain::question::{Aggregate, Field, Fold, Grid, KeyValues, Plan, RowExpr, Value, encode_key, tree_shape};
 use domain::record::{ActivityRecord, SubjectRecord};
 use domain::subject::{AgeBand, FollowersBand};
-use domain::{SubjectId, SubjectSet};
+use domain::{CreatorId, CreatorList, SubjectId, SubjectSet};
 use dp::BoundingKey;
 
 /// One row of one table.
@@ -19,6 +19,8 @@ pub struct Row {
     pub subject: SubjectId,
     /// To which act it belongs, if to one: platform and native key.
     act: Option<(&'static str, String)>,
+    /// The account that it is about.
+    creator: Option<CreatorId>,
     /// What sorts the rows of a person: the lake's order.
     order: (i64, String),
     values: BTreeMap<&'static str, Value>,
@@ -29,6 +31,12 @@ impl Row {
     #[must_use]
     pub fn value(&self, column: &str) -> Value {
         self.values.get(column).cloned().unwrap_or(Value::Null)
+    }
+
+    /// The account that it is about, or that it describes, as a text.
+    #[must_use]
+    pub fn creator(&self) -> Option<String> {
+        self.creator.map(|creator| creator.number().to_string())
     }
 
     /// The act that it belongs to, as a text that tells acts of one person apart.
@@ -65,11 +73,20 @@ fn rows(table: TableName, arrivals: &[Arrival]) -> Vec<Row> {
             let all: BTreeSet<_> = all.collect();
             all.into_iter().map(|(id, topic, origin)| row(id, (0, topic.clone()), vec![("interest", Value::Text(topic)), ("origin", word(origin.as_str()))])).collect()
         }
+        // Nobody's: see `listed`.
+        TableName::Creator => Vec::new(),
     }
 }
 
+/// The rows of the public list. They are nobody's, whatever they say.
+#[must_use]
+pub fn listed(creators: &CreatorList) -> Vec<Row> {
+    let values = |creator: &domain::creator::Creator| ["name", "platform", "category"].map(|column| (column, creator.value(column))).to_vec();
+    creators.all().iter().map(|creator| Row { creator: Some(creator.id), ..row(SubjectId(u32::MAX), (0, String::new()), values(creator)) }).collect()
+}
+
 fn row(subject: SubjectId, order: (i64, String), values: Vec<(&'static str, Value)>) -> Row {
-    Row { subject, act: None, order, values: values.into_iter().collect() }
+    Row { subject, act: None, creator: None, order, values: values.into_iter().collect() }
 }
 
 fn word(word: &str) -> Value {
@@ -138,7 +155,7 @@ fn activity(subject: SubjectId, platform: &'static str, act: &ActivityRecord<'_>
         ]);
     }
     let order = (act.at.map_or(i64::MIN, |t| t.timestamp_micros()), act.native_key.to_string());
-    Row { act: Some((platform, act.native_key.to_string())), ..row(subject, order, values) }
+    Row { act: Some((platform, act.native_key.to_string())), creator: act.creator, ..row(subject, order, values) }
 }
 
 /// What one group has of one aggregate, exactly.
@@ -192,6 +209,8 @@ pub struct Reference<'a> {
     pub eligible: &'a SubjectSet,
     /// By which secret groups are chosen.
     pub key: &'a BoundingKey,
+    /// The public list, as [`listed`] gives it.
+    pub creators: &'a [Row],
 }
 
 /// One row of each table of a question, and what its subqueries made of the person.
@@ -214,7 +233,10 @@ impl Joined<'_> {
     }
 
     /// Whether a row of another table speaks of the same act, where both speak of one.
-    fn fits(&self, other: &Row) -> bool {
+    fn fits(&self, table: TableName, other: &Row) -> bool {
+        if table == TableName::Creator {
+            return self.rows.get(&TableName::Activity).is_some_and(|act| act.creator == other.creator);
+        }
         self.rows.values().all(|row| row.act.is_none() || other.act.is_none() || row.act == other.act)
     }
 }
@@ -222,7 +244,7 @@ impl Joined<'_> {
 /// One person's rows, by table.
 type Own<'a> = BTreeMap<TableName, Vec<&'a Row>>;
 
-impl Reference<'_> {
+impl<'list> Reference<'list> {
     /// The tables that the plan and its subqueries read.
     #[must_use]
     pub fn tables(plan: &Plan) -> Vec<TableName> {
@@ -274,7 +296,10 @@ impl Reference<'_> {
     }
 
     /// All combinations of one person's rows that belong together. Without tables, one row without columns.
-    fn joined<'a>(&self, tables: &[TableName], own: &Own<'a>) -> Vec<Joined<'a>> {
+    fn joined<'a>(&self, tables: &[TableName], own: &Own<'a>) -> Vec<Joined<'a>>
+    where
+        'list: 'a,
+    {
         // The first rows of the largest table are looked at, and the first interests are joined to them.
         let largest = [TableName::ActivityTag, TableName::Activity, TableName::SubjectInterest, TableName::Subject];
         let largest = largest.into_iter().find(|table| tables.contains(table));
@@ -283,15 +308,16 @@ impl Reference<'_> {
             let most = match table {
                 table if Some(table) == largest => self.plan.bounds.rows_at_scan(),
                 TableName::SubjectInterest => INTERESTS_JOINED,
-                TableName::Activity | TableName::ActivityTag | TableName::Subject => u32::MAX,
+                TableName::Activity | TableName::ActivityTag | TableName::Subject | TableName::Creator => u32::MAX,
             };
-            let rows: Vec<&Row> = own.get(&table).into_iter().flatten().copied().take(usize::try_from(most).unwrap_or(usize::MAX)).collect();
+            let of_person = own.get(&table).into_iter().flatten().copied().take(usize::try_from(most).unwrap_or(usize::MAX));
+            let rows: Vec<&'a Row> = if table == TableName::Creator { self.creators.iter().collect() } else { of_person.collect() };
             let with = |base: &Joined<'a>, row: &'a Row| {
                 let mut wider = base.clone();
                 wider.rows.insert(table, row);
                 wider
             };
-            joined = joined.iter().flat_map(|base| rows.iter().filter(|row| base.fits(row)).map(|row| with(base, row)).collect::<Vec<_>>()).collect();
+            joined = joined.iter().flat_map(|base| rows.iter().filter(|row| base.fits(table, row)).map(|row| with(base, row)).collect::<Vec<_>>()).collect();
         }
         joined
     }

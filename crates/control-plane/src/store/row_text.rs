@@ -48,6 +48,7 @@ pub(crate) const RECORDED: &[(&str, &[&str])] = &[
     ("limit_event", &["id", "subject_id", "kind", "purpose", "partner", "at", "act", "actor", "source", "two_step", "evidence", "recorded_at"]),
     ("rule_pack_act", &["id", "pack", "version", "act", "by", "text", "at"]),
     ("partner_act", &["id", "partner", "act", "legal_name", "class", "rho_cap", "delta_cap", "at"]),
+    ("creator_act", &["id", "creator", "act", "platform", "category", "basis", "details", "counts_from", "at"]),
     ("agreement_act", &["id", "agreement", "act", "terms", "at"]),
     ("release_reservation", &["id", "release", "partner", "agreement", "purpose", "release_key", "plan", "rho", "delta", "budget_window", "consent_seq", "snapshot_id", "at"]),
     ("release_outcome", &["id", "release", "outcome", "answer", "settled", "participants", "at"]),

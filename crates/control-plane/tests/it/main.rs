@@ -3,6 +3,7 @@
 
 mod accounting;
 mod choices;
+mod creators;
 mod identity;
 mod imports;
 mod law;

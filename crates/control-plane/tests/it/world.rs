@@ -19,7 +19,7 @@ use domain::question::{Aggregate, Comparison, Field, Mechanisms, Narrowing, Plan
 use domain::record::{AccountKey, Counts, NormalizedBatch, SourceInfo, SourceKind, SubjectRecord};
 use domain::release::{Answered, NoisedAggregate, NoisedRow, NoisedTable};
 use domain::subject::AgeBand;
-use domain::{Fault, Platform, Purpose, Refusal, RefusalCode, SubjectId, SubjectSet};
+use domain::{CreatorList, Fault, Platform, Purpose, Refusal, RefusalCode, SubjectId, SubjectSet};
 use dp::{Cost, Delta};
 use tempfile::TempDir;
 use testkit::{ManualClock, SeededEntropy};
@@ -263,7 +263,7 @@ pub(crate) struct ScriptedRoom {
 }
 
 impl CleanRoom for ScriptedRoom {
-    fn prepare(&self, question: &Question) -> Result<Prepared, Refusal> {
+    fn prepare(&self, question: &Question, creators: &Arc<CreatorList>) -> Result<Prepared, Refusal> {
         if !question.sql.starts_with("count") {
             return Err(Refusal::new(RefusalCode::Syntax, "not in the script"));
         }
@@ -280,10 +280,11 @@ impl CleanRoom for ScriptedRoom {
             aggregates: vec![Aggregate::CountSubjects],
             bounds,
             cohort: 1,
+            creators: question.sql.ends_with("creators").then(|| creators.version().to_owned()),
         };
         let view = View { columns: vec![ViewColumn { name: "n".into(), expr: Expr::Leaf(Released::Number(0)) }], having: None, order_by: Vec::new(), limit: None, offset: 0 };
         let cost = Mechanisms::cost(&plan, question.rho);
-        Ok(Prepared { plan, view, cost })
+        Ok(Prepared { plan, view, cost, creators: Arc::clone(creators) })
     }
 
     fn answer(&self, look: &PaidLook<'_>) -> Result<Answered, Fault> {

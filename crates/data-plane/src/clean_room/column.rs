@@ -49,12 +49,12 @@ impl Column {
 
     /// Whether so many different values are likely that they are better not remembered.
     pub(super) const fn is_wide(&self) -> bool {
-        matches!(self.storage, Storage::Count | Storage::Float | Storage::Instant | Storage::Id | Storage::Whole)
+        matches!(self.storage, Storage::Count | Storage::Float | Storage::Instant | Storage::Id | Storage::Account | Storage::Whole)
     }
 
     /// Whether its values can be numbered as they lie in the scan.
     pub(super) const fn has_codes(&self) -> bool {
-        !matches!(self.storage, Storage::Float | Storage::Instant | Storage::Id)
+        !matches!(self.storage, Storage::Float | Storage::Instant | Storage::Id | Storage::Account)
     }
 
     /// The column's array.
@@ -87,7 +87,7 @@ impl Column {
                     text => Value::Text(text.to_owned()),
                 }
             }
-            Storage::Id => return Err(broken()),
+            Storage::Id | Storage::Account => return Err(broken()),
         })
     }
 }
@@ -155,7 +155,7 @@ impl Coder {
                 self.of_numbers(numbers.iter(), |x| Ok(Value::Integer(x)))
             }
             Storage::Text => self.of_texts(&array),
-            Storage::Id | Storage::Float | Storage::Instant => Err(broken()),
+            Storage::Id | Storage::Account | Storage::Float | Storage::Instant => Err(broken()),
         }
     }
 

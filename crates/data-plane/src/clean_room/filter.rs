@@ -19,7 +19,7 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionConfig;
 use domain::lake::{LakeFile, Snapshot};
-use domain::question::Plan;
+use domain::question::Prepared;
 use domain::{Fault, SubjectId, SubjectSet};
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt};
@@ -71,9 +71,9 @@ impl Bucket {
 }
 
 impl Consented {
-    /// The scan of `plan` over `snapshot`, cut into at most `threads` partitions between buckets.
-    pub(super) fn of(lake: &ParquetLake, plan: &Plan, snapshot: &Snapshot, eligible: &SubjectSet, threads: usize) -> Result<Self, Fault> {
-        let tables = Tables::of(plan)?;
+    /// The scan of a question over `snapshot`, cut into at most `threads` partitions between buckets.
+    pub(super) fn of(lake: &ParquetLake, prepared: &Prepared, snapshot: &Snapshot, eligible: &SubjectSet, threads: usize) -> Result<Self, Fault> {
+        let tables = Tables::of(&prepared.plan, &prepared.creators)?;
         let files = snapshot.manifest.files(tables.leading()?.table);
         let context = Arc::new(TaskContext::default().with_session_config(SessionConfig::new().with_batch_size(BATCH_ROWS)));
         if !files.is_empty() {
@@ -237,7 +237,7 @@ impl Reader<'_> {
         if let Some((people, columns)) = scanned {
             return self.hand_out(people, columns, &widening, visitor);
         }
-        let widening = (!held.is_empty()).then_some(&widening);
+        let widening = self.tables.are_several().then_some(&widening);
         let lane =
             |plan: Arc<dyn ExecutionPlan>| Ok(Lane { stream: plan.execute(0, Arc::clone(self.context)).map_err(engine)?, loaded: None, last: None, reading: Reading::default() });
         let lanes = bucket.scanned.into_iter().map(lane);

@@ -6,9 +6,11 @@
 //! # Guarantee
 //! A joined row is made of rows of one person, who is eligible. Which rows of theirs are joined is a
 //! function of their own rows alone: the first `rows_at_scan` of the scanned table, in the lake's order,
-//! each with its act, its person, and the first [`INTERESTS_JOINED`] interests of that person.
+//! each with its act, its person, and the first [`INTERESTS_JOINED`] interests of that person. The list of creators is
+//! public: what it says of a row follows from that row.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, FixedSizeBinaryArray, RecordBatch, UInt32Array};
 use datafusion::arrow::buffer::ScalarBuffer;
@@ -17,11 +19,12 @@ use datafusion::arrow::datatypes::UInt32Type;
 use datafusion::arrow::error::ArrowError;
 use domain::catalog::{ColumnName, INTERESTS_JOINED, TableName};
 use domain::question::{Fold, PerSubject, Plan};
-use domain::{Fault, SubjectId, SubjectSet};
+use domain::{CreatorList, Fault, SubjectId, SubjectSet};
 use hashbrown::HashMap;
 
+use super::creator::Listed;
 use super::fold::Folds;
-use crate::schema::{ACTIVITY_ID_BYTES, stored};
+use crate::schema::{ACTIVITY_ID_BYTES, CREATOR, stored};
 
 /// The column by which acts and their hashtags are joined.
 pub(super) const ACT: &str = "activity_id";
@@ -59,6 +62,8 @@ pub(super) struct Tables {
     pub(super) beside: Vec<Read>,
     /// Subqueries, whose rows are made and looked up.
     pub(super) subqueries: Vec<Subquery>,
+    /// The public list, to which acts are joined.
+    creators: Option<Arc<Listed>>,
     rows_at_scan: u32,
 }
 
@@ -79,6 +84,9 @@ fn reads(tables: &[TableName], read: &[ColumnName]) -> Vec<Read> {
     let both = tables.contains(&TableName::Activity) && tables.contains(&TableName::ActivityTag);
     let of = |table: TableName| {
         let mut columns: Vec<&'static str> = read.iter().filter(|column| column.table() == table).map(|column| stored(column.column()).0).collect();
+        if table == TableName::Activity && tables.contains(&TableName::Creator) {
+            columns.push(CREATOR);
+        }
         columns.sort_unstable();
         columns.dedup();
         Read { table, columns, by_act: both && matches!(table, TableName::Activity | TableName::ActivityTag) }
@@ -88,20 +96,33 @@ fn reads(tables: &[TableName], read: &[ColumnName]) -> Vec<Read> {
 
 impl Tables {
     /// Which table of `plan` is scanned, which are looked up, and what is read of each.
-    pub(super) fn of(plan: &Plan) -> Result<Self, Fault> {
+    pub(super) fn of(plan: &Plan, creators: &CreatorList) -> Result<Self, Fault> {
         let rows_at_scan = plan.bounds.rows_at_scan();
+        let public = plan.creators.is_some().then(|| Arc::new(Listed::of(creators)));
+        let listed = |tables: &[TableName]| public.clone().filter(|_| tables.contains(&TableName::Creator));
         let subquery = |(place, inner): (usize, &PerSubject)| {
             let mut reads = reads(&inner.tables, &plan.inner_columns(place)).into_iter();
-            let tables = Self { scanned: reads.next(), beside: reads.collect(), subqueries: Vec::new(), rows_at_scan };
+            let tables = Self { scanned: reads.next(), beside: reads.collect(), subqueries: Vec::new(), creators: listed(&inner.tables), rows_at_scan };
             Ok(Subquery { tables, folds: Folds::of(plan, place)? })
         };
         let subqueries: Vec<Subquery> = plan.per_subject.iter().enumerate().map(subquery).collect::<Result<_, Fault>>()?;
         let mut reads = reads(&plan.tables, &plan.columns()).into_iter();
-        Ok(Self { scanned: reads.next(), beside: reads.collect(), subqueries, rows_at_scan })
+        Ok(Self { scanned: reads.next(), beside: reads.collect(), subqueries, creators: listed(&plan.tables), rows_at_scan })
+    }
+
+    /// Whether rows are joined to others.
+    pub(super) fn are_several(&self) -> bool {
+        self.creators.is_some() || self.beside.len() + self.subqueries.len() + usize::from(self.scanned.is_some()) > 1
     }
 
     /// The columns of joined rows after the owner, in order.
     pub(super) fn columns(&self) -> Vec<Scanned> {
+        let listed = self.creators.iter().flat_map(|_| Listed::COLUMNS).map(|column| Scanned::Stored(TableName::Creator, column));
+        self.private_columns().into_iter().chain(listed).collect()
+    }
+
+    /// The same without those of the public list.
+    fn private_columns(&self) -> Vec<Scanned> {
         let of = |read: &Read| read.columns.iter().map(|column| Scanned::Stored(read.table, column)).collect::<Vec<_>>();
         let stored = self.scanned.iter().chain(&self.beside).flat_map(of);
         stored.chain(self.subqueries.iter().enumerate().flat_map(|(place, subquery)| subquery.folds.columns(place))).collect()
@@ -237,6 +258,12 @@ impl Widening<'_> {
         }
         let owner = batch.first().ok_or_else(|| Fault::broken("a batch without an owner"))?;
         let owner = take(owner, &of_scan, None).map_err(arrow)?;
+        let Some(creators) = &self.tables.creators else { return Ok((owners(&[owner])?, columns)) };
+        let account = Scanned::Stored(TableName::Activity, CREATOR);
+        let account = self.tables.private_columns().iter().position(|column| *column == account).and_then(|place| columns.get(place)).cloned();
+        let account = account.ok_or_else(|| Fault::broken("a list of creators without acts"))?;
+        let mut columns = creators.join(&account, std::iter::once(owner).chain(columns).collect())?;
+        let owner = columns.remove(0);
         Ok((owners(&[owner])?, columns))
     }
 }

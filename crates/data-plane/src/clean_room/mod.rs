@@ -4,6 +4,7 @@ mod aggregate;
 mod bound;
 mod column;
 mod computed;
+mod creator;
 mod filter;
 mod fold;
 mod join;
@@ -20,7 +21,7 @@ use std::sync::Arc;
 use domain::port::{CleanRoom, PaidLook};
 use domain::question::{Mechanisms, Prepared, Question};
 use domain::release::Answered;
-use domain::{Fault, Refusal};
+use domain::{CreatorList, Fault, Refusal};
 use dp::Noise;
 use tokio::runtime::Runtime;
 
@@ -62,14 +63,14 @@ impl DataFusionCleanRoom {
     fn exact(&self, look: &PaidLook<'_>) -> Result<ExactAnswer, Fault> {
         let runtime = self.runtime.as_ref().ok_or_else(|| Fault::broken("the clean room is closed"))?;
         let plan = &look.prepared.plan;
-        let consented = Consented::of(&self.lake, plan, look.snapshot, look.eligible, self.threads)?;
+        let consented = Consented::of(&self.lake, look.prepared, look.snapshot, look.eligible, self.threads)?;
         runtime.block_on(aggregate::aggregate(consented, plan, look.bounding_key))
     }
 }
 
 impl CleanRoom for DataFusionCleanRoom {
-    fn prepare(&self, question: &Question) -> Result<Prepared, Refusal> {
-        validate::validate(question)
+    fn prepare(&self, question: &Question, creators: &Arc<CreatorList>) -> Result<Prepared, Refusal> {
+        validate::prepare(question, creators)
     }
 
     fn answer(&self, look: &PaidLook<'_>) -> Result<Answered, Fault> {

@@ -265,7 +265,7 @@ fn called(expr: &domain::question::RowExpr, into: &mut BTreeSet<Function>) {
 fn the_engine_agrees_with_the_plain_loops() {
     let seed = env_seed(42);
     eprintln!("seed {seed}");
-    let (mut joined, mut averages, mut listed, mut subqueries) = (0, 0, 0, 0);
+    let (mut joined, mut averages, mut listed, mut subqueries, mut named) = (0, 0, 0, 0, 0);
     let (mut functions, mut aggregates): (BTreeSet<Function>, BTreeSet<String>) = (BTreeSet::new(), BTreeSet::new());
     for n in 0..320 {
         let mut generator = Generator::new(seed + n);
@@ -276,13 +276,15 @@ fn the_engine_agrees_with_the_plain_loops() {
             let prepared = prepare(&mut generator);
             let eligible: SubjectSet = arrivals[0].ids.iter().copied().filter(|_| generator.0.random_ratio(4, 5)).collect();
             let key = BoundingKey::from_bytes(generator.0.random());
-            let expected = Reference { plan: &prepared.plan, eligible: &eligible, key: &key }.answer(&tables(&Reference::tables(&prepared.plan), &arrivals));
+            let expected = Reference { plan: &prepared.plan, eligible: &eligible, key: &key, creators: &testkit::listed(&prepared.creators) }
+                .answer(&tables(&Reference::tables(&prepared.plan), &arrivals));
             assert_eq!(world.exact(&prepared, &eligible, &key), expected, "FAIRSHARE_SEED={} {}", seed + n, prepared.plan.to_json());
             let (plan, some) = (&prepared.plan, !expected.groups.is_empty());
             joined += u32::from(some && plan.tables.len() > 1);
             averages += u32::from(some && plan.aggregates.iter().any(|a| a.value_range().is_some()));
             listed += u32::from(some && plan.keys.iter().any(|k| matches!(k.values, KeyValues::Listed(_))));
             subqueries += u32::from(some && !plan.per_subject.is_empty());
+            named += u32::from(some && plan.tables.contains(&domain::catalog::TableName::Creator));
             if some {
                 aggregates.extend(plan.aggregates.iter().map(|a| format!("{a:?}").split(' ').next().unwrap().to_owned()));
             }
@@ -290,8 +292,8 @@ fn the_engine_agrees_with_the_plain_loops() {
         }
     }
     assert!(
-        joined > 60 && averages > 40 && listed > 20 && subqueries > 60,
-        "questions reached too little: {joined} joins, {averages} averages, {listed} lists, {subqueries} subqueries"
+        joined > 60 && averages > 40 && listed > 20 && subqueries > 60 && named > 20,
+        "questions reached too little: {joined} joins, {averages} averages, {listed} lists, {subqueries} subqueries, {named} with creators"
     );
     assert_eq!(aggregates.len(), 8, "{aggregates:?}");
     // Every function, of those with parts of dates or types one of each.

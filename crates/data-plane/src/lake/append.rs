@@ -17,11 +17,11 @@ use domain::catalog::TableName;
 use domain::lake::Arrival;
 use domain::record::{Activities, InterestOrigin, SubjectRecord};
 use domain::subject::{AgeBand, FollowersBand};
-use domain::{Fault, Platform, SubjectId};
+use domain::{CreatorId, Fault, Platform, SubjectId};
 
 use super::complete::{FOLLOWING, activity_id};
 use super::words::{self, Dictionaries};
-use crate::schema::{ACTIVITY_ID_BYTES, ARRIVED_AS, schema};
+use crate::schema::{ACTIVITY_ID_BYTES, ARRIVED_AS, CREATOR, schema};
 
 /// The act's number within its import: ties tags to acts.
 pub(super) const ORDINAL: &str = "ordinal";
@@ -87,6 +87,14 @@ fn bytes<T: Copy>(all: &[T], byte: impl Fn(T) -> u8) -> ArrayRef {
     Arc::new(UInt8Array::from_iter_values(all.iter().map(|one| byte(*one))))
 }
 
+/// The numbers of accounts. Many sources name none.
+fn creators(creators: &[Option<CreatorId>]) -> ArrayRef {
+    if creators.iter().all(Option::is_none) {
+        return new_null_array(&DataType::UInt64, creators.len());
+    }
+    Arc::new(creators.iter().map(|creator| creator.map(CreatorId::number)).collect::<UInt64Array>())
+}
+
 /// The acts of an arrival, and the ids under which their owners arrived.
 struct Acts<'a> {
     acts: &'a Activities,
@@ -127,6 +135,7 @@ impl Acts<'_> {
                 "visibility" => bytes(&acts.visibilities, |visibility| visibility as u8),
                 "link_domain" => dictionaries.recoded(TableName::Activity, "link_domain", &acts.link_domains)?,
                 "container" => dictionaries.recoded(TableName::Activity, "container", &acts.containers)?,
+                CREATOR => creators(&acts.creators),
                 "likes_received" => counts(&acts.likes_received),
                 "replies_received" => counts(&acts.replies_received),
                 "shares_received" => counts(&acts.shares_received),

@@ -16,7 +16,7 @@ use domain::lake::LakeFile;
 use sha2::{Digest, Sha256};
 
 use super::store::Store;
-use crate::schema::schema;
+use crate::schema::{CREATOR, schema};
 
 /// Rows per row group.
 const ROW_GROUP_ROWS: usize = 512 * 1024;
@@ -126,9 +126,11 @@ fn properties() -> Result<WriterProperties, Fault> {
         .set_column_statistics_enabled(silent("text"), EnabledStatistics::None)
         .set_column_statistics_enabled(silent("native_key"), EnabledStatistics::None)
         .set_column_statistics_enabled(silent("activity_id"), EnabledStatistics::None)
+        .set_column_statistics_enabled(silent(CREATOR), EnabledStatistics::None)
         .set_column_dictionary_enabled(silent("text"), false)
         .set_column_dictionary_enabled(silent("native_key"), false)
         .set_column_dictionary_enabled(silent("activity_id"), false)
+        .set_column_dictionary_enabled(silent(CREATOR), false)
         // Nearly every instant is another.
         .set_column_dictionary_enabled(silent("at"), false)
         .build())

@@ -216,6 +216,7 @@ pub(super) fn sort(table: TableName, rows: &RecordBatch) -> Result<RecordBatch, 
         }
         TableName::Subject => sort_by(rows, &["subject_id"]),
         TableName::SubjectInterest => sort_by(rows, &["subject_id", "interest", "origin"]),
+        TableName::Creator => Err(Fault::broken("a public table has no rows in the lake")),
     }
 }
 

@@ -201,7 +201,7 @@ impl LakeImport for Importing {
         let Self { store, base, platforms, mut spill, merged: _, mut sources, acts: _ } = *self;
         spill.close()?;
         let mut tables: BTreeMap<TableName, BTreeMap<u32, Vec<LakeFile>>> = BTreeMap::new();
-        for &table in TableName::ALL {
+        for &table in TableName::PRIVATE {
             let buckets = tables.entry(table).or_default();
             base.files(table).iter().for_each(|f| buckets.entry(f.bucket).or_default().push(f.clone()));
         }

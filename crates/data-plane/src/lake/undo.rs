@@ -42,6 +42,7 @@ pub(super) fn undo(store: &Store, base: &Manifest, undo: &Undo) -> Result<Manife
         }
         TableName::Subject => describe(bucket, undo),
         TableName::SubjectInterest => bucket.without(&undo.alone),
+        TableName::Creator => Ok(None),
     })
 }
 

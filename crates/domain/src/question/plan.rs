@@ -16,7 +16,7 @@ pub struct Plan {
     /// Version of this layout; part of the key under which answers are kept.
     pub schema: u32,
     /// The tables, in the catalogue's order. Several are joined within each person: on the person, and
-    /// acts and their hashtags also on the act.
+    /// acts and their hashtags also on the act. Acts are joined to the public list of creators on the account.
     pub tables: Vec<TableName>,
     /// Subqueries that aggregate per subject: their one row per person is joined to every row of theirs.
     pub per_subject: Vec<PerSubject>,
@@ -31,6 +31,10 @@ pub struct Plan {
     pub bounds: ContributionBounds,
     /// A group with an unknown key and fewer people than this is never shown; at least 1.
     pub cohort: u32,
+    /// The version of the public list of creators, where the question looks at it: after a new list it is another
+    /// question.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub creators: Option<String>,
 }
 
 impl Plan {

@@ -1,11 +1,13 @@
 //! What a question costs and what can be expected of its answer: functions of public parameters.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use dp::{Cost, Delta, KeyThreshold, Quantile, QuantileTree, Rho, Variance};
 use serde::Serialize;
 
 use super::{Aggregate, Grid, KeySource, Narrowing, Plan, Value, View, tree_shape};
+use crate::CreatorList;
 use crate::refusal::{Refusal, RefusalCode};
 
 /// What a partner sends.
@@ -30,6 +32,8 @@ pub struct Prepared {
     pub view: View,
     /// What it costs.
     pub cost: Cost,
+    /// The public list of creators by which it was understood.
+    pub creators: Arc<CreatorList>,
 }
 
 /// The mechanisms that answer a plan at a price.
@@ -148,6 +152,12 @@ pub struct Estimate {
 }
 
 impl Prepared {
+    /// Whether it means the same by this list of creators.
+    #[must_use]
+    pub fn holds_with(&self, creators: &CreatorList) -> bool {
+        self.plan.creators.as_deref().is_none_or(|version| version == creators.version())
+    }
+
     /// The estimate of the answer's accuracy.
     ///
     /// # Errors

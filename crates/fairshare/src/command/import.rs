@@ -53,7 +53,14 @@ pub(crate) async fn import(args: ImportArgs, deployment: &Deployment, format: Fo
     if let Some(past) = args.past {
         return past_import::past_import(past, deployment, format).await;
     }
-    let options = Options { platform: args.platform, mapping: args.mapping, deletions: args.deletions, today: SystemClock.now().date_naive(), threads: threads() };
+    let options = Options {
+        platform: args.platform,
+        mapping: args.mapping,
+        deletions: args.deletions,
+        creators: deployment.control.creator_key(),
+        today: SystemClock.now().date_naive(),
+        threads: threads(),
+    };
     let imported = run(&args.paths, &options, args.dry_run, deployment, &TerminalProgress::default()).await?;
     print(&imported, format)?;
     if let Some(file) = &imported.rejects_file {

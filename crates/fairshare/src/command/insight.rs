@@ -20,11 +20,11 @@ pub(crate) fn insights(format: Format) -> anyhow::Result<()> {
 
 /// Asks one.
 pub(crate) async fn insight(args: Insight, deployment: &Deployment, format: Format) -> anyhow::Result<ExitCode> {
-    let Insight::Run(InsightRun { insight, asking, from, to, kind, platform, country, tag, by, top, show_sql }) = args else {
+    let Insight::Run(InsightRun { insight, asking, from, to, kind, platform, country, tag, category, by, top, show_sql }) = args else {
         insights(format)?;
         return Ok(ExitCode::SUCCESS);
     };
-    let asked = insight.question(&Params { from, to, kind, platform, country, tags: tag, by, top })?;
+    let asked = insight.question(&Params { from, to, kind, platform, country, tags: tag, category, by, top })?;
     if show_sql {
         return show(&asked, format);
     }
@@ -63,7 +63,7 @@ fn print(insight: Kind, asked: &Asked, release: &Release, format: Format) -> any
     rows(format, &names, &cells, &document)?;
     if format == Format::Table {
         line(&chart)?;
-        if matches!(insight, Kind::Audience | Kind::TopTags | Kind::ShareOfVoice) {
+        if matches!(insight, Kind::Audience | Kind::TopTags | Kind::ShareOfVoice | Kind::TopCreators) {
             query::ties(&release.presented).iter().for_each(|sentence| note(sentence));
         }
         notes.iter().for_each(|sentence| note(sentence));

@@ -7,6 +7,7 @@ mod budget;
 mod consent;
 mod consent_import;
 mod controller;
+mod creator;
 mod decide;
 pub(crate) mod import;
 mod insight;
@@ -93,6 +94,7 @@ async fn on_deployment(command: Command, deployment: &Deployment, format: Format
         Command::Notice(args) => notice::notice(args, deployment, format).await?,
         Command::Controller(args) => controller::controller(args, deployment, format).await?,
         Command::Partner(args) => partner::partner(args, deployment, format).await?,
+        Command::Creator(args) => creator::creator(args, deployment, format).await?,
         Command::Agreement(args) => agreement::agreement(args, deployment, format).await?,
         Command::Consent(args) => consent::consent(args, deployment, format).await?,
         Command::Limit(args) => limit::limit(args, deployment, format).await?,
@@ -119,6 +121,7 @@ async fn on_deployment(command: Command, deployment: &Deployment, format: Format
                 | Command::Notice(_)
                 | Command::Controller(_)
                 | Command::Partner(_)
+                | Command::Creator(_)
                 | Command::Agreement(_)
                 | Command::Consent(_)
                 | Command::Limit(_)

@@ -12,9 +12,10 @@ use crate::output::{Format, list, note};
 pub(crate) fn table(args: Table, format: Format) -> anyhow::Result<ExitCode> {
     match args {
         Table::List => {
-            let headers = ["table", "one_row_per", "groups_per_person", "rows_per_group"];
-            let table: Vec<Vec<Value>> =
-                TableName::ALL.iter().map(|&n| Catalog::of(n)).map(|t| vec![json!(t.name), json!(t.row_per), json!(t.groups), json!(t.rows_per_group)]).collect();
+            let headers = ["table", "one_row_per", "groups_per_person", "rows_per_group", "public"];
+            let bound = |t: &Catalog, bound: u32| if t.name.is_public() { Value::Null } else { json!(bound) };
+            let row = |t: &Catalog| vec![json!(t.name), json!(t.row_per), bound(t, t.groups), bound(t, t.rows_per_group), json!(t.name.is_public())];
+            let table: Vec<Vec<Value>> = TableName::ALL.iter().map(|&n| row(Catalog::of(n))).collect();
             list(format, "tables", &headers, &table)?;
         }
         Table::Show { name } => {
@@ -30,7 +31,9 @@ pub(crate) fn table(args: Table, format: Format) -> anyhow::Result<ExitCode> {
                 vec![json!(c.name), json!(c.ty), values(c.domain), json!(sum_from), json!(sum_to), json!(from), json!(to), json!(c.doc)]
             });
             list(format, "columns", &headers, &cells.collect::<Vec<_>>())?;
-            if format == Format::Table {
+            if format == Format::Table && name.is_public() {
+                note(&format!("public: one row per {}; joined to acts, it tightens no bound, and the operator shows it with `fairshare creator list`", catalog.row_per));
+            } else if format == Format::Table {
                 note(&format!("one row per {}; one person counts in at most {} groups, with at most {} rows in each", catalog.row_per, catalog.groups, catalog.rows_per_group));
                 note("in a join, the smallest of the tables' numbers hold, `subject` aside");
                 if name == TableName::SubjectInterest {
@@ -40,7 +43,7 @@ pub(crate) fn table(args: Table, format: Format) -> anyhow::Result<ExitCode> {
         }
         Table::Contract { name } => {
             let headers = ["table", "groups_per_person", "rows_per_group", "rows_at_scan", "column", "sum_from", "sum_to", "value_from", "value_to", "steps_of"];
-            let tables: Vec<&Catalog> = TableName::ALL.iter().filter(|table| name.is_none_or(|name| name == **table)).map(|table| Catalog::of(*table)).collect();
+            let tables: Vec<&Catalog> = TableName::PRIVATE.iter().filter(|table| name.is_none_or(|name| name == **table)).map(|table| Catalog::of(*table)).collect();
             let table = |t: &&Catalog| {
                 let of_table = [json!(t.name), json!(t.groups), json!(t.rows_per_group), json!(ROWS_AT_SCAN)];
                 let summed = t.columns.iter().filter_map(|column| {

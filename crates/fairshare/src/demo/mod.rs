@@ -78,8 +78,9 @@ async fn set_up(args: &Demo, data: &Path) -> anyhow::Result<Demonstration> {
 
     note(&format!("Wendelhaven, a town of {} people who do not exist (seed {}).\n", crate::chart::count(args.subjects.into()), args.seed));
     let today = SystemClock.now().date_naive();
+    deployment.control.creator_add(&town::creators()).await?;
     let town = town::build(&data.join("exports"), &TownOptions { people: args.subjects, seed: args.seed, today })?;
-    let options = Options { platform: None, mapping: None, deletions: Deletions::Apply, today, threads: crate::deployment::threads() };
+    let options = Options { platform: None, mapping: None, deletions: Deletions::Apply, creators: deployment.control.creator_key(), today, threads: crate::deployment::threads() };
     let imported = command::import::run(&town.sources, &options, false, &deployment, &TerminalProgress::default()).await?;
     let mut counts = Counts::default();
     imported.sources.iter().for_each(|s| counts.add(&s.counts));

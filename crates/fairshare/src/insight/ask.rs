@@ -40,6 +40,7 @@ pub(crate) struct Params {
     pub(crate) platform: Option<Platform>,
     pub(crate) country: Option<String>,
     pub(crate) tags: Vec<String>,
+    pub(crate) category: Option<String>,
     pub(crate) by: Option<Period>,
     pub(crate) top: Option<u64>,
 }
@@ -53,6 +54,9 @@ pub(crate) struct Asked {
 
 /// Rows that are shown where nobody says how many.
 const TOP: u64 = 20;
+
+/// What people do with what somebody made.
+const REACTIONS: &str = "'like', 'share', 'reply', 'follow'";
 
 /// A question while it is put together.
 #[derive(Default)]
@@ -74,7 +78,7 @@ impl Builder {
 
     /// What acts are restricted to.
     fn acts(&mut self, params: &Params) {
-        let texts = [("kind = ", params.kind.map(ActivityKind::as_str)), ("platform = ", params.platform.map(Platform::as_str))];
+        let texts = [("kind = ", params.kind.map(ActivityKind::as_str)), ("activity.platform = ", params.platform.map(Platform::as_str))];
         for (condition, word) in texts.into_iter().filter_map(|(condition, word)| Some((condition, word?))) {
             let word = self.bind(Value::Text(word.to_owned()));
             self.conditions.push(format!("{condition}{word}"));
@@ -87,6 +91,12 @@ impl Builder {
             let country = self.bind(Value::Text(country.clone()));
             self.conditions.push(format!("country = {country}"));
         }
+    }
+
+    /// The creators on the list, or those of a category, as keys.
+    fn listed(&mut self, category: Option<String>) -> String {
+        let of = category.map(|category| format!(" WHERE category = {}", self.bind(Value::Text(category.to_lowercase())))).unwrap_or_default();
+        format!(" KEYS (SELECT name FROM creator{of})")
     }
 
     fn filter(&self) -> String {
@@ -104,6 +114,7 @@ impl Params {
             ("platform", self.platform.is_some()),
             ("country", self.country.is_some()),
             ("tag", !self.tags.is_empty()),
+            ("category", self.category.is_some()),
             ("by", self.by.is_some()),
             ("top", self.top.is_some()),
         ];
@@ -181,6 +192,18 @@ impl Kind {
                     "SELECT percentile_cont(ARRAY[0.25, 0.5, 0.75]) WITHIN GROUP (ORDER BY least(acts, 1000)) AS acts_per_person, count(distinct subject_id) AS people FROM {inner}"
                 )
             }
+            Self::TopCreators => {
+                let keys = params.category.clone().map(|category| b.listed(Some(category))).unwrap_or_default();
+                format!(
+                    "SELECT creator.name AS creator, count(distinct subject_id) AS people FROM activity JOIN creator USING (creator_id){person}{filter} GROUP BY creator.name{keys} ORDER BY people DESC LIMIT {top}"
+                )
+            }
+            Self::CreatorReactions => {
+                let keys = b.listed(params.category.clone());
+                format!(
+                    "SELECT creator.name AS creator, kind, count(distinct subject_id) AS people FROM activity JOIN creator USING (creator_id){person}{filter} GROUP BY creator.name{keys}, kind KEYS ({REACTIONS}) ORDER BY creator, people DESC"
+                )
+            }
         };
         Ok(Asked { sql, params: b.params })
     }
@@ -222,12 +245,13 @@ mod tests {
             platform: taken("platform").then_some(Platform::Mastodon),
             country: taken("country").then(|| "DE".into()),
             tags: if taken("tag") { vec!["a".into()] } else { Vec::new() },
+            category: taken("category").then(|| "news".into()),
             by: taken("by").then_some(Period::Day),
             top: taken("top").then_some(3),
         };
         for kind in Kind::ALL {
             assert!(kind.question(&all(&|option| kind.options().contains(&option))).is_ok(), "{kind} takes what it lists");
-            for other in ["from", "to", "kind", "platform", "country", "tag", "by", "top"].into_iter().filter(|other| !kind.options().contains(other)) {
+            for other in ["from", "to", "kind", "platform", "country", "tag", "category", "by", "top"].into_iter().filter(|other| !kind.options().contains(other)) {
                 assert!(kind.question(&all(&|option| option == other || kind.options().contains(&option))).is_err(), "{kind} would ignore --{other}");
             }
         }

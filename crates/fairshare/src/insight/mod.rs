@@ -30,6 +30,10 @@ domain::words! {
         Engagement = "engagement",
         /// How active people are.
         ActivityLevels = "activity-levels",
+        /// Creators by the people who react to them.
+        TopCreators = "top-creators",
+        /// What people do with what each creator made.
+        CreatorReactions = "creator-reactions",
     }
 }
 
@@ -44,6 +48,8 @@ impl Kind {
             Self::PostingTimes => "when people are there: people by weekday and hour (UTC)",
             Self::Engagement => "what a post receives: likes, replies and shares per post of which they are known",
             Self::ActivityLevels => "how active people are: quartiles of acts per person who did something, and people by acts",
+            Self::TopCreators => "who is reacted to: listed creators by people who like, share, answer or follow them; those of few people are left out, decided with noise",
+            Self::CreatorReactions => "how creators are reacted to: people by creator and by what they did",
         }
     }
 
@@ -56,6 +62,8 @@ impl Kind {
             Self::ShareOfVoice => &["tag", "from", "to", "kind", "platform", "country"],
             Self::PostingTimes | Self::ActivityLevels => &["from", "to", "kind", "platform", "country"],
             Self::Engagement => &["from", "to", "platform", "country"],
+            Self::TopCreators => &["category", "from", "to", "kind", "platform", "country", "top"],
+            Self::CreatorReactions => &["category", "from", "to", "platform", "country"],
         }
     }
 }

@@ -57,6 +57,11 @@ pub(crate) fn read(kind: Kind, presented: &Presented) -> Reading {
             reading.chart = bars(&single(presented, &["acts_per_person_25", "acts_per_person_50", "acts_per_person_75"]));
             reading.notes.push("acts per person who did something; more than 1,000 count as 1,000".to_owned());
         }
+        Kind::TopCreators => {
+            reading.chart = bars(&drawn(presented, |row| called(row, 0), 1));
+            reading.notes.push("accounts that may be named in public (`creator list`); of others no question tells".to_owned());
+        }
+        Kind::CreatorReactions => reading.chart = bars(&drawn(presented, |row| format!("{}, {}", called(row, 0), called(row, 1)), 2)),
     }
     reading
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::command::{Deployment, repository};
 
 /// What each insight is asked with.
-const ASKED: [(&str, &[&str]); 7] = [
+const ASKED: [(&str, &[&str]); 9] = [
     ("audience", &["--kind", "post"]),
     ("top-tags", &["--top", "5"]),
     ("trends", &["--tag", "sea", "--tag", "#Bread", "--from", "2026-01-01", "--to", "2026-03-31", "--by", "month"]),
@@ -13,10 +13,13 @@ const ASKED: [(&str, &[&str]); 7] = [
     ("posting-times", &["--platform", "mastodon"]),
     ("engagement", &[]),
     ("activity-levels", &["--from", "2020-01-01"]),
+    ("top-creators", &["--platform", "csv"]),
+    ("creator-reactions", &["--category", "News"]),
 ];
 
 fn town() -> Deployment {
     let d = Deployment::new().with_partner("50");
+    d.ok(&["creator", "add", "--platform", "csv", "--account", "herald", "--name", "The Herald", "--category", "news", "--basis", "organisation"]);
     d.ok(&["import", &repository("samples/exports/forum")]);
     d.everybody_gives(60, "aggregate_statistics");
     d

@@ -4,6 +4,7 @@
 mod command;
 mod consents;
 mod crash;
+mod creators;
 mod erasure;
 mod features;
 mod identity;

@@ -7,6 +7,9 @@ use crate::command::{Deployment, repository};
 
 fn town() -> Deployment {
     let d = Deployment::new().with_partner("50");
+    for (account, category) in [("herald", "news"), ("bakery", "food")] {
+        d.ok(&["creator", "add", "--platform", "csv", "--account", account, "--name", account, "--category", category, "--basis", "organisation"]);
+    }
     d.ok(&["import", &repository("samples/exports/forum")]);
     d.everybody_gives(60, "aggregate_statistics");
     d

@@ -261,9 +261,11 @@ fn columns(table: TableName, alias: &str) -> Vec<Named> {
 
 /// `FROM`, and its columns.
 fn from(generator: &mut Generator) -> (Both, Vec<Named>) {
-    let mut chosen = TableName::ALL.to_vec();
+    let mut chosen = TableName::PRIVATE.to_vec();
     chosen.shuffle(&mut generator.0);
     chosen.truncate(generator.0.random_range(1..4));
+    let of_acts = chosen.iter().position(|table| *table == TableName::Activity).filter(|_| generator.0.random_ratio(1, 2));
+    chosen.extend(of_acts.map(|_| TableName::Creator));
     let acts = |table: &TableName| matches!(table, TableName::Activity | TableName::ActivityTag);
     let limited = chosen.iter().any(acts);
     let (mut text, mut all): (Both, Vec<Named>) = (Both::same(""), Vec::new());
@@ -281,6 +283,7 @@ fn from(generator: &mut Generator) -> (Both, Vec<Named>) {
                     duck: format!(" ON {alias}.activity_id = t{other}.activity_id AND {alias}.subject_id = t0.subject_id"),
                 },
             ),
+            None if table.is_public() => (Both::same(" JOIN "), Both::same(format!(" ON t{}.creator_id = {alias}.creator_id", of_acts.unwrap_or_default()))),
             None => (Both::same(" JOIN "), Both::same(format!(" ON t0.subject_id = {alias}.subject_id"))),
         };
         let named = Both { ours: format!("{table} AS {alias}"), duck: format!("{duck} AS {alias}") };
@@ -402,10 +405,11 @@ fn duck_type(ty: ColumnType) -> &'static str {
 fn write_rows(folder: &Path, tables: &Tables, eligible: &SubjectSet) {
     for (table, rows) in tables {
         let mut text = String::new();
-        for row in rows.iter().filter(|row| eligible.contains(row.subject)) {
+        for row in rows.iter().filter(|row| table.is_public() || eligible.contains(row.subject)) {
             let value = |column: &domain::catalog::Column| match column.name {
                 "subject_id" => json!(row.subject.0.to_string()),
                 "activity_id" => json!(row.act()),
+                "creator_id" => json!(row.creator()),
                 name => row.value(name).to_json(),
             };
             let object: serde_json::Map<String, serde_json::Value> = Table::of(*table).columns.iter().map(|column| (column.name.to_owned(), value(column))).collect();
@@ -476,7 +480,9 @@ fn exact_answers_are_those_of_duckdb() {
         let key = BoundingKey::from_bytes(generator.0.random());
         let own = folder.path().join(format!("{n:03}"));
         fs::create_dir(&own).unwrap();
-        write_rows(&own, &tables(TableName::ALL, &arrivals), &eligible);
+        let mut all = tables(TableName::PRIVATE, &arrivals);
+        all.insert(TableName::Creator, testkit::listed(&testkit::creators()));
+        write_rows(&own, &all, &eligible);
         let pairs: Vec<Pair> = std::iter::repeat_with(|| pair(&mut generator)).flatten().take(PER_WORLD).collect();
         let texts: String = pairs.iter().map(|pair| format!("{}\n", json!(pair.duck))).collect();
         fs::write(own.join("questions.json"), texts).unwrap();

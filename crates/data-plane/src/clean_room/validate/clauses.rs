@@ -30,7 +30,9 @@ impl Clauses {
     /// Takes a question apart.
     pub(super) fn of((query, keys): (Query, Vec<KeysClause>)) -> Result<Self, Refusal> {
         let ctes = query.with.as_ref().map_or_else(|| Ok(Ctes::new()), ctes)?;
+        let whole = query.clone();
         let clauses = Self::of_query(Query { with: None, ..query }, keys, &ctes)?;
+        clauses.scope.private(&whole)?;
         match ctes.iter().find(|(_, cte)| !cte.used.get()) {
             Some((name, cte)) => Err(refuse(RefusalCode::Table, &cte.query, format!("`{name}` is not used")).hint(format!("leave it out, or write FROM {name}"))),
             None => Ok(clauses),

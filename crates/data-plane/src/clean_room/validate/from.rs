@@ -4,7 +4,7 @@
 //! Every join that is accepted ties rows of one person to rows of the same person and to no others: all
 //! tables and subqueries are tied by `subject_id`, acts and their hashtags by `activity_id` as well,
 //! whatever else the question says. What a person contributes to joined rows is therefore a function of
-//! their own rows.
+//! their own rows. The list of creators is public and tied to acts by `creator_id`, to each at most one row of it.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -21,10 +21,15 @@ use super::expr::Typed;
 use super::refuse::{clause, refuse};
 use super::subquery::{self, Column};
 
-/// The column that every table has.
+/// The column that every private table has.
 pub(super) const PERSON: &str = "subject_id";
 /// The column that acts and hashtags share.
 const ACT: &str = "activity_id";
+/// The column that acts and creators share.
+const CREATOR: &str = "creator_id";
+
+/// Everything by which rows are tied.
+const TIES: [&str; 3] = [PERSON, ACT, CREATOR];
 
 /// The subqueries that `WITH` names.
 pub(super) type Ctes = BTreeMap<String, Cte>;
@@ -65,6 +70,11 @@ impl Named {
             Source::Table(table) => Some(table),
             Source::Subquery(_) => None,
         }
+    }
+
+    /// Whether its rows are nobody's.
+    fn is_public(&self) -> bool {
+        self.table().is_some_and(|table| table.name.is_public())
     }
 
     /// Whether rows can be tied by `key`.
@@ -132,6 +142,20 @@ impl Scope {
         let mut tables: Vec<TableName> = self.relations.iter().filter_map(|named| Some(named.table()?.name)).collect();
         tables.sort();
         tables
+    }
+
+    /// Whether only public tables are named.
+    pub(super) fn is_public(&self) -> bool {
+        self.relations.iter().all(Named::is_public)
+    }
+
+    /// That people are asked about, and not only what everybody may know.
+    pub(super) fn private(&self, whole: &impl Spanned) -> Result<(), Refusal> {
+        if !self.is_public() {
+            return Ok(());
+        }
+        let refusal = refuse(RefusalCode::Table, whole, "`creator` is public and holds nobody's rows: there is nothing to count");
+        Err(refusal.hint("write FROM activity JOIN creator USING (creator_id); the list itself is shown by `fairshare creator list`"))
     }
 
     /// The subqueries, in the order in which fields name them.
@@ -211,8 +235,9 @@ impl Scope {
         self.found(expr).map(|found| match found? {
             Found::Field(field) => Ok(field),
             Found::Id(name) => {
-                let message = format!("`{name}` identifies people or their acts: it can be neither selected, filtered nor grouped by");
-                Err(refuse(RefusalCode::Identifier, expr, message).hint("count people with count(distinct subject_id)"))
+                let message = format!("`{name}` identifies people, their acts or accounts: it can be neither selected, filtered nor grouped by");
+                let hint = if name == CREATOR { "join the public list, USING (creator_id), and ask for creator.name" } else { "count people with count(distinct subject_id)" };
+                Err(refuse(RefusalCode::Identifier, expr, message).hint(hint))
             }
         })
     }
@@ -281,14 +306,17 @@ impl Scope {
         let Some((new, earlier)) = self.relations.split_last() else { return Ok(()) };
         // Acts and hashtags of one person belong together by the act; all others by the person.
         let shares_act = |named: &Named| new.has_key(ACT) && named.has_key(ACT);
-        let enough = match earlier.iter().position(shares_act) {
-            Some(other) => tied.contains(&(other, ACT)),
-            None => !tied.is_empty(),
+        // Creators belong to acts by the account; whoever comes after them alone has only that.
+        let by = |wanted: &str| tied.iter().any(|(_, key)| *key == wanted);
+        let (enough, lacks) = match earlier.iter().position(shares_act) {
+            _ if new.is_public() || earlier.iter().all(Named::is_public) => (by(CREATOR), "the account that acts are about"),
+            Some(other) => (tied.contains(&(other, ACT)), "the act that its rows belong to"),
+            None => (by(PERSON), "the person"),
         };
         if enough {
             return Ok(());
         }
-        let message = format!("`{}` is not joined by {}", new.alias, if earlier.iter().any(shares_act) { "the act that its rows belong to" } else { "the person" });
+        let message = format!("`{}` is not joined by {lacks}", new.alias);
         Err(refuse(RefusalCode::Clause, &node, message).hint(rewrite(mentioned)))
     }
 
@@ -297,7 +325,7 @@ impl Scope {
         let mut tied = Vec::new();
         for column in columns {
             let name = single_name(column).map(normalize).unwrap_or_default();
-            let key = [PERSON, ACT].into_iter().find(|key| *key == name);
+            let key = TIES.into_iter().find(|key| *key == name);
             let Some((key, (new, earlier))) = key.zip(self.relations.split_last()).filter(|(key, (new, _))| new.has_key(key)) else {
                 return Err(other_column(column, &format!("`{column}`"), mentioned));
             };
@@ -318,7 +346,7 @@ impl Scope {
             Expr::CompoundIdentifier(parts) if let [alias, column] = parts.as_slice() => (Some(normalize(alias)), normalize(column)),
             _ => return None,
         };
-        let key = [PERSON, ACT].into_iter().find(|key| *key == name)?;
+        let key = TIES.into_iter().find(|key| *key == name)?;
         let named = |named: &Named| alias.as_ref().is_none_or(|alias| named.alias == *alias) && named.has_key(key);
         self.relations.iter().position(named).map(|place| (place, key))
     }
@@ -383,10 +411,21 @@ fn mentioned(from: &[TableWithJoins]) -> Vec<TableName> {
 
 /// A `FROM` over these tables that is accepted.
 pub(super) fn rewrite(tables: &[TableName]) -> String {
+    let lacks_acts = tables.iter().any(|table| table.is_public()) && !tables.contains(&TableName::Activity);
+    let tables: Vec<TableName> = lacks_acts.then_some(TableName::Activity).into_iter().chain(tables.iter().copied()).collect();
     let Some((first, rest)) = tables.split_first() else { return self::tables() };
     let joined = rest.iter().map(|table| {
         let both_acts = *first == TableName::Activity && *table == TableName::ActivityTag;
-        format!(" JOIN {table} USING ({})", if both_acts { ACT } else { PERSON })
+        format!(
+            " JOIN {table} USING ({})",
+            if table.is_public() {
+                CREATOR
+            } else if both_acts {
+                ACT
+            } else {
+                PERSON
+            }
+        )
     });
     format!("write FROM {first}{}", joined.collect::<String>())
 }
@@ -430,7 +469,7 @@ fn plain_alias(alias: TableAlias, at: &impl Spanned) -> Result<String, Refusal> 
     }
 }
 
-fn single_name(name: &ObjectName) -> Option<&datafusion::sql::sqlparser::ast::Ident> {
+pub(super) fn single_name(name: &ObjectName) -> Option<&datafusion::sql::sqlparser::ast::Ident> {
     match name.0.as_slice() {
         // The parser takes a text for a name; PostgreSQL does not.
         [ObjectNamePart::Identifier(ident)] if matches!(ident.quote_style, None | Some('"')) => Some(ident),

@@ -4,13 +4,14 @@ use datafusion::sql::sqlparser::ast::{Expr as SqlExpr, SelectItem};
 use domain::catalog::{Calendar, ColumnType, Domain};
 use domain::question::expr::{Expr, Function};
 use domain::question::{Field, Key, KeyValues, PlanLimits, RowExpr, Value};
-use domain::{Refusal, RefusalCode};
+use domain::{CreatorList, Refusal, RefusalCode};
 
 use super::clauses::{Clauses, normalize};
 use super::expr::{self, Typed};
 use super::literal;
 use super::names::Rows;
 use super::output::ordinal;
+use super::public;
 use super::refuse::{clause, place, refuse, shortened};
 use super::tokens::{KeysClause, Written};
 
@@ -21,12 +22,12 @@ pub(super) struct TypedKey {
 }
 
 /// What is grouped by, sorted: `GROUP BY a, b` and `GROUP BY b, a` are one question.
-pub(super) fn keys(clauses: &Clauses) -> Result<Vec<TypedKey>, Refusal> {
+pub(super) fn keys(clauses: &Clauses, creators: &CreatorList) -> Result<Vec<TypedKey>, Refusal> {
     let mut keys: Vec<TypedKey> = Vec::new();
     for (item, written) in clauses.group_by.iter().enumerate() {
         let (of, ty) = grouped(written, clauses)?;
         let clause = clauses.keys.iter().find(|clause| clause.item == item);
-        let values = clause.map_or(Ok(KeyValues::Unknown), |clause| listed(&of, ty, clause))?;
+        let values = clause.map_or(Ok(KeyValues::Unknown), |clause| listed(&of, ty, clause, creators))?;
         match keys.iter().find(|other| other.key.of == of) {
             Some(other) if other.key.values == values => {}
             Some(_) => return Err(refuse(RefusalCode::Expression, written, format!("`{of}` is grouped by twice, with different keys")).hint("write it once")),
@@ -118,13 +119,18 @@ fn calendar(of: &RowExpr) -> Option<Calendar> {
 const DAYS_MAX: i64 = 310_000;
 
 /// The keys that a clause names.
-fn listed(of: &RowExpr, ty: ColumnType, clause: &KeysClause) -> Result<KeyValues, Refusal> {
+fn listed(of: &RowExpr, ty: ColumnType, clause: &KeysClause, creators: &CreatorList) -> Result<KeyValues, Refusal> {
     let wrong = |code, message: String| Refusal::new(code, message).at(clause.at);
     let domain = KeyValues::of_domain(of);
     let possible = |value, written| possible(value, written, of, domain.as_deref());
     match &clause.written {
         Written::Domain if domain.is_some() => Ok(KeyValues::Domain),
         Written::Domain => Err(wrong(RefusalCode::Clause, format!("the values of `{of}` are not public")).hint(format!("list those that you ask about: {of} KEYS (…)"))),
+        Written::Table(_) | Written::Select(_) => {
+            let (values, written) = public::values(of, ty, clause, creators)?;
+            let values = values.into_iter().map(|value| possible(value, &written));
+            Ok(KeyValues::listed(values.collect::<Result<_, _>>()?, of))
+        }
         Written::List(items) => {
             let values = items.iter().map(|item| literal::of_type(item, &of.to_string(), ty).and_then(|value| possible(value, item)));
             Ok(KeyValues::listed(values.collect::<Result<_, _>>()?, of))

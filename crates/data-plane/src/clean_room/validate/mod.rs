@@ -18,13 +18,16 @@ mod literal;
 mod names;
 mod output;
 mod parse;
+mod public;
 mod refuse;
 mod subquery;
 mod tokens;
 
+use std::sync::Arc;
+
 use domain::question::expr::{Expr, Function};
 use domain::question::{Aggregate, Key, KeyValues, Mechanisms, Plan, PlanLimits, Prepared, Question, RowExpr};
-use domain::{Refusal, RefusalCode};
+use domain::{CreatorList, Refusal, RefusalCode};
 
 use bounds::Bounding;
 use clauses::Clauses;
@@ -35,17 +38,17 @@ use output::Output;
 /// Only what is used of it is taken.
 const STACK_BYTES: usize = 64 * 1024 * 1024;
 
-/// Understands and prices a question.
+/// Understands and prices a question by the public list of creators.
 ///
 /// # Guarantee
 /// On a stack of its own: however deep a question nests, it is answered or refused, whoever asks from wherever.
 ///
 /// # Errors
 /// A refusal with code, place and hint.
-pub(crate) fn validate(question: &Question) -> Result<Prepared, Refusal> {
+pub(crate) fn prepare(question: &Question, creators: &Arc<CreatorList>) -> Result<Prepared, Refusal> {
     let understood = std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name("question".to_owned()).stack_size(STACK_BYTES);
-        thread.spawn_scoped(scope, || understand(question)).map(std::thread::ScopedJoinHandle::join)
+        thread.spawn_scoped(scope, || understand(question, creators)).map(std::thread::ScopedJoinHandle::join)
     });
     match understood {
         Ok(Ok(understood)) => understood,
@@ -54,10 +57,10 @@ pub(crate) fn validate(question: &Question) -> Result<Prepared, Refusal> {
     }
 }
 
-fn understand(question: &Question) -> Result<Prepared, Refusal> {
+fn understand(question: &Question, creators: &Arc<CreatorList>) -> Result<Prepared, Refusal> {
     let clauses = Clauses::of(parse::parse(&question.sql, &question.params)?)?;
     let filter = filter(&clauses)?;
-    let typed = keys::keys(&clauses)?;
+    let typed = keys::keys(&clauses, creators)?;
     let keys: Vec<Key> = typed.iter().map(|typed| typed.key.clone()).collect();
     let tables = clauses.scope.tables();
     let bounds = bounds::bounds(&tables, &keys, &question.narrowing)?;
@@ -78,6 +81,7 @@ fn understand(question: &Question) -> Result<Prepared, Refusal> {
         keys,
         aggregates,
         bounds,
+        creators: public::is_read(&clauses).then(|| creators.version().to_owned()),
     };
     if (0..plan.per_subject.len()).map(|place| plan.folds(place).len()).sum::<usize>() > PlanLimits::FOLDS {
         return Err(Refusal::new(RefusalCode::Limit, format!("subqueries make more than {} different values of a person", PlanLimits::FOLDS)).hint("use fewer of their columns"));
@@ -85,7 +89,7 @@ fn understand(question: &Question) -> Result<Prepared, Refusal> {
     let cost = Mechanisms::cost(&plan, question.rho);
     // Whatever could stop the mechanisms stops them now, before anything is paid.
     Mechanisms::of(&plan, question.rho)?;
-    Ok(Prepared { plan, view, cost })
+    Ok(Prepared { plan, view, cost, creators: Arc::clone(creators) })
 }
 
 /// `WHERE`, and what subqueries say in `HAVING`.
@@ -99,6 +103,12 @@ fn filter(clauses: &Clauses) -> Result<Option<RowExpr>, Refusal> {
         }
         filter => Ok(filter),
     }
+}
+
+/// Understands a question by the list of creators that tests have.
+#[cfg(test)]
+pub(crate) fn validate(question: &Question) -> Result<Prepared, Refusal> {
+    prepare(question, &testkit::creators())
 }
 
 #[cfg(test)]

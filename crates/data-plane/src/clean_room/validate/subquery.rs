@@ -49,6 +49,7 @@ pub(super) fn understand(query: &Query, known: &[PerSubject]) -> Result<Understo
     if !order_by.is_empty() || limit.is_some() || offset > 0 {
         return Err(clause(query, "ORDER BY or LIMIT in a subquery", FORM));
     }
+    scope.private(query)?;
     if !scope.per_subject().is_empty() {
         return Err(clause(query, "a subquery in a subquery", "join both to the same table"));
     }

@@ -3,12 +3,13 @@
 
 use std::borrow::Cow;
 
-use domain::Timestamp;
 use domain::record::{Activities, ActivityKind, ActivityRecord, Media, Texts, Visibility};
+use domain::{CreatorKey, Platform, Timestamp};
 use hashbrown::HashSet;
 
 use super::blocks::Block;
 use super::event::{Commit, Event, Operation, Record};
+use super::pointed::Pointed;
 use crate::source::Deletions;
 use crate::{limits, normalize};
 
@@ -40,6 +41,7 @@ pub(super) enum Told {
 
 /// How blocks are decoded.
 pub(super) struct Decoder<'a> {
+    pub(super) creators: &'a CreatorKey,
     pub(super) deletions: Deletions,
     /// Accounts that are gone at the end of the file: nothing of theirs is taken in.
     pub(super) gone: &'a HashSet<String>,
@@ -146,6 +148,7 @@ impl Decoding<'_> {
             let at = record.created_at.as_deref().and_then(normalize::rfc3339).or_else(|| time_us.and_then(chrono::DateTime::from_timestamp_micros).and_then(normalize::plausible));
             let mut act = ActivityRecord::new(owner, key, kind, at);
             act.visibility = Visibility::Public;
+            act.creator = record.subject.as_ref().or(record.reply.as_ref()).and_then(Pointed::account).map(|did| decoder.creators.id(Platform::Bluesky, did));
             if matches!(kind, ActivityKind::Post | ActivityKind::Reply) {
                 fill_in(&mut act, record);
             }

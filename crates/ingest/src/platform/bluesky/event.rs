@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+
+use super::pointed::Pointed;
 
 use super::usual;
 
@@ -90,8 +91,12 @@ pub(super) struct Record<'a> {
     pub(super) langs: Option<Vec<Cow<'a, str>>>,
     #[serde(borrow, default)]
     pub(super) tags: Option<Vec<Cow<'a, str>>>,
-    #[serde(default)]
-    pub(super) reply: Option<IgnoredAny>,
+    /// What was liked, passed on, or who was followed.
+    #[serde(borrow, default)]
+    pub(super) subject: Option<Pointed<'a>>,
+    /// What was answered.
+    #[serde(borrow, default)]
+    pub(super) reply: Option<Pointed<'a>>,
     #[serde(borrow, default)]
     pub(super) facets: Option<Vec<Facet<'a>>>,
     #[serde(borrow, default)]

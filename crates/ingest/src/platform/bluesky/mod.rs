@@ -3,13 +3,14 @@
 //! A file is read twice. The first time finds the accounts that were deleted in it: nothing of theirs
 //! is taken in. The second time reads the events in their order, in blocks that are decoded side by
 //! side; an act that is deleted later in the file, or in a later file, goes again. What an act points at
-//! belongs to somebody else and stays out. Keys of acts hold no account, and what cannot be read is
+//! belongs to somebody else: it stays out, but for the number of the account (`domain::creator`). Keys of acts hold no account, and what cannot be read is
 //! named by its line alone: the people in a stream never enrolled.
 
 mod blocks;
 mod decode;
 mod event;
 mod lines;
+mod pointed;
 mod usual;
 
 use std::cell::RefCell;
@@ -44,7 +45,7 @@ pub(crate) fn read(path: &Path, options: &Options, progress: &dyn Progress, sink
     if options.deletions == Deletions::Ignore {
         gone.clear();
     }
-    let source = SourceInfo { path: path.display().to_string(), kind: SourceKind::Stream, platform: Platform::Bluesky, sha256, parser: "jetstream/1".to_owned() };
+    let source = SourceInfo { path: path.display().to_string(), kind: SourceKind::Stream, platform: Platform::Bluesky, sha256, parser: "jetstream/2".to_owned() };
     progress.begin(&source.path, "bytes", Some(bytes));
     let departed = gone.iter().take(limits::REJECTED).map(|did| AccountKey { platform: Platform::Bluesky, native_id: did.clone() }).collect();
     // The first batch says who is gone, also of a file without anything else.
@@ -52,7 +53,7 @@ pub(crate) fn read(path: &Path, options: &Options, progress: &dyn Progress, sink
         return Ok(());
     }
     let mut reader = Reader { file: source.path.clone(), source, people: HashMap::new(), named: 0, lines: 0 };
-    let decoder = Decoder { deletions: options.deletions, gone: &gone };
+    let decoder = Decoder { creators: &options.creators, deletions: options.deletions, gone: &gone };
     let blocks = RefCell::new(Blocks::open(path)?);
     let mut told = 0;
     let next = || {

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use chrono::NaiveDate;
+use domain::CreatorKey;
 use domain::port::Unwatched;
 
 use domain::record::{ActivityKind, Media};
@@ -11,7 +12,7 @@ use super::*;
 use crate::source::{Source, read_whole};
 
 fn options(deletions: Deletions) -> Options {
-    Options { platform: None, mapping: None, deletions, today: NaiveDate::from_ymd_opt(2026, 1, 1).unwrap(), threads: 3 }
+    Options { platform: None, mapping: None, creators: CreatorKey::from_bytes([7; 16]), deletions, today: NaiveDate::from_ymd_opt(2026, 1, 1).unwrap(), threads: 3 }
 }
 
 fn commit(did: &str, operation: &str, collection: &str, rkey: &str, record: &str) -> String {
@@ -32,7 +33,8 @@ const POST: &str = r##"{"$type":"app.bsky.feed.post","createdAt":"2024-01-02T03:
 
 #[test]
 fn posts_replies_likes_and_follows_become_acts_of_their_actor_only() {
-    let reply = POST.replace("\"text\"", "\"reply\":{\"root\":{\"uri\":\"at://did:plc:other/app.bsky.feed.post/1\"}},\"text\"");
+    let reply = POST
+        .replace("\"text\"", "\"reply\":{\"root\":{\"uri\":\"at://did:plc:root/app.bsky.feed.post/1\"},\"parent\":{\"uri\":\"at://did:plc:other/app.bsky.feed.post/2\"}},\"text\"");
     let like = r#"{"createdAt":"2024-01-02T03:04:05Z","subject":{"uri":"at://did:plc:other/app.bsky.feed.post/1","cid":"x"}}"#;
     let follow = r#"{"createdAt":"not a time","subject":"did:plc:other"}"#;
     let batch = batch(
@@ -53,6 +55,8 @@ fn posts_replies_likes_and_follows_become_acts_of_their_actor_only() {
     assert_eq!((post.link_domain.as_deref(), post.media), (Some("example.org"), Media::Image));
     assert_eq!(post.at.unwrap().to_rfc3339(), "2024-01-02T03:04:05.678+00:00");
     assert_eq!(batch.activities.get(3).unwrap().at.unwrap().timestamp_micros(), 1_700_000_000_000_000, "the stream's time where the record has none");
+    let other = Some(CreatorKey::from_bytes([7; 16]).id(Platform::Bluesky, "did:plc:other"));
+    assert_eq!(batch.activities.creators, [None, other, other, other], "whose post was answered and liked, and who was followed");
     assert!(!format!("{batch:?}").contains("other"), "somebody else's account or record is kept");
 }
 

@@ -7,9 +7,9 @@
 use std::borrow::Cow;
 
 use memchr::memchr2;
-use serde::de::IgnoredAny;
 
 use super::event::{Commit, Embed, Event, External, Facet, Feature, Operation, Record, Shown};
+use super::pointed::Pointed;
 
 /// How deeply brackets are followed.
 const DEPTH: u32 = 12;
@@ -51,15 +51,16 @@ fn pointing(rest: &str) -> Option<(Record<'_>, &str)> {
     let (_, rest) = inside(rest.strip_prefix(r#"{"$type":""#)?)?;
     let (created_at, rest) = inside(rest.strip_prefix(r#","createdAt":""#)?)?;
     let rest = rest.strip_prefix(r#","subject":"#)?;
-    let rest = match rest.strip_prefix(r#"{"cid":""#) {
+    let (subject, rest) = match rest.strip_prefix(r#"{"cid":""#) {
         Some(rest) => {
             let (_, rest) = inside(rest)?;
-            let (_, rest) = inside(rest.strip_prefix(r#","uri":""#)?)?;
-            rest.strip_prefix('}')?
+            let (uri, rest) = inside(rest.strip_prefix(r#","uri":""#)?)?;
+            (uri, rest.strip_prefix('}')?)
         }
-        None => inside(rest.strip_prefix('"')?)?.1,
+        None => inside(rest.strip_prefix('"')?)?,
     };
-    Some((Record { created_at: Some(Cow::Borrowed(created_at)), ..Record::default() }, rest.strip_prefix('}')?))
+    let subject = Some(Pointed(Some(Cow::Borrowed(subject))));
+    Some((Record { created_at: Some(Cow::Borrowed(created_at)), subject, ..Record::default() }, rest.strip_prefix('}')?))
 }
 
 /// Any record.
@@ -70,13 +71,27 @@ fn record(rest: &str) -> Option<(Record<'_>, &str)> {
         "text" => once(&mut record.text, text(value)),
         "langs" => once(&mut record.langs, list(value, text)),
         "tags" => once(&mut record.tags, list(value, text)),
-        "reply" if value.starts_with('{') => once(&mut record.reply, Some((IgnoredAny, skipped(value, DEPTH)?))),
-        "reply" => None,
+        "subject" => once(&mut record.subject, pointed(value, DEPTH)),
+        "reply" => once(&mut record.reply, pointed(value, DEPTH)),
         "facets" => once(&mut record.facets, list(value, facet)),
         "embed" => once(&mut record.embed, embed(value)),
         _ => skipped(value, DEPTH),
     })?;
     Some((record, rest))
+}
+
+/// What is pointed at: as a text or in an object.
+fn pointed(rest: &str, depth: u32) -> Option<(Pointed<'_>, &str)> {
+    let depth = depth.checked_sub(1)?;
+    if !rest.starts_with('{') {
+        return text(rest).map(|(text, rest)| (Pointed(Some(text)), rest));
+    }
+    let mut found = None;
+    let rest = fields(rest, |name, value| match name {
+        "uri" | "parent" => once(&mut found, pointed(value, depth)),
+        _ => skipped(value, depth),
+    })?;
+    Some((found.unwrap_or_default(), rest))
 }
 
 fn facet(rest: &str) -> Option<(Facet<'_>, &str)> {
@@ -233,7 +248,7 @@ mod tests {
         let embed = |e: &Embed<'_>| format!("{} {:?} {:?}", e.ty, e.media.as_ref().map(|m| &m.ty), e.external.as_ref().map(|e| &e.uri));
         let record = |r: &Record<'_>| {
             let facets = r.facets.as_ref().map(|facets| facets.iter().map(features).collect::<Vec<_>>());
-            format!("{:?} {:?} {:?} {:?} {} {facets:?} {:?}", r.created_at, r.text, r.langs, r.tags, r.reply.is_some(), r.embed.as_ref().map(embed))
+            format!("{:?} {:?} {:?} {:?} {:?} {:?} {facets:?} {:?}", r.created_at, r.text, r.langs, r.tags, r.subject, r.reply, r.embed.as_ref().map(embed))
         };
         let commit = event.commit.as_ref().map(|c| (c.operation as u8, c.collection.to_string(), c.rkey.to_string(), c.record.as_ref().map(record)));
         format!("{} {:?} {commit:?} {} {}", event.did, event.time_us, event.identity.is_some(), event.account.is_some())

@@ -18,7 +18,8 @@
 //! ```
 //!
 //! A file of acts maps `account`, `native_key` and `kind` at least; further `at`, `text`, `language`,
-//! `word_count`, `media`, `visibility`, `link_domain`, `container`, `likes_received`,
+//! `word_count`, `media`, `visibility`, `link_domain`, `container`, `creator` (the platform's id
+//! of the account that the act was about; kept as a number under a key of the deployment), `likes_received`,
 //! `replies_received`, `shares_received`, `tags`, `deleted`. A file of people maps `account`; further
 //! `handle`, `country`, `region`, `age_band` or `birth_date`, `language`, `joined`, `followers`,
 //! `interests`. An empty cell is nothing known; a row that does not fit is rejected with its line.

@@ -169,9 +169,9 @@ mod tests {
 
     use arrow_array::{RecordBatch, TimestampMillisecondArray};
     use chrono::NaiveDate;
-    use domain::Platform;
     use domain::port::Unwatched;
     use domain::record::ActivityKind;
+    use domain::{CreatorKey, Platform};
     use parquet::arrow::ArrowWriter;
 
     use super::*;
@@ -196,7 +196,7 @@ mod tests {
         writer.close().unwrap();
         let mapping = "schema = 1\ntable = \"activity\"\nplatform = \"x\"\n[columns]\naccount = \"who\"\nnative_key = \"key\"\nat = \"when\"\nword_count = \"words\"\nkind = { column = \"what\", values = { P = \"post\", L = \"like\" } }\n";
         std::fs::write(folder.path().join("acts.mapping.toml"), mapping).unwrap();
-        let options = Options { platform: None, mapping: None, deletions: Deletions::Apply, today: NaiveDate::default(), threads: 2 };
+        let options = Options { platform: None, mapping: None, creators: CreatorKey::from_bytes([7; 16]), deletions: Deletions::Apply, today: NaiveDate::default(), threads: 2 };
         assert_eq!(sources(std::slice::from_ref(&path), &options).unwrap(), [Source { path: path.clone(), platform: Platform::Csv }]);
         let batch = read_whole(&Source { path, platform: Platform::Csv }, &options, &Unwatched).unwrap();
         let acts: Vec<_> = batch.activities.iter().map(|a| (a.owner, a.kind, a.at.map(|t| t.timestamp()), a.word_count)).collect();

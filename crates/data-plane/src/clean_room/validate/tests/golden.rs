@@ -232,7 +232,11 @@ fn proposed_clauses_are_accepted() {
                 // Several ways to write it.
                 for way in part.split(" or ").flat_map(|way| way.split(", GROUP BY")) {
                     let way = way.trim().trim_start_matches("GROUP BY").trim();
-                    let table = if way.starts_with("tag") { "activity_tag" } else { "activity" };
+                    let table = match way.get(..3) {
+                        Some("tag") => "activity_tag",
+                        Some("cre") => "activity JOIN creator USING (creator_id)",
+                        _ => "activity",
+                    };
                     validate(&ask(&format!("SELECT count(*) FROM {table} GROUP BY {way}"))).unwrap_or_else(|refusal| panic!("{way}: {refusal}"));
                 }
                 continue;
