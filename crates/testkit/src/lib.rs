@@ -1,6 +1,7 @@
 //! For tests only: a clock that is moved by hand, randomness with a seed, noise of zero, random
 //! questions, and the clean room as plain loops over rows — the executable specification.
 
+mod partner;
 mod python;
 mod question;
 mod random;
@@ -8,6 +9,7 @@ mod reference;
 mod sample;
 mod world;
 
+pub use partner::{called, catalog, partner_rows, partner_tables, table_names};
 pub use python::python;
 pub use random::{Generator, env_seed};
 pub use reference::{Part, Reference, ReferenceAnswer, Row, Tables, tables};

@@ -12,6 +12,8 @@ use domain::subject::{AgeBand, FollowersBand};
 use domain::{SubjectId, SubjectSet};
 use dp::BoundingKey;
 
+use crate::partner::rows_of;
+
 /// One row of one table.
 #[derive(Debug, Clone)]
 pub struct Row {
@@ -64,6 +66,12 @@ fn rows(table: TableName, arrivals: &[Arrival]) -> Vec<Row> {
             let all = subjects(arrivals).flat_map(|(id, s)| s.interests.iter().map(move |i| (id, i.topic.clone(), i.origin)));
             let all: BTreeSet<_> = all.collect();
             all.into_iter().map(|(id, topic, origin)| row(id, (0, topic.clone()), vec![("interest", Value::Text(topic)), ("origin", word(origin.as_str()))])).collect()
+        }
+        TableName::Partner(_) => {
+            let people: BTreeSet<SubjectId> = arrivals.iter().flat_map(|a| a.ids.iter().copied()).collect();
+            let names = crate::catalog(table).columns.iter().skip(1).map(|column| column.name);
+            let of_person = |id| rows_of(id).into_iter().zip(0..).map(move |(values, place)| (id, place, values));
+            people.into_iter().flat_map(of_person).map(|(id, place, values)| row(id, (place, String::new()), names.clone().zip(values).collect())).collect()
         }
     }
 }
@@ -276,13 +284,14 @@ impl Reference<'_> {
     /// All combinations of one person's rows that belong together. Without tables, one row without columns.
     fn joined<'a>(&self, tables: &[TableName], own: &Own<'a>) -> Vec<Joined<'a>> {
         // The first rows of the largest table are looked at, and the first interests are joined to them.
-        let largest = [TableName::ActivityTag, TableName::Activity, TableName::SubjectInterest, TableName::Subject];
-        let largest = largest.into_iter().find(|table| tables.contains(table));
+        let most_rows = [TableName::ActivityTag, TableName::Activity, TableName::SubjectInterest];
+        let largest = most_rows.into_iter().find(|table| tables.contains(table));
+        let largest = largest.or_else(|| tables.iter().copied().find(|table| matches!(table, TableName::Partner(_)))).or(Some(TableName::Subject));
         let mut joined = vec![Joined::default()];
         for &table in tables {
             let most = match table {
                 table if Some(table) == largest => self.plan.bounds.rows_at_scan(),
-                TableName::SubjectInterest => INTERESTS_JOINED,
+                TableName::SubjectInterest | TableName::Partner(_) => INTERESTS_JOINED,
                 TableName::Activity | TableName::ActivityTag | TableName::Subject => u32::MAX,
             };
             let rows: Vec<&Row> = own.get(&table).into_iter().flatten().copied().take(usize::try_from(most).unwrap_or(usize::MAX)).collect();

@@ -29,7 +29,7 @@ impl ControlPlane {
     /// # Errors
     /// A refusal (nothing is charged), or a fault (charged, if it happened after the reservation).
     pub async fn release_run(&self, room: Arc<dyn CleanRoom>, ask: &Ask) -> Result<Release, Error> {
-        let prepared = room.prepare(&ask.question)?;
+        let prepared = room.prepare(&ask.question, &self.partner_table_visible(&ask.partner).await?)?;
         match self.release_reserve(ask, &prepared).await? {
             Start::Stored(stored) => {
                 let presented = prepared.view.present(&stored.table);

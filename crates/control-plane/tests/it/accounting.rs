@@ -102,8 +102,8 @@ impl Waiting {
 }
 
 impl CleanRoom for Waiting {
-    fn prepare(&self, question: &Question) -> Result<Prepared, Refusal> {
-        self.room.prepare(question)
+    fn prepare(&self, question: &Question, tables: &[domain::partner_table::PartnerTable]) -> Result<Prepared, Refusal> {
+        self.room.prepare(question, tables)
     }
 
     fn answer(&self, look: &PaidLook<'_>) -> Result<Answered, Fault> {

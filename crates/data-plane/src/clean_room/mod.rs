@@ -17,6 +17,7 @@ mod validate;
 use std::fmt;
 use std::sync::Arc;
 
+use domain::partner_table::PartnerTable;
 use domain::port::{CleanRoom, PaidLook};
 use domain::question::{Mechanisms, Prepared, Question};
 use domain::release::Answered;
@@ -68,8 +69,8 @@ impl DataFusionCleanRoom {
 }
 
 impl CleanRoom for DataFusionCleanRoom {
-    fn prepare(&self, question: &Question) -> Result<Prepared, Refusal> {
-        validate::validate(question)
+    fn prepare(&self, question: &Question, tables: &[PartnerTable]) -> Result<Prepared, Refusal> {
+        validate::validate(question, tables)
     }
 
     fn answer(&self, look: &PaidLook<'_>) -> Result<Answered, Fault> {

@@ -22,6 +22,7 @@ mod refuse;
 mod subquery;
 mod tokens;
 
+use domain::partner_table::PartnerTable;
 use domain::question::expr::{Expr, Function};
 use domain::question::{Aggregate, Key, KeyValues, Mechanisms, Plan, PlanLimits, Prepared, Question, RowExpr};
 use domain::{Refusal, RefusalCode};
@@ -35,17 +36,17 @@ use output::Output;
 /// Only what is used of it is taken.
 const STACK_BYTES: usize = 64 * 1024 * 1024;
 
-/// Understands and prices a question.
+/// Understands and prices a question of a partner who has these tables.
 ///
 /// # Guarantee
 /// On a stack of its own: however deep a question nests, it is answered or refused, whoever asks from wherever.
 ///
 /// # Errors
 /// A refusal with code, place and hint.
-pub(crate) fn validate(question: &Question) -> Result<Prepared, Refusal> {
+pub(crate) fn validate(question: &Question, tables: &[PartnerTable]) -> Result<Prepared, Refusal> {
     let understood = std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name("question".to_owned()).stack_size(STACK_BYTES);
-        thread.spawn_scoped(scope, || understand(question)).map(std::thread::ScopedJoinHandle::join)
+        thread.spawn_scoped(scope, || understand(question, tables)).map(std::thread::ScopedJoinHandle::join)
     });
     match understood {
         Ok(Ok(understood)) => understood,
@@ -54,13 +55,12 @@ pub(crate) fn validate(question: &Question) -> Result<Prepared, Refusal> {
     }
 }
 
-fn understand(question: &Question) -> Result<Prepared, Refusal> {
-    let clauses = Clauses::of(parse::parse(&question.sql, &question.params)?)?;
+fn understand(question: &Question, tables: &[PartnerTable]) -> Result<Prepared, Refusal> {
+    let clauses = Clauses::of(parse::parse(&question.sql, &question.params)?, tables)?;
     let filter = filter(&clauses)?;
     let typed = keys::keys(&clauses)?;
     let keys: Vec<Key> = typed.iter().map(|typed| typed.key.clone()).collect();
-    let tables = clauses.scope.tables();
-    let bounds = bounds::bounds(&tables, &keys, &question.narrowing)?;
+    let bounds = bounds::bounds(&clauses.scope, &keys, &question.narrowing)?;
     let bounding = Bounding::new(&question.narrowing, bounds.rows_per_group());
     let mut output = Output::of(&clauses, &typed, &bounding)?;
     if keys.iter().any(|key| key.values == KeyValues::Unknown) {
@@ -71,7 +71,7 @@ fn understand(question: &Question) -> Result<Prepared, Refusal> {
     bounding.all_applied()?;
     let plan = Plan {
         schema: Plan::SCHEMA,
-        tables,
+        tables: clauses.scope.tables(),
         per_subject: clauses.scope.per_subject().to_vec(),
         filter,
         cohort: bounds::cohort(&keys, &question.narrowing)?,
