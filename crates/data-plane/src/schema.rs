@@ -9,6 +9,7 @@ use std::sync::{Arc, LazyLock};
 use chrono::{Datelike, Days, NaiveDate};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use domain::catalog::{Column, ColumnType, Domain, Table, TableName};
+use domain::partner_table::PartnerTableId;
 use domain::question::Value;
 
 /// Bytes of an act's id.
@@ -23,6 +24,9 @@ pub(crate) const CREATOR: &str = "creator_id";
 
 /// The column of the id under which a row arrived.
 pub(crate) const ARRIVED_AS: &str = "arrived_as";
+
+/// The column of a row's place in the partner's file.
+pub(crate) const PLACE: &str = "place";
 
 /// How a column of the catalogue lies in files.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -45,7 +49,7 @@ pub(crate) enum Storage {
     Day(DayPart),
     /// An instant in microseconds.
     Instant,
-    /// A whole number that a subquery made; never in files.
+    /// A whole number: a subquery's, or a partner's.
     Whole,
 }
 
@@ -76,6 +80,9 @@ impl DayPart {
 
 /// The stored column behind a column of the catalogue, and how to read it.
 pub(crate) const fn stored(column: &Column) -> (&'static str, Storage) {
+    if let Some(slot) = column.slot {
+        return (slot, slot_storage(column.ty));
+    }
     match (column.name.as_bytes(), column.ty) {
         (b"week", _) => ("day", Storage::Day(DayPart::Week)),
         (b"month", _) => ("day", Storage::Day(DayPart::Month)),
@@ -98,10 +105,22 @@ pub(crate) const fn stored(column: &Column) -> (&'static str, Storage) {
     }
 }
 
+/// How the slots of partners' tables lie in files.
+const fn slot_storage(ty: ColumnType) -> Storage {
+    match ty {
+        ColumnType::Integer => Storage::Whole,
+        ColumnType::Float => Storage::Float,
+        ColumnType::Date => Storage::Day(DayPart::Whole),
+        ColumnType::Text | ColumnType::Id | ColumnType::Boolean | ColumnType::Timestamp => Storage::Text,
+    }
+}
+
 /// The schema of a table's files. The first column is the owner, by which every file is sorted.
 pub(crate) fn schema(table: TableName) -> SchemaRef {
-    static ALL: LazyLock<Vec<(TableName, SchemaRef)>> = LazyLock::new(|| TableName::PRIVATE.iter().map(|&t| (t, build(t))).collect());
-    ALL.iter().find(|(name, _)| *name == table).map_or_else(|| build(table), |(_, schema)| Arc::clone(schema))
+    // All tables of a folder have the same.
+    static ALL: LazyLock<Vec<(&str, SchemaRef)>> =
+        LazyLock::new(|| TableName::PRIVATE.iter().copied().chain([TableName::Partner(PartnerTableId(0))]).map(|table| (table.folder(), build(table))).collect());
+    ALL.iter().find(|(folder, _)| *folder == table.folder()).map_or_else(|| build(table), |(_, schema)| Arc::clone(schema))
 }
 
 fn build(name: TableName) -> SchemaRef {
@@ -119,6 +138,10 @@ fn build(name: TableName) -> SchemaRef {
         fields.push(Field::new("text", DataType::Utf8, true));
         // Which columns were derived from the text: a set of bits, see `lake::features`.
         fields.push(Field::new("derived", DataType::UInt8, false));
+    }
+    if let TableName::Partner(_) = name {
+        // Its place in the partner's file: the order of a person's rows.
+        fields.push(Field::new(PLACE, DataType::UInt32, false));
     }
     if name == TableName::ActivityTag {
         fields.push(Field::new("derived", DataType::Boolean, false));

@@ -43,6 +43,10 @@ crate::words! {
         CapChosen = "cap_chosen",
         /// Something was done with a partner.
         PartnerActed = "partner_acted",
+        /// A partner's table was taken in.
+        PartnerTableUploaded = "partner_table_uploaded",
+        /// A partner's table was deleted.
+        PartnerTableDeleted = "partner_table_deleted",
         /// Something was done with an agreement.
         AgreementActed = "agreement_acted",
         /// An account was listed as one that may be named, or taken off the list.

@@ -20,6 +20,7 @@ pub mod law;
 pub mod link;
 pub mod mail;
 pub mod notice;
+pub mod partner_table;
 pub mod party;
 pub mod platform;
 pub mod port;
@@ -33,7 +34,7 @@ pub mod words;
 
 pub use creator::{CreatorId, CreatorKey, CreatorList};
 pub use fault::Fault;
-pub use id::{AgreementName, NoticeName, PartnerClass, PartnerName, ReleaseId, SubjectId};
+pub use id::{AgreementName, NoticeName, PartnerClass, PartnerIdentifier, PartnerName, ReleaseId, SubjectId};
 pub use platform::Platform;
 pub use purpose::Purpose;
 pub use refusal::{Refusal, RefusalCode};

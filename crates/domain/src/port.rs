@@ -8,6 +8,7 @@ use dp::BoundingKey;
 use crate::catalog::TableName;
 use crate::lake::{Arrival, Manifest, Snapshot, Staged, Traced, Undo};
 use crate::mail::{Letter, MailFailure};
+use crate::partner_table::{PartnerRows, PartnerTable, PartnerTableId};
 use crate::question::{Prepared, Question};
 use crate::record::Features;
 use crate::release::{Answered, Charge};
@@ -66,11 +67,12 @@ pub struct PaidLook<'a> {
 
 /// Where questions are understood and answered.
 pub trait CleanRoom: Send + Sync {
-    /// Understands and prices a question by the public list of creators, or refuses it. Looks at no data.
+    /// Understands and prices a question of a partner who has these tables, by the public list of creators, or refuses
+    /// it. Looks at no data.
     ///
     /// # Errors
     /// A refusal with code, place and hint.
-    fn prepare(&self, question: &Question, creators: &Arc<CreatorList>) -> Result<Prepared, Refusal>;
+    fn prepare(&self, question: &Question, tables: &[PartnerTable], creators: &Arc<CreatorList>) -> Result<Prepared, Refusal>;
 
     /// Answers a question that was paid for. Blocks; call it where blocking is fine.
     ///
@@ -157,6 +159,15 @@ pub trait Lake: Send + Sync {
     /// # Errors
     /// A fault; files written so far are garbage.
     fn split(&self, base: &Manifest, keep: SubjectId, other: SubjectId) -> Result<Manifest, Fault>;
+
+    /// Writes a partner's table, whose number is new; gives the snapshot in which it is.
+    ///
+    /// # Guarantee
+    /// Rows lie under their owners: they go with their person like all others.
+    ///
+    /// # Errors
+    /// A fault; files written so far are garbage.
+    fn put(&self, base: Option<&Manifest>, table: PartnerTableId, rows: &PartnerRows) -> Result<Manifest, Fault>;
 
     /// Where the rows of `subject` come from: all of them, or those of the act with this native key.
     ///

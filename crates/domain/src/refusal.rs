@@ -45,6 +45,8 @@ crate::words! {
         NoSnapshot = "A204",
         /// The same question is being answered right now.
         Running = "A205",
+        /// A partner's table that cannot be taken in like that.
+        PartnerTable = "A206",
         /// A budget does not cover the price.
         Budget = "B300",
         /// A choice that cannot be recorded as asked.

@@ -295,6 +295,12 @@ pub(crate) enum Subject {
         #[arg(long)]
         language: Option<String>,
     },
+    /// Write down how many people are reached, from a CSV file: subject,email and, if known, language. Rows that
+    /// cannot be taken are told, and change nothing.
+    Contacts {
+        /// The file.
+        file: PathBuf,
+    },
     /// Record how much one person wants to lose per year at most, as they said.
     Cap {
         /// The person.
@@ -490,22 +496,68 @@ pub(crate) struct Description {
     pub(crate) authority: Option<String>,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub(crate) enum Table {
-    /// List the tables.
-    List,
+    /// List the tables; with --partner also that partner's own.
+    List {
+        /// Whose tables besides those that everybody has.
+        #[arg(long)]
+        partner: Option<PartnerName>,
+    },
     /// Show the columns of a table, and the contract for it.
     Show {
-        /// The table.
-        name: domain::catalog::TableName,
+        /// The table: activity, or partner.crm.
+        name: String,
+        /// Whose, of a partner's own table.
+        #[arg(long)]
+        partner: Option<PartnerName>,
     },
     /// Show how far one person may count, for all tables or one: groups, rows, and sums and values of each column.
     Contract {
-        /// The table.
-        name: Option<domain::catalog::TableName>,
+        /// The table: activity, or partner.crm.
+        name: Option<String>,
+        /// Whose tables besides those that everybody has.
+        #[arg(long)]
+        partner: Option<PartnerName>,
+    },
+    /// Take in a partner's own rows about people, to be joined with theirs as partner.NAME. Rows are matched by
+    /// hashed e-mail address to people who agreed to a purpose of the partner's; nobody else's are kept, and
+    /// how many matched is told by no one.
+    Upload(Upload),
+    /// Delete a partner's table with all its rows.
+    Delete {
+        /// The table: partner.crm, or just crm.
+        name: String,
+        /// Whose.
+        #[arg(long)]
+        partner: PartnerName,
     },
     /// List the functions that expressions may call.
     Functions,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Upload {
+    /// What the table is called: partner.crm, or just crm.
+    pub(crate) name: String,
+    /// A CSV or Parquet file, one row about one person.
+    pub(crate) file: PathBuf,
+    /// Whose rows these are.
+    #[arg(long)]
+    pub(crate) partner: PartnerName,
+    /// A column to take in: NAME:text, NAME:integer, NAME:float or NAME:date; numbers may have a range that
+    /// bounds their sums, for example spend:float:0..500. Repeat for several; others are not read.
+    #[arg(long = "column", required = true, value_name = "NAME:TYPE[:LOW..HIGH]")]
+    pub(crate) columns: Vec<domain::partner_table::PartnerColumn>,
+    /// The column with SHA-256 of the address in lower case, in hexadecimal.
+    #[arg(long, default_value = "email_sha256", value_name = "COLUMN")]
+    pub(crate) key: String,
+    /// Rows of one person that count, the first ones of the file.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(crate) rows_per_person: u32,
+    /// Take the place of the table of this name.
+    #[arg(long)]
+    pub(crate) replace: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -929,6 +981,9 @@ pub(crate) struct InsightRun {
     /// Only creators of this category.
     #[arg(long)]
     pub(crate) category: Option<String>,
+    /// One of the partner's own tables.
+    #[arg(long)]
+    pub(crate) table: Option<domain::PartnerIdentifier>,
     /// Periods: day, week or month.
     #[arg(long)]
     pub(crate) by: Option<crate::insight::Period>,

@@ -2,6 +2,7 @@
 //! questions, and the clean room as plain loops over rows — the executable specification.
 
 mod creator;
+mod partner;
 mod python;
 mod question;
 mod random;
@@ -10,6 +11,7 @@ mod sample;
 mod world;
 
 pub use creator::{creator_key, creators};
+pub use partner::{called, catalog, partner_rows, partner_tables, table_names};
 pub use python::python;
 pub use random::{Generator, env_seed};
 pub use reference::{Part, Reference, ReferenceAnswer, Row, Tables, listed, tables};

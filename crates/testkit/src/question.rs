@@ -2,11 +2,11 @@
 //! lists of keys.
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, TimeDelta};
-use domain::catalog::{Calendar, Column, ColumnType, Domain, Table, TableName};
+use domain::catalog::{Calendar, Column, ColumnType, Domain, TableName};
 use rand::RngExt;
 use rand::seq::{IndexedRandom, SliceRandom};
 
-use crate::Generator;
+use crate::{Generator, called, catalog, table_names};
 
 /// A column and how the question writes it.
 #[derive(Clone)]
@@ -225,7 +225,7 @@ impl Generator {
 
     /// `FROM` with one table or several, and the columns that it gives.
     fn tables(&mut self) -> (String, Vec<Written>) {
-        let mut tables = TableName::PRIVATE.to_vec();
+        let mut tables: Vec<TableName> = table_names().into_iter().filter(|table| !table.is_public()).collect();
         tables.shuffle(&mut self.0);
         tables.truncate(if self.0.random_ratio(1, 2) { 1 } else { self.0.random_range(2..5) });
         // The list of creators anywhere beside acts, but for a place where nothing ties it to what is there.
@@ -242,20 +242,20 @@ impl Generator {
         for (table, alias) in named {
             // Each alias once; without one, the table's own name.
             let alias = alias.filter(|a| self.0.random_ratio(1, 2) && aliases.iter().all(|(_, other)| other != a));
-            let called = alias.map_or_else(|| table.to_string(), str::to_owned);
+            let called = alias.map_or_else(|| called(table).rsplit('.').next().unwrap_or_default().to_owned(), str::to_owned);
             if !from.is_empty() {
                 from += self.pick(&[" JOIN ", " INNER JOIN ", " join "]);
             }
-            from += table.as_str();
+            from += &crate::called(table);
             from += &alias.map_or_else(String::new, |a| format!(" AS {a}"));
             if !aliases.is_empty() {
                 from += &self.tie(table, &called, &aliases);
             }
             aliases.push((table, called));
         }
-        let of = |table: TableName| Table::of(table).columns;
+        let of = |table: TableName| catalog(table).columns;
         let columns = aliases.iter().flat_map(|(table, alias)| of(*table).iter().map(move |column| (*table, alias, column)));
-        let shared = |name: &str| aliases.iter().filter(|(table, _)| Table::of(*table).column(name).is_some()).count() > 1;
+        let shared = |name: &str| aliases.iter().filter(|(table, _)| catalog(*table).column(name).is_some()).count() > 1;
         let written = columns.filter(|(_, _, column)| column.ty != ColumnType::Id).map(|(_, alias, column)| {
             let qualified = shared(column.name) || self.0.random_ratio(1, 3);
             let text = if qualified { format!("{alias}.{}", column.name) } else { column.name.to_owned() };

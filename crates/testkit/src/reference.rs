@@ -12,6 +12,8 @@ use domain::subject::{AgeBand, FollowersBand};
 use domain::{CreatorId, CreatorList, SubjectId, SubjectSet};
 use dp::BoundingKey;
 
+use crate::partner::rows_of;
+
 /// One row of one table.
 #[derive(Debug, Clone)]
 pub struct Row {
@@ -75,6 +77,12 @@ fn rows(table: TableName, arrivals: &[Arrival]) -> Vec<Row> {
         }
         // Nobody's: see `listed`.
         TableName::Creator => Vec::new(),
+        TableName::Partner(_) => {
+            let people: BTreeSet<SubjectId> = arrivals.iter().flat_map(|a| a.ids.iter().copied()).collect();
+            let names = crate::catalog(table).columns.iter().skip(1).map(|column| column.name);
+            let of_person = |id| rows_of(id).into_iter().zip(0..).map(move |(values, place)| (id, place, values));
+            people.into_iter().flat_map(of_person).map(|(id, place, values)| row(id, (place, String::new()), names.clone().zip(values).collect())).collect()
+        }
     }
 }
 
@@ -301,13 +309,14 @@ impl<'list> Reference<'list> {
         'list: 'a,
     {
         // The first rows of the largest table are looked at, and the first interests are joined to them.
-        let largest = [TableName::ActivityTag, TableName::Activity, TableName::SubjectInterest, TableName::Subject];
-        let largest = largest.into_iter().find(|table| tables.contains(table));
+        let most_rows = [TableName::ActivityTag, TableName::Activity, TableName::SubjectInterest];
+        let largest = most_rows.into_iter().find(|table| tables.contains(table));
+        let largest = largest.or_else(|| tables.iter().copied().find(|table| matches!(table, TableName::Partner(_)))).or(Some(TableName::Subject));
         let mut joined = vec![Joined::default()];
         for &table in tables {
             let most = match table {
                 table if Some(table) == largest => self.plan.bounds.rows_at_scan(),
-                TableName::SubjectInterest => INTERESTS_JOINED,
+                TableName::SubjectInterest | TableName::Partner(_) => INTERESTS_JOINED,
                 TableName::Activity | TableName::ActivityTag | TableName::Subject | TableName::Creator => u32::MAX,
             };
             let of_person = own.get(&table).into_iter().flatten().copied().take(usize::try_from(most).unwrap_or(usize::MAX));

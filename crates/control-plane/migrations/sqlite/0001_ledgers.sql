@@ -172,6 +172,25 @@ CREATE TABLE erased_line (            -- what is left of a line about an erased 
     PRIMARY KEY (import_id, digest)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE partner_table (          -- a partner's own rows; whose they are, only the lake knows
+    id              INTEGER PRIMARY KEY,
+    partner         TEXT NOT NULL,
+    name            TEXT NOT NULL,
+    columns         TEXT NOT NULL,    -- as declared: JSON
+    rows_per_person INTEGER NOT NULL,
+    sha256          TEXT NOT NULL,    -- of the file
+    rows            INTEGER NOT NULL, -- that were read, matched or not
+    replaces        INTEGER,
+    snapshot_id     INTEGER NOT NULL REFERENCES snapshot (id) DEFERRABLE INITIALLY DEFERRED,
+    at              TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE partner_table_deletion (
+    id       INTEGER PRIMARY KEY,
+    table_id INTEGER NOT NULL UNIQUE,
+    at       TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE erasure (
     id         INTEGER PRIMARY KEY,
     subject_id INTEGER NOT NULL UNIQUE,
@@ -499,6 +518,12 @@ CREATE TRIGGER snapshot_never_goes BEFORE DELETE ON snapshot BEGIN SELECT RAISE(
 
 CREATE TRIGGER erasure_never_changes BEFORE UPDATE ON erasure BEGIN SELECT RAISE(ABORT, 'erasure is append-only'); END;
 CREATE TRIGGER erasure_never_goes BEFORE DELETE ON erasure BEGIN SELECT RAISE(ABORT, 'erasure is append-only'); END;
+
+CREATE TRIGGER partner_table_never_changes BEFORE UPDATE ON partner_table BEGIN SELECT RAISE(ABORT, 'partner_table is append-only'); END;
+CREATE TRIGGER partner_table_never_goes BEFORE DELETE ON partner_table BEGIN SELECT RAISE(ABORT, 'partner_table is append-only'); END;
+
+CREATE TRIGGER partner_table_deletion_never_changes BEFORE UPDATE ON partner_table_deletion BEGIN SELECT RAISE(ABORT, 'partner_table_deletion is append-only'); END;
+CREATE TRIGGER partner_table_deletion_never_goes BEFORE DELETE ON partner_table_deletion BEGIN SELECT RAISE(ABORT, 'partner_table_deletion is append-only'); END;
 
 CREATE TRIGGER notice_never_changes BEFORE UPDATE ON notice BEGIN SELECT RAISE(ABORT, 'notice is append-only'); END;
 CREATE TRIGGER notice_never_goes BEFORE DELETE ON notice BEGIN SELECT RAISE(ABORT, 'notice is append-only'); END;

@@ -14,7 +14,7 @@ use super::Ask;
 use crate::audit::AuditWriter;
 use crate::error::unreadable;
 use crate::store::{from_i64, parse_time, parse_word, time_text, to_i64};
-use crate::{ControlPlane, Error, accounting, agreement, budget, consent, creator, snapshot};
+use crate::{ControlPlane, Error, accounting, agreement, budget, consent, creator, partner_table, snapshot};
 
 /// What the first transaction led to.
 pub(super) enum Start {
@@ -74,6 +74,7 @@ impl ControlPlane {
             return Ok(Some(Start::Stored(Box::new(stored))));
         }
         let snapshot = snapshot::visible(&mut tx, at).await?.ok_or_else(no_snapshot)?;
+        partner_table::check(&mut tx, &ask.partner, &prepared.plan, &snapshot.manifest).await?;
         let window = budget::month(at);
         budget::open_scope(&mut tx, &budget::window_scope(&terms.name, at), agreement::window_cap(&terms)).await?;
         budget::charge(&mut tx, &budget::scopes(&ask.partner, &terms.name, &window), prepared.cost).await?;

@@ -51,7 +51,7 @@ impl ControlPlane {
     /// Understands a question by the list of creators as it is when the release starts.
     async fn start(&self, room: &dyn CleanRoom, ask: &Ask) -> Result<(Prepared, Start), Error> {
         for _ in 0..STARTS_MAX {
-            let prepared = room.prepare(&ask.question, &self.creators().await?)?;
+            let prepared = room.prepare(&ask.question, &self.partner_table_visible(&ask.partner).await?, &self.creators().await?)?;
             if let Some(start) = self.release_reserve(ask, &prepared).await? {
                 return Ok((prepared, start));
             }

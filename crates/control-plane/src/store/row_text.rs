@@ -54,6 +54,8 @@ pub(crate) const RECORDED: &[(&str, &[&str])] = &[
     ("release_outcome", &["id", "release", "outcome", "answer", "settled", "participants", "at"]),
     ("cap_choice", &["id", "subject_id", "rho_cap", "delta_cap", "method", "at"]),
     ("release_redelivery", &["id", "release", "at"]),
+    ("partner_table", &["id", "partner", "name", "columns", "rows_per_person", "sha256", "rows", "replaces", "snapshot_id", "at"]),
+    ("partner_table_deletion", &["id", "table_id", "at"]),
 ];
 
 /// What people lost by acts on identities; each row goes with the row of its act, which commits to it.

@@ -102,8 +102,8 @@ impl Waiting {
 }
 
 impl CleanRoom for Waiting {
-    fn prepare(&self, question: &Question, creators: &Arc<CreatorList>) -> Result<Prepared, Refusal> {
-        self.room.prepare(question, creators)
+    fn prepare(&self, question: &Question, tables: &[domain::partner_table::PartnerTable], creators: &Arc<CreatorList>) -> Result<Prepared, Refusal> {
+        self.room.prepare(question, tables, creators)
     }
 
     fn answer(&self, look: &PaidLook<'_>) -> Result<Answered, Fault> {

@@ -10,6 +10,7 @@ mod law;
 mod letters;
 mod links;
 mod notices;
+mod partner_tables;
 mod receipts;
 mod reconcile;
 mod releases;

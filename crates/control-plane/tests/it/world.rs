@@ -12,6 +12,7 @@ use domain::consent::{Actor, ConsentAction, ConsentKey, ConsentMethod, DataScope
 use domain::lake::{Manifest, SnapshotClock, Staged};
 use domain::mail::{Contact, ContactSource};
 use domain::notice::{NoticeRef, NoticeTerms, ServedBy, Wording};
+use domain::partner_table::PartnerTable;
 use domain::party::Party;
 use domain::port::{CleanRoom, PaidLook};
 use domain::question::expr::{Expr, Function};
@@ -263,12 +264,12 @@ pub(crate) struct ScriptedRoom {
 }
 
 impl CleanRoom for ScriptedRoom {
-    fn prepare(&self, question: &Question, creators: &Arc<CreatorList>) -> Result<Prepared, Refusal> {
+    fn prepare(&self, question: &Question, _: &[PartnerTable], creators: &Arc<CreatorList>) -> Result<Prepared, Refusal> {
         if !question.sql.starts_with("count") {
             return Err(Refusal::new(RefusalCode::Syntax, "not in the script"));
         }
         // The text stands in for the plan: different questions have different filters.
-        let language = Expr::Leaf(Field::Column(Table::of(TableName::Activity).named("language").unwrap()));
+        let language = Expr::Leaf(Field::Column(Table::of(TableName::Activity).named(TableName::Activity, "language").unwrap()));
         let filter = Some(Expr::call2(Function::Compare(Comparison::Eq), language, Expr::Constant(Value::Text(question.sql.clone()))));
         let bounds = dp::ContributionBounds::new(1, 1, 1).unwrap();
         let plan = Plan {

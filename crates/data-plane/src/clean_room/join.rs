@@ -80,7 +80,10 @@ fn arrow(error: ArrowError) -> Fault {
 
 /// How each of `tables` is read, the one that is scanned first.
 fn reads(tables: &[TableName], read: &[ColumnName]) -> Vec<Read> {
-    let scan_order = [TableName::ActivityTag, TableName::Activity, TableName::SubjectInterest, TableName::Subject];
+    // Fewer rows of a person come later: of partners' tables few.
+    let own = [TableName::ActivityTag, TableName::Activity, TableName::SubjectInterest];
+    let partners = tables.iter().copied().filter(|table| matches!(table, TableName::Partner(_)));
+    let scan_order = own.into_iter().chain(partners).chain([TableName::Subject]);
     let both = tables.contains(&TableName::Activity) && tables.contains(&TableName::ActivityTag);
     let of = |table: TableName| {
         let mut columns: Vec<&'static str> = read.iter().filter(|column| column.table() == table).map(|column| stored(column.column()).0).collect();
@@ -91,7 +94,7 @@ fn reads(tables: &[TableName], read: &[ColumnName]) -> Vec<Read> {
         columns.dedup();
         Read { table, columns, by_act: both && matches!(table, TableName::Activity | TableName::ActivityTag) }
     };
-    scan_order.into_iter().filter(|table| tables.contains(table)).map(of).collect()
+    scan_order.filter(|table| tables.contains(table)).map(of).collect()
 }
 
 impl Tables {

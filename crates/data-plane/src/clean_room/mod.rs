@@ -18,6 +18,7 @@ mod validate;
 use std::fmt;
 use std::sync::Arc;
 
+use domain::partner_table::PartnerTable;
 use domain::port::{CleanRoom, PaidLook};
 use domain::question::{Mechanisms, Prepared, Question};
 use domain::release::Answered;
@@ -69,8 +70,8 @@ impl DataFusionCleanRoom {
 }
 
 impl CleanRoom for DataFusionCleanRoom {
-    fn prepare(&self, question: &Question, creators: &Arc<CreatorList>) -> Result<Prepared, Refusal> {
-        validate::prepare(question, creators)
+    fn prepare(&self, question: &Question, tables: &[PartnerTable], creators: &Arc<CreatorList>) -> Result<Prepared, Refusal> {
+        validate::prepare(question, tables, creators)
     }
 
     fn answer(&self, look: &PaidLook<'_>) -> Result<Answered, Fault> {

@@ -14,7 +14,7 @@ use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use tempfile::TempDir;
-use testkit::{Generator, Part, Reference, ReferenceAnswer, ZeroNoise, env_seed, tables};
+use testkit::{Generator, Part, Reference, ReferenceAnswer, ZeroNoise, env_seed, partner_rows, partner_tables, tables};
 
 use super::*;
 
@@ -49,6 +49,9 @@ impl World {
             let of_part: Vec<Arrival> = arrivals.iter().map(|a| slice(a, part, imports, rng)).collect();
             manifest = Some(lake.stage(manifest.as_ref(), &of_part, &Unwatched).unwrap().manifest);
         }
+        let people: BTreeSet<SubjectId> = arrivals.iter().flat_map(|a| a.ids.iter().copied()).collect();
+        let [table] = &partner_tables()[..] else { panic!("one table") };
+        let manifest = Some(lake.put(manifest.as_ref(), table.id(), &partner_rows(people)).unwrap());
         let room = DataFusionCleanRoom::new(lake, Arc::new(ZeroNoise), rng.random_range(1..5)).unwrap();
         let snapshot = Snapshot { id: 1, cause: domain::lake::SnapshotCause::Import, at: Timestamp::UNIX_EPOCH, visible_from: Timestamp::UNIX_EPOCH, manifest: manifest.unwrap() };
         Self { _folder: folder, room, snapshot }
@@ -128,7 +131,7 @@ fn prepare(generator: &mut Generator) -> Prepared {
     let mut prepared = std::iter::repeat_with(|| {
         let sql = generator.sql();
         let question = Question { sql: sql.clone(), params: Vec::new(), rho: "0.1".parse().unwrap(), narrowing: narrowing.clone() };
-        match validate::validate(&question) {
+        match validate::validate(&question, &partner_tables()) {
             Ok(prepared) => Some(prepared),
             // What the generator cannot foresee.
             Err(refusal) if refusal.message.ends_with("is the same for every row") => None,
@@ -265,7 +268,7 @@ fn called(expr: &domain::question::RowExpr, into: &mut BTreeSet<Function>) {
 fn the_engine_agrees_with_the_plain_loops() {
     let seed = env_seed(42);
     eprintln!("seed {seed}");
-    let (mut joined, mut averages, mut listed, mut subqueries, mut named) = (0, 0, 0, 0, 0);
+    let (mut joined, mut averages, mut listed, mut subqueries, mut named, mut partners) = (0, 0, 0, 0, 0, 0);
     let (mut functions, mut aggregates): (BTreeSet<Function>, BTreeSet<String>) = (BTreeSet::new(), BTreeSet::new());
     for n in 0..320 {
         let mut generator = Generator::new(seed + n);
@@ -285,6 +288,7 @@ fn the_engine_agrees_with_the_plain_loops() {
             listed += u32::from(some && plan.keys.iter().any(|k| matches!(k.values, KeyValues::Listed(_))));
             subqueries += u32::from(some && !plan.per_subject.is_empty());
             named += u32::from(some && plan.tables.contains(&domain::catalog::TableName::Creator));
+            partners += u32::from(some && plan.partner_tables().next().is_some());
             if some {
                 aggregates.extend(plan.aggregates.iter().map(|a| format!("{a:?}").split(' ').next().unwrap().to_owned()));
             }
@@ -292,8 +296,8 @@ fn the_engine_agrees_with_the_plain_loops() {
         }
     }
     assert!(
-        joined > 60 && averages > 40 && listed > 20 && subqueries > 60 && named > 20,
-        "questions reached too little: {joined} joins, {averages} averages, {listed} lists, {subqueries} subqueries, {named} with creators"
+        joined > 60 && averages > 40 && listed > 20 && subqueries > 60 && named > 20 && partners > 60,
+        "questions reached too little: {joined} joins, {averages} averages, {listed} lists, {subqueries} subqueries, {named} with creators, {partners} of a partner's table"
     );
     assert_eq!(aggregates.len(), 8, "{aggregates:?}");
     // Every function, of those with parts of dates or types one of each.
@@ -304,7 +308,7 @@ fn the_engine_agrees_with_the_plain_loops() {
 }
 
 fn ask(sql: &str) -> Prepared {
-    validate::validate(&Question { sql: sql.into(), params: Vec::new(), rho: "0.1".parse().unwrap(), narrowing: Narrowing::default() }).unwrap()
+    validate::validate(&Question { sql: sql.into(), params: Vec::new(), rho: "0.1".parse().unwrap(), narrowing: Narrowing::default() }, &partner_tables()).unwrap()
 }
 
 fn answer(world: &World, prepared: &Prepared, eligible: &SubjectSet) -> Answered {
@@ -347,13 +351,13 @@ fn a_smallest_cohort_is_never_undercut() {
         let narrowing = Narrowing { cohort, ..Narrowing::default() };
         // At this price the threshold is 2 without noise.
         let question = Question { sql: "SELECT country, count(*) FROM subject GROUP BY country".into(), params: Vec::new(), rho: "1000000".parse().unwrap(), narrowing };
-        let prepared = validate::validate(&question).unwrap();
+        let prepared = validate::validate(&question, &[]).unwrap();
         (answer(&world, &prepared, &everybody).table.rows.len(), Mechanisms::of(&prepared.plan, prepared.cost.rho).unwrap().threshold.unwrap().threshold())
     };
     assert_eq!((shown(None), shown(Some(people - 1))), ((1, 2), (1, i128::from(people))));
     assert_eq!(shown(Some(people)).0, 0, "the threshold is above the cohort: noise decides, and here is none");
     let cohort = |sql: &str| {
-        validate::validate(&Question { narrowing: Narrowing { cohort: Some(5), ..Narrowing::default() }, sql: sql.into(), params: Vec::new(), rho: "1".parse().unwrap() })
+        validate::validate(&Question { narrowing: Narrowing { cohort: Some(5), ..Narrowing::default() }, sql: sql.into(), params: Vec::new(), rho: "1".parse().unwrap() }, &[])
     };
     assert!(cohort("SELECT kind, count(*) FROM activity GROUP BY kind").is_err(), "it would be ignored");
 }

@@ -80,7 +80,7 @@ pub(super) struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     pub(super) fn begin(store: &'a Store, part: Part) -> Result<Self, Fault> {
-        let folder = store.folder().join(part.table.as_str());
+        let folder = store.folder().join(part.table.folder());
         fs::create_dir_all(&folder).map_err(|e| part.fault(e))?;
         let temporary = folder.join(format!("b{:05}.tmp", part.bucket));
         let hashed = HashingFile::create(&temporary).map_err(|e| part.fault(e))?;
@@ -101,7 +101,7 @@ impl<'a> Writer<'a> {
         hashed.file.sync_all().map_err(|e| part.fault(e))?;
         let sha256 = hex::encode(hashed.digest.finalize());
         let name: String = sha256.chars().take(16).collect();
-        let path = format!("{table}/b{bucket:05}-{name}.parquet");
+        let path = format!("{}/b{bucket:05}-{name}.parquet", table.folder());
         store.keep(&temporary, &path)?;
         Ok(LakeFile { path, rows, bytes: hashed.bytes, sha256, bucket, features })
     }

@@ -20,7 +20,7 @@ use super::files::{self, Part, Writer};
 use super::order::by_subject;
 use super::spill::Spill;
 use super::store::Store;
-use crate::schema::{NO_TEXT, schema};
+use crate::schema::{NO_TEXT, PLACE, schema};
 
 /// Files of a bucket before they are made one.
 const FILES_MAX: usize = 4;
@@ -217,6 +217,7 @@ pub(super) fn sort(table: TableName, rows: &RecordBatch) -> Result<RecordBatch, 
         TableName::Subject => sort_by(rows, &["subject_id"]),
         TableName::SubjectInterest => sort_by(rows, &["subject_id", "interest", "origin"]),
         TableName::Creator => Err(Fault::broken("a public table has no rows in the lake")),
+        TableName::Partner(_) => sort_by(rows, &["subject_id", PLACE]),
     }
 }
 

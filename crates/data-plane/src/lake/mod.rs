@@ -14,6 +14,7 @@ mod files;
 mod identity;
 mod merge;
 mod order;
+mod partner;
 mod rewrite;
 mod s3;
 mod spill;
@@ -27,6 +28,7 @@ use std::path::{Path, PathBuf};
 
 use domain::catalog::TableName;
 use domain::lake::{Arrival, LakeFile, Manifest, Staged, Traced, Undo};
+use domain::partner_table::{PartnerRows, PartnerTableId};
 use domain::port::{FeatureExtractor, Lake, LakeImport, Progress, Unwatched};
 use domain::record::Counts;
 use domain::{Fault, SubjectId, SubjectSet};
@@ -90,6 +92,11 @@ impl ParquetLake {
         self.store.fetch(&file.path, to)
     }
 
+    /// A lake without rows.
+    const fn empty(&self) -> Manifest {
+        Manifest { schema: MANIFEST_SCHEMA, bucket_size: self.bucket_size, tables: BTreeMap::new() }
+    }
+
     /// Where the files are.
     pub(crate) const fn store(&self) -> &Store {
         &self.store
@@ -98,8 +105,7 @@ impl ParquetLake {
 
 impl Lake for ParquetLake {
     fn import(&self, base: Option<&Manifest>, first_source: u32) -> Result<Box<dyn LakeImport>, Fault> {
-        let empty = || Manifest { schema: MANIFEST_SCHEMA, bucket_size: self.bucket_size, tables: BTreeMap::new() };
-        let base = base.cloned().unwrap_or_else(empty);
+        let base = base.cloned().unwrap_or_else(|| self.empty());
         let spill = Spill::new(self.store.folder(), base.bucket_size, self.limits);
         Ok(Box::new(Importing {
             store: self.store.clone(),
@@ -129,6 +135,10 @@ impl Lake for ParquetLake {
 
     fn split(&self, base: &Manifest, keep: SubjectId, other: SubjectId) -> Result<Manifest, Fault> {
         identity::Move::split(keep, other).apply(&self.store, base)
+    }
+
+    fn put(&self, base: Option<&Manifest>, table: PartnerTableId, rows: &PartnerRows) -> Result<Manifest, Fault> {
+        partner::put(&self.store, &base.cloned().unwrap_or_else(|| self.empty()), table, rows)
     }
 
     fn trace(&self, manifest: &Manifest, subject: SubjectId, native_key: Option<&str>) -> Result<Vec<Traced>, Fault> {
@@ -201,9 +211,12 @@ impl LakeImport for Importing {
         let Self { store, base, platforms, mut spill, merged: _, mut sources, acts: _ } = *self;
         spill.close()?;
         let mut tables: BTreeMap<TableName, BTreeMap<u32, Vec<LakeFile>>> = BTreeMap::new();
-        for &table in TableName::PRIVATE {
+        // An import changes no partner's table, and leaves out none.
+        for &table in TableName::PRIVATE.iter().chain(base.tables.keys()) {
             let buckets = tables.entry(table).or_default();
-            base.files(table).iter().for_each(|f| buckets.entry(f.bucket).or_default().push(f.clone()));
+            if buckets.is_empty() {
+                base.files(table).iter().for_each(|f| buckets.entry(f.bucket).or_default().push(f.clone()));
+            }
         }
         let mut counts: HashMap<u32, Counts> = HashMap::new();
         let buckets = spill.buckets();

@@ -207,7 +207,7 @@ impl Field {
     #[must_use]
     pub fn is_of_person(&self) -> bool {
         match self {
-            Self::Column(column) => column.table() == TableName::Subject,
+            Self::Column(column) => column.column().of_person,
             Self::Fold(..) => true,
         }
     }

@@ -98,7 +98,7 @@ mod tests {
     use crate::catalog::{Table, TableName};
 
     fn column(name: &str) -> RowExpr {
-        Expr::Leaf(Field::Column(Table::of(TableName::Activity).named(name).unwrap()))
+        Expr::Leaf(Field::Column(Table::of(TableName::Activity).named(TableName::Activity, name).unwrap()))
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::expr::{Expr, Function};
 use super::{Aggregate, Field, Fold, Key, KeySource, KeyValues, PerSubject, RowExpr, Value};
 use crate::catalog::{ColumnName, TableName};
 use crate::consent::DataScope;
+use crate::partner_table::PartnerTableId;
 
 /// What a question computes from people's rows. Two questions with equal plans are one question.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -79,6 +80,12 @@ impl Plan {
         scopes.sort();
         scopes.dedup();
         scopes
+    }
+
+    /// The partners' tables that the plan looks at.
+    pub fn partner_tables(&self) -> impl Iterator<Item = PartnerTableId> {
+        let tables = self.tables.iter().chain(self.per_subject.iter().flat_map(|inner| &inner.tables));
+        tables.filter_map(|table| if let TableName::Partner(id) = table { Some(*id) } else { None })
     }
 
     /// The columns of its own tables that the plan reads, sorted, without the owner.

@@ -1,6 +1,7 @@
 //! `fairshare demo`: the whole main job on a synthetic town, through the real importers, the real
 //! ledger and the real clean room.
 
+mod survey;
 mod tour;
 pub(crate) mod town;
 
@@ -86,6 +87,7 @@ async fn set_up(args: &Demo, data: &Path) -> anyhow::Result<Demonstration> {
     imported.sources.iter().for_each(|s| counts.add(&s.counts));
     set_up_partners(&deployment).await?;
     record_choices(&deployment, &town).await?;
+    survey::upload(&deployment, &town, today).await?;
     deployment.control.audit_checkpoint().await?;
     Ok(Demonstration { deployment, town, counts, rejects_file: imported.rejects_file })
 }

@@ -5,16 +5,17 @@ use serde_json::{Value, json};
 use crate::command::{Deployment, repository};
 
 /// What each insight is asked with.
-const ASKED: [(&str, &[&str]); 9] = [
+const ASKED: [(&str, &[&str]); 10] = [
     ("audience", &["--kind", "post"]),
     ("top-tags", &["--top", "5"]),
     ("trends", &["--tag", "sea", "--tag", "#Bread", "--from", "2026-01-01", "--to", "2026-03-31", "--by", "month"]),
     ("share-of-voice", &["--tag", "sea", "--tag", "bread", "--country", "Germany"]),
     ("posting-times", &["--platform", "mastodon"]),
     ("engagement", &[]),
-    ("activity-levels", &["--from", "2020-01-01"]),
+    ("activity-levels", &["--from", "2020-01-01", "--table", "crm"]),
     ("top-creators", &["--platform", "csv"]),
     ("creator-reactions", &["--category", "News"]),
+    ("overlap", &["--table", "crm"]),
 ];
 
 fn town() -> Deployment {
@@ -31,7 +32,7 @@ fn run(d: &Deployment, insight: &str, options: &[&str]) -> Value {
 
 #[test]
 fn every_insight_is_listed_priced_and_answered_as_a_question() {
-    let d = town();
+    let d = town().with_own_table(60);
     let listed = d.ok(&["insight", "list"]);
     let names: Vec<&str> = listed["insights"].as_array().unwrap().iter().map(|i| i["insight"].as_str().unwrap()).collect();
     assert_eq!(names, ASKED.map(|(name, _)| name));
@@ -89,10 +90,10 @@ fn the_data_dictionary_shows_bounds_and_functions() {
 
 #[test]
 fn every_example_of_the_page_on_insights_runs() {
-    let d = town();
+    let d = town().with_own_table(60).with_survey();
     let page = std::fs::read_to_string(repository("docs/insights.md")).unwrap();
     let examples: Vec<&str> = page.lines().filter(|line| line.contains(" $as")).filter_map(|line| line.strip_prefix("insight ")).collect();
-    assert_eq!(examples.len(), ASKED.len());
+    assert_eq!(examples.len(), ASKED.len() + 1, "each, and one of the people of a table");
     for example in examples {
         // The page asks the demo's town as its university.
         let words: Vec<&str> = example.split(' ').filter(|word| *word != "$as").collect();

@@ -12,6 +12,7 @@ mod imports;
 mod insights;
 mod main_job;
 mod pages;
+mod partner_tables;
 mod questions;
 mod s3;
 mod samples;

@@ -62,7 +62,7 @@ fn the_clean_room_without_noise_gives_the_answers_of_plain_sql() {
     let ask = |sql: &str| -> (Plan, BTreeMap<Vec<u8>, Vec<i64>>) {
         // Bounds wide enough to cut nothing, at a price at which the threshold is 2.
         let mut prepared: Prepared =
-            room.prepare(&Question { sql: sql.into(), params: Vec::new(), rho: "1000000".parse().unwrap(), narrowing: Narrowing::default() }, &Arc::default()).unwrap();
+            room.prepare(&Question { sql: sql.into(), params: Vec::new(), rho: "1000000".parse().unwrap(), narrowing: Narrowing::default() }, &[], &Arc::default()).unwrap();
         prepared.plan.bounds = ContributionBounds::new(10_000, 1_000_000, 1_000_000).unwrap();
         let charge = Charge::of_durable_reservation(prepared.cost);
         let look = PaidLook { prepared: &prepared, charge: &charge, snapshot: &snapshot, eligible: &everybody, bounding_key: &key };

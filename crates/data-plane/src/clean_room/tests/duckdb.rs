@@ -19,10 +19,10 @@
 use std::fs;
 use std::path::Path;
 
-use domain::catalog::{ColumnType, Table, TableName};
+use domain::catalog::{ColumnType, TableName};
 use domain::question::{Grid, Key, Value, encode_key};
 use serde_json::json;
-use testkit::{Tables, python};
+use testkit::{Tables, called, catalog, python, table_names};
 
 use super::*;
 
@@ -256,12 +256,12 @@ fn columns(table: TableName, alias: &str) -> Vec<Named> {
         let ascii = matches!(column.name, "kind" | "media" | "platform" | "visibility" | "age_band" | "origin");
         Named { text: Both::same(format!("{alias}.{}", column.name)), ty: column.ty, ascii }
     };
-    Table::of(table).columns.iter().filter(|column| !matches!(column.ty, ColumnType::Id | ColumnType::Timestamp) && column.name != "sentiment").map(named).collect()
+    catalog(table).columns.iter().filter(|column| !matches!(column.ty, ColumnType::Id | ColumnType::Timestamp) && column.name != "sentiment").map(named).collect()
 }
 
 /// `FROM`, and its columns.
 fn from(generator: &mut Generator) -> (Both, Vec<Named>) {
-    let mut chosen = TableName::PRIVATE.to_vec();
+    let mut chosen: Vec<TableName> = table_names().into_iter().filter(|table| !table.is_public()).collect();
     chosen.shuffle(&mut generator.0);
     chosen.truncate(generator.0.random_range(1..4));
     let of_acts = chosen.iter().position(|table| *table == TableName::Activity).filter(|_| generator.0.random_ratio(1, 2));
@@ -272,7 +272,7 @@ fn from(generator: &mut Generator) -> (Both, Vec<Named>) {
     for (n, table) in chosen.iter().enumerate() {
         let alias = format!("t{n}");
         let first = "(SELECT * FROM subject_interest QUALIFY row_number() OVER (PARTITION BY subject_id ORDER BY interest, origin) <= 64)";
-        let duck = if limited && *table == TableName::SubjectInterest { first.to_owned() } else { table.to_string() };
+        let duck = if limited && *table == TableName::SubjectInterest { first.to_owned() } else { duck_name(*table) };
         let act = chosen.iter().take(n).position(|other| acts(other) && acts(table));
         let (join, on) = match act {
             _ if n == 0 => (Both::same(""), Both::same("")),
@@ -286,7 +286,7 @@ fn from(generator: &mut Generator) -> (Both, Vec<Named>) {
             None if table.is_public() => (Both::same(" JOIN "), Both::same(format!(" ON t{}.creator_id = {alias}.creator_id", of_acts.unwrap_or_default()))),
             None => (Both::same(" JOIN "), Both::same(format!(" ON t0.subject_id = {alias}.subject_id"))),
         };
-        let named = Both { ours: format!("{table} AS {alias}"), duck: format!("{duck} AS {alias}") };
+        let named = Both { ours: format!("{} AS {alias}", called(*table)), duck: format!("{duck} AS {alias}") };
         text = Both::of("{0}{1}{2}{3}", &[&text, &join, &named, &on]);
         all.extend(columns(*table, &alias));
     }
@@ -331,7 +331,8 @@ fn pair(generator: &mut Generator) -> Option<Pair> {
             keys.push((key, ty));
         }
     }
-    let ask = |sql: &str| validate::validate(&Question { sql: sql.to_owned(), params: Vec::new(), rho: "0.1".parse().unwrap(), narrowing: Narrowing::default() });
+    let ask =
+        |sql: &str| validate::validate(&Question { sql: sql.to_owned(), params: Vec::new(), rho: "0.1".parse().unwrap(), narrowing: Narrowing::default() }, &partner_tables());
     let written = match name.as_str() {
         "count(*)" | "count(distinct subject_id)" => name.replace("subject_id", "t0.subject_id"),
         "count(distinct" => format!("count(distinct {})", of.ours),
@@ -401,6 +402,11 @@ fn duck_type(ty: ColumnType) -> &'static str {
     }
 }
 
+/// What DuckDB calls a table.
+fn duck_name(table: TableName) -> String {
+    called(table).replace('.', "_")
+}
+
 /// Writes one file of rows per table.
 fn write_rows(folder: &Path, tables: &Tables, eligible: &SubjectSet) {
     for (table, rows) in tables {
@@ -412,10 +418,10 @@ fn write_rows(folder: &Path, tables: &Tables, eligible: &SubjectSet) {
                 "creator_id" => json!(row.creator()),
                 name => row.value(name).to_json(),
             };
-            let object: serde_json::Map<String, serde_json::Value> = Table::of(*table).columns.iter().map(|column| (column.name.to_owned(), value(column))).collect();
+            let object: serde_json::Map<String, serde_json::Value> = catalog(*table).columns.iter().map(|column| (column.name.to_owned(), value(column))).collect();
             text += &format!("{}\n", serde_json::Value::Object(object));
         }
-        fs::write(folder.join(format!("{table}.json")), text).unwrap();
+        fs::write(folder.join(format!("{}.json", duck_name(*table))), text).unwrap();
     }
 }
 
@@ -467,9 +473,9 @@ fn exact_answers_are_those_of_duckdb() {
     eprintln!("seed {seed}");
     let folder = tempfile::tempdir().unwrap();
     let types = |table: TableName| -> serde_json::Map<String, serde_json::Value> {
-        Table::of(table).columns.iter().map(|column| (column.name.to_owned(), json!(duck_type(column.ty)))).collect()
+        catalog(table).columns.iter().map(|column| (column.name.to_owned(), json!(duck_type(column.ty)))).collect()
     };
-    let tables_json: serde_json::Map<String, serde_json::Value> = TableName::ALL.iter().map(|table| (table.to_string(), types(*table).into())).collect();
+    let tables_json: serde_json::Map<String, serde_json::Value> = table_names().into_iter().map(|table| (duck_name(table), types(table).into())).collect();
     fs::write(folder.path().join("tables.json"), serde_json::Value::Object(tables_json).to_string()).unwrap();
     let (mut asked, mut some) = (Vec::new(), 0);
     for n in 0..WORLDS {
@@ -480,7 +486,7 @@ fn exact_answers_are_those_of_duckdb() {
         let key = BoundingKey::from_bytes(generator.0.random());
         let own = folder.path().join(format!("{n:03}"));
         fs::create_dir(&own).unwrap();
-        let mut all = tables(TableName::PRIVATE, &arrivals);
+        let mut all = tables(&table_names(), &arrivals);
         all.insert(TableName::Creator, testkit::listed(&testkit::creators()));
         write_rows(&own, &all, &eligible);
         let pairs: Vec<Pair> = std::iter::repeat_with(|| pair(&mut generator)).flatten().take(PER_WORLD).collect();

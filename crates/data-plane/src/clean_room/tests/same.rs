@@ -61,9 +61,12 @@ fn asking_for_less_is_never_dearer() {
         let sql = generator.sql();
         let narrowed = |groups: u32, rows: u32| {
             let narrowing = Narrowing { groups: Some(groups), rows_per_group: Some(rows), ..Narrowing::default() };
-            validate::validate(&Question { sql: sql.clone(), params: Vec::new(), rho: "0.1".parse().unwrap(), narrowing }).ok()
+            validate::validate(&Question { sql: sql.clone(), params: Vec::new(), rho: "0.1".parse().unwrap(), narrowing }, &partner_tables()).ok()
         };
-        let Ok(wide) = validate::validate(&Question { sql: sql.clone(), params: Vec::new(), rho: "0.1".parse().unwrap(), narrowing: Narrowing::default() }) else { continue };
+        let Ok(wide) = validate::validate(&Question { sql: sql.clone(), params: Vec::new(), rho: "0.1".parse().unwrap(), narrowing: Narrowing::default() }, &partner_tables())
+        else {
+            continue;
+        };
         let bounds = &wide.plan.bounds;
         let (groups, rows) = (generator.0.random_range(1..=bounds.groups()), generator.0.random_range(1..=bounds.rows_per_group()));
         let narrow = narrowed(groups, rows).unwrap_or_else(|| panic!("FAIRSHARE_SEED={} {sql}", seed + n));

@@ -3,13 +3,14 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::catalog::{ColumnType, ROWS_AT_SCAN, TableName, contract};
+use domain::catalog::{ColumnType, ROWS_AT_SCAN};
 use domain::question::expr::{Expr, Range};
 use domain::question::{Field, Grid, Key, Narrowing};
 use domain::{Refusal, RefusalCode};
 use dp::{ContributionBounds, Granularity};
 
 use super::expr::Typed;
+use super::from::Scope;
 
 fn bound(message: impl Into<String>, hint: impl Into<String>) -> Refusal {
     Refusal::new(RefusalCode::Bound, message).hint(hint)
@@ -17,17 +18,16 @@ fn bound(message: impl Into<String>, hint: impl Into<String>) -> Refusal {
 
 /// The bounds of a question: never wider than the contract's, and never more groups than one person can
 /// be in.
-pub(super) fn bounds(tables: &[TableName], keys: &[Key], narrowing: &Narrowing) -> Result<ContributionBounds, Refusal> {
-    let names = || tables.iter().map(|t| t.as_str()).collect::<Vec<_>>().join("`, `");
+pub(super) fn bounds(scope: &Scope, keys: &[Key], narrowing: &Narrowing) -> Result<ContributionBounds, Refusal> {
     let narrower = |name: &str, asked: Option<u32>, contract: u32| match asked {
         None => Ok(contract),
         Some(0) => Err(bound(format!("{name} must be at least 1"), "leave the bound out to use the contract's")),
         Some(asked) if asked > contract => {
-            Err(bound(format!("{name} = {asked} is wider than the contract of `{}`, which allows {contract}", names()), "a question can narrow a bound, never widen it"))
+            Err(bound(format!("{name} = {asked} is wider than the contract of `{}`, which allows {contract}", scope.called()), "a question can narrow a bound, never widen it"))
         }
         Some(asked) => Ok(asked),
     };
-    let (groups, rows) = contract(tables);
+    let (groups, rows) = scope.contract();
     let groups = narrower("groups", narrowing.groups, groups)?;
     let rows = narrower("rows", narrowing.rows_per_group, rows)?;
     let groups = groups.min(groups_of_one(keys));

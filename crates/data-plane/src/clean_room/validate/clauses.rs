@@ -1,14 +1,16 @@
 //! One query → its clauses; every clause that is not offered is refused by name.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 
 use datafusion::sql::sqlparser::ast::{
     Cte, Distinct, Expr, GroupByExpr, Ident, LimitClause, Offset, OrderBy, OrderByExpr, OrderByKind, Query, Select, SelectFlavor, SelectItem, SetExpr, TableAlias, Value,
     ValueWithSpan, With,
 };
+use domain::partner_table::PartnerTable;
 use domain::{Refusal, RefusalCode};
 
-use super::from::{self, Ctes, Scope};
+use super::from::{self, Names, Scope};
 use super::refuse::{clause, refuse};
 use super::tokens::KeysClause;
 
@@ -27,20 +29,21 @@ pub(super) struct Clauses {
 }
 
 impl Clauses {
-    /// Takes a question apart.
-    pub(super) fn of((query, keys): (Query, Vec<KeysClause>)) -> Result<Self, Refusal> {
-        let ctes = query.with.as_ref().map_or_else(|| Ok(Ctes::new()), ctes)?;
+    /// Takes a question apart, of a partner who has these tables.
+    pub(super) fn of((query, keys): (Query, Vec<KeysClause>), partner: &[PartnerTable]) -> Result<Self, Refusal> {
+        let ctes = query.with.as_ref().map_or_else(|| Ok(BTreeMap::new()), ctes)?;
+        let names = Names { ctes, partner };
         let whole = query.clone();
-        let clauses = Self::of_query(Query { with: None, ..query }, keys, &ctes)?;
+        let clauses = Self::of_query(Query { with: None, ..query }, keys, &names)?;
         clauses.scope.private(&whole)?;
-        match ctes.iter().find(|(_, cte)| !cte.used.get()) {
+        match names.ctes.iter().find(|(_, cte)| !cte.used.get()) {
             Some((name, cte)) => Err(refuse(RefusalCode::Table, &cte.query, format!("`{name}` is not used")).hint(format!("leave it out, or write FROM {name}"))),
             None => Ok(clauses),
         }
     }
 
-    /// Takes a query apart, whose `FROM` may name `ctes`.
-    pub(super) fn of_query(query: Query, keys: Vec<KeysClause>, ctes: &Ctes) -> Result<Self, Refusal> {
+    /// Takes a query apart, whose `FROM` may use `names`.
+    pub(super) fn of_query(query: Query, keys: Vec<KeysClause>, names: &Names<'_>) -> Result<Self, Refusal> {
         let whole = query.clone();
         let Query { with, body, order_by, limit_clause, fetch, locks, for_clause, settings, format_clause, pipe_operators } = query;
         if with.is_some() {
@@ -62,10 +65,10 @@ impl Clauses {
         };
         let order_by = order_by.map_or_else(|| Ok(Vec::new()), |o| order_by_expressions(o, &whole))?;
         let (limit, offset) = limit_clause.map_or(Ok((None, 0)), |l| limit_and_offset(l, &whole))?;
-        Self::of_select(select, keys, ctes, order_by, limit, offset)
+        Self::of_select(select, keys, names, order_by, limit, offset)
     }
 
-    fn of_select(select: Select, keys: Vec<KeysClause>, ctes: &Ctes, order_by: Vec<OrderByExpr>, limit: Option<u64>, offset: u64) -> Result<Self, Refusal> {
+    fn of_select(select: Select, keys: Vec<KeysClause>, names: &Names<'_>, order_by: Vec<OrderByExpr>, limit: Option<u64>, offset: u64) -> Result<Self, Refusal> {
         let whole = select.clone();
         let Select {
             select_token: _,
@@ -117,7 +120,7 @@ impl Clauses {
         if foreign {
             return Err(clause(&whole, "a clause of another SQL dialect", "use SELECT … FROM … WHERE … GROUP BY … HAVING … ORDER BY … LIMIT"));
         }
-        let scope = Scope::of(from, ctes, &whole)?;
+        let scope = Scope::of(from, names, &whole)?;
         let group_by = match group_by {
             GroupByExpr::Expressions(expressions, modifiers) if modifiers.is_empty() => expressions,
             GroupByExpr::Expressions(..) => return Err(clause(&whole, "ROLLUP, CUBE or GROUPING SETS", "ask one question per grouping")),
@@ -128,9 +131,9 @@ impl Clauses {
 }
 
 /// The subqueries that `WITH` names.
-fn ctes(with: &With) -> Result<Ctes, Refusal> {
+fn ctes(with: &With) -> Result<BTreeMap<String, from::Cte>, Refusal> {
     let With { with_token: _, recursive, cte_tables } = with;
-    let mut ctes = Ctes::new();
+    let mut ctes = BTreeMap::new();
     for cte in cte_tables {
         let Cte { alias, query, from, materialized, closing_paren_token: _ } = cte;
         let TableAlias { explicit: _, name, columns, at } = alias;

@@ -10,9 +10,10 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Join, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Query, Select, Spanned, TableAlias, TableFactor, TableWithJoins,
+    BinaryOperator, Expr, Ident, Join, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Query, Select, Spanned, TableAlias, TableFactor, TableWithJoins,
 };
-use domain::catalog::{ColumnName, ColumnType, Table, TableName};
+use domain::catalog::{ColumnName, ColumnType, Table, TableName, contract};
+use domain::partner_table::PartnerTable;
 use domain::question::{Field, PerSubject, PlanLimits, RowExpr};
 use domain::{Refusal, RefusalCode};
 
@@ -31,8 +32,17 @@ const CREATOR: &str = "creator_id";
 /// Everything by which rows are tied.
 const TIES: [&str; 3] = [PERSON, ACT, CREATOR];
 
-/// The subqueries that `WITH` names.
-pub(super) type Ctes = BTreeMap<String, Cte>;
+/// What `FROM` may name besides the tables of every deployment.
+#[derive(Default)]
+pub(super) struct Names<'a> {
+    /// The subqueries that `WITH` names.
+    pub(super) ctes: BTreeMap<String, Cte>,
+    /// The tables of the partner who asks.
+    pub(super) partner: &'a [PartnerTable],
+}
+
+/// The schema of partners' tables.
+const PARTNER: &str = "partner";
 
 /// A subquery that `WITH` names.
 pub(super) struct Cte {
@@ -59,28 +69,36 @@ struct Named {
 }
 
 enum Source {
-    Table(&'static Table),
+    Table(Known),
     Subquery(Vec<Column>),
 }
 
+/// A table that is there, and what its columns are.
+#[derive(Clone, Copy)]
+struct Known {
+    name: TableName,
+    table: &'static Table,
+}
+
 impl Named {
-    /// The table's columns.
-    fn table(&self) -> Option<&'static Table> {
+    /// The table.
+    fn table(&self) -> Option<Known> {
         match &self.source {
-            Source::Table(table) => Some(table),
+            Source::Table(known) => Some(*known),
             Source::Subquery(_) => None,
         }
     }
 
     /// Whether its rows are nobody's.
     fn is_public(&self) -> bool {
-        self.table().is_some_and(|table| table.name.is_public())
+        self.table().is_some_and(|known| known.name.is_public())
     }
 
     /// Whether rows can be tied by `key`.
     fn has_key(&self, key: &str) -> bool {
         match &self.source {
-            Source::Table(table) => table.column(key).is_some(),
+            // Not any column of that name: partners call theirs what they like.
+            Source::Table(known) => known.table.column(key).is_some_and(|column| column.ty == ColumnType::Id),
             Source::Subquery(_) => key == PERSON,
         }
     }
@@ -88,8 +106,8 @@ impl Named {
     /// What a name stands for.
     fn find(&self, name: &str) -> Option<Found> {
         match &self.source {
-            Source::Table(table) => {
-                let column = table.named(name)?;
+            Source::Table(Known { name: table, table: known }) => {
+                let column = known.named(*table, name)?;
                 Some(if column.column().ty == ColumnType::Id { Found::Id(column.name()) } else { Found::Field(stored(column)) })
             }
             Source::Subquery(_) if name == PERSON => Some(Found::Id(PERSON)),
@@ -97,9 +115,14 @@ impl Named {
         }
     }
 
+    /// Whether it is the partner's table of that name, under that name.
+    fn is_partners(&self, schema: &str, table: &str) -> bool {
+        schema == PARTNER && self.alias == table && matches!(self.source, Source::Table(Known { name: TableName::Partner(_), .. }))
+    }
+
     fn columns(&self) -> String {
         let names: Vec<&str> = match &self.source {
-            Source::Table(table) => table.columns.iter().map(|c| c.name).collect(),
+            Source::Table(known) => known.table.columns.iter().map(|c| c.name).collect(),
             Source::Subquery(columns) => std::iter::once(PERSON).chain(columns.iter().map(|column| column.name.as_str())).collect(),
         };
         names.join(", ")
@@ -118,20 +141,20 @@ fn stored(column: ColumnName) -> Typed<Field> {
 }
 
 impl Scope {
-    /// The names of a question's `FROM`; `ctes` are what it may name besides tables.
-    pub(super) fn of(from: Vec<TableWithJoins>, ctes: &Ctes, whole: &Select) -> Result<Self, Refusal> {
-        let mentioned = mentioned(&from);
+    /// The names of a question's `FROM`.
+    pub(super) fn of(from: Vec<TableWithJoins>, names: &Names<'_>, whole: &Select) -> Result<Self, Refusal> {
+        let mentioned = mentioned(&from, names);
         if let [_, second, ..] = from.as_slice() {
             let refusal = refuse(RefusalCode::Table, &second.relation, "tables beside each other are not offered: they pair everybody with everybody");
             return Err(refusal.hint(rewrite(&mentioned)));
         }
         let Some(TableWithJoins { relation, joins }) = from.into_iter().next() else {
-            return Err(refuse(RefusalCode::Table, whole, "a question is about one table, or several that are joined").hint(tables()));
+            return Err(refuse(RefusalCode::Table, whole, "a question is about one table, or several that are joined").hint(names.tables()));
         };
         let mut scope = Self::default();
-        scope.add(relation, ctes, whole)?;
+        scope.add(relation, names, whole)?;
         for join in joins {
-            scope.join(join, ctes, &mentioned, whole)?;
+            scope.join(join, names, &mentioned, whole)?;
         }
         scope.settle();
         Ok(scope)
@@ -156,6 +179,15 @@ impl Scope {
         }
         let refusal = refuse(RefusalCode::Table, whole, "`creator` is public and holds nobody's rows: there is nothing to count");
         Err(refusal.hint("write FROM activity JOIN creator USING (creator_id); the list itself is shown by `fairshare creator list`"))
+    /// How far a person counts: groups, and rows in each.
+    pub(super) fn contract(&self) -> (u32, u32) {
+        contract(&self.relations.iter().filter_map(Named::table).map(|known| (known.name, known.table)).collect::<Vec<_>>())
+    }
+
+    /// What the question calls its tables.
+    pub(super) fn called(&self) -> String {
+        let called = |named: &Named| named.table().map(|known| if let TableName::Partner(_) = known.name { named.alias.clone() } else { known.name.to_string() });
+        self.relations.iter().filter_map(called).collect::<Vec<_>>().join("`, `")
     }
 
     /// The subqueries, in the order in which fields name them.
@@ -170,7 +202,7 @@ impl Scope {
 
     /// Every column of a table, for hints.
     pub(super) fn columns(&self) -> impl Iterator<Item = ColumnName> {
-        self.relations.iter().filter_map(Named::table).flat_map(|table| table.columns.iter().filter_map(|column| table.named(column.name)))
+        self.relations.iter().filter_map(Named::table).flat_map(|Known { name, table }| table.columns.iter().filter_map(move |column| table.named(name, column.name)))
     }
 
     /// Equal questions number their subqueries alike.
@@ -195,6 +227,11 @@ impl Scope {
             Expr::Identifier(ident) => Some(self.unqualified(&normalize(ident), expr)),
             Expr::CompoundIdentifier(parts) => Some(match parts.as_slice() {
                 [alias, column] if let Some(named) = self.relations.iter().find(|named| named.alias == normalize(alias)) => {
+                    let column = normalize(column);
+                    named.find(&column).ok_or_else(|| unknown(expr, &[named], &column))
+                }
+                // As in PostgreSQL, unless the table was given another name.
+                [schema, table, column] if let Some(named) = self.relations.iter().find(|named| named.is_partners(&normalize(schema), &normalize(table))) => {
                     let column = normalize(column);
                     named.find(&column).ok_or_else(|| unknown(expr, &[named], &column))
                 }
@@ -243,22 +280,22 @@ impl Scope {
     }
 
     /// Adds a table or subquery under its name or alias, and says where it is named.
-    fn add(&mut self, relation: TableFactor, ctes: &Ctes, whole: &Select) -> Result<(), Refusal> {
+    fn add(&mut self, relation: TableFactor, names: &Names<'_>, whole: &Select) -> Result<(), Refusal> {
         let at = relation.clone();
         let named = match relation {
-            TableFactor::Derived { lateral: false, subquery, alias: Some(alias), sample: None } => self.subquery(&subquery, plain_alias(alias, &at)?)?,
+            TableFactor::Derived { lateral: false, subquery, alias: Some(alias), sample: None } => self.subquery(&subquery, plain_alias(alias, &at)?, names)?,
             TableFactor::Derived { .. } => {
                 return Err(refuse(RefusalCode::Clause, &at, "a subquery has a name and no LATERAL or sample").hint("write FROM (SELECT subject_id, … GROUP BY subject_id) AS t"));
             }
-            TableFactor::Table { ref name, ref alias, .. } if let Some(cte) = single_name(name).and_then(|ident| ctes.get(&normalize(ident))) => {
+            TableFactor::Table { ref name, ref alias, .. } if let Some(cte) = single_name(name).and_then(|ident| names.ctes.get(&normalize(ident))) => {
                 cte.used.set(true);
                 let alias = alias.clone().map_or_else(|| Ok(single_name(name).map(normalize).unwrap_or_default()), |alias| plain_alias(alias, &at))?;
-                self.subquery(&cte.query, alias)?
+                self.subquery(&cte.query, alias, names)?
             }
-            relation => named(relation, whole)?,
+            relation => named(relation, names, whole)?,
         };
-        if let Some(table) = named.table().filter(|table| self.relations.iter().any(|other| other.table().is_some_and(|other| other.name == table.name))) {
-            return Err(refuse(RefusalCode::Table, &at, format!("`{}` is joined with itself", table.name)).hint("aggregate one of them per subject, in a subquery"));
+        if named.table().is_some_and(|known| self.relations.iter().any(|other| other.table().is_some_and(|other| other.name == known.name))) {
+            return Err(refuse(RefusalCode::Table, &at, format!("`{}` is joined with itself", named.alias)).hint("aggregate one of them per subject, in a subquery"));
         }
         if self.relations.iter().any(|other| other.alias == named.alias) {
             return Err(refuse(RefusalCode::Table, &at, format!("two tables are called `{}`", named.alias)).hint("give each table its own alias"));
@@ -267,8 +304,8 @@ impl Scope {
         Ok(())
     }
 
-    fn subquery(&mut self, query: &Query, alias: String) -> Result<Named, Refusal> {
-        let subquery::Understood { inner, place, columns, having } = subquery::understand(query, &self.per_subject)?;
+    fn subquery(&mut self, query: &Query, alias: String, names: &Names<'_>) -> Result<Named, Refusal> {
+        let subquery::Understood { inner, place, columns, having } = subquery::understand(query, &self.per_subject, names.partner)?;
         if place == self.per_subject.len() {
             if place >= PlanLimits::PER_SUBJECT {
                 return Err(
@@ -281,7 +318,7 @@ impl Scope {
         Ok(Named { source: Source::Subquery(columns), alias })
     }
 
-    fn join(&mut self, join: Join, ctes: &Ctes, mentioned: &[TableName], whole: &Select) -> Result<(), Refusal> {
+    fn join(&mut self, join: Join, names: &Names<'_>, mentioned: &[String], whole: &Select) -> Result<(), Refusal> {
         let Join { relation, global, join_operator } = join;
         let node = relation.clone();
         let constraint = match join_operator {
@@ -292,7 +329,7 @@ impl Scope {
             JoinOperator::CrossJoin(_) => return Err(clause(&node, "a CROSS JOIN", &rewrite(mentioned))),
             _ => return Err(clause(&node, "this kind of join", &rewrite(mentioned))),
         };
-        self.add(relation, ctes, whole)?;
+        self.add(relation, names, whole)?;
         let tied = match constraint {
             JoinConstraint::Using(columns) => self.using(&columns, mentioned)?,
             JoinConstraint::On(condition) => {
@@ -321,7 +358,7 @@ impl Scope {
     }
 
     /// What `USING` ties the newest relation to: relations by their places, and columns.
-    fn using(&self, columns: &[ObjectName], mentioned: &[TableName]) -> Result<Vec<(usize, &'static str)>, Refusal> {
+    fn using(&self, columns: &[ObjectName], mentioned: &[String]) -> Result<Vec<(usize, &'static str)>, Refusal> {
         let mut tied = Vec::new();
         for column in columns {
             let name = single_name(column).map(normalize).unwrap_or_default();
@@ -341,18 +378,24 @@ impl Scope {
 
     /// The relation and key that an expression names, if it names one.
     fn key(&self, expr: &Expr) -> Option<(usize, &'static str)> {
-        let (alias, name) = match expr {
-            Expr::Identifier(ident) => (None, normalize(ident)),
-            Expr::CompoundIdentifier(parts) if let [alias, column] = parts.as_slice() => (Some(normalize(alias)), normalize(column)),
+        let parts: Vec<String> = match expr {
+            Expr::Identifier(ident) => vec![normalize(ident)],
+            Expr::CompoundIdentifier(parts) => parts.iter().map(normalize).collect(),
             _ => return None,
         };
-        let key = TIES.into_iter().find(|key| *key == name)?;
-        let named = |named: &Named| alias.as_ref().is_none_or(|alias| named.alias == *alias) && named.has_key(key);
-        self.relations.iter().position(named).map(|place| (place, key))
+        let (name, before) = parts.split_last()?;
+        let key = TIES.into_iter().find(|key| key == name)?;
+        let meant = |named: &Named| match before {
+            [] => true,
+            [alias] => named.alias == *alias,
+            [schema, table] => named.is_partners(schema, table),
+            _ => false,
+        };
+        self.relations.iter().position(|named| meant(named) && named.has_key(key)).map(|place| (place, key))
     }
 
     /// What `ON` ties the newest relation to.
-    fn on(&self, condition: &Expr, mentioned: &[TableName], tied: &mut Vec<(usize, &'static str)>) -> Result<(), Refusal> {
+    fn on(&self, condition: &Expr, mentioned: &[String], tied: &mut Vec<(usize, &'static str)>) -> Result<(), Refusal> {
         match condition {
             Expr::Nested(inner) => self.on(inner, mentioned, tied),
             Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
@@ -377,7 +420,7 @@ impl Scope {
     }
 }
 
-fn other_column(node: &impl Spanned, written: &str, mentioned: &[TableName]) -> Refusal {
+fn other_column(node: &impl Spanned, written: &str, mentioned: &[String]) -> Refusal {
     refuse(RefusalCode::Clause, node, format!("{written} does not tie rows of one person together")).hint(rewrite(mentioned))
 }
 
@@ -391,52 +434,70 @@ fn unknown(expr: &Expr, relations: &[&Named], name: &str) -> Refusal {
     }
 }
 
-fn tables() -> String {
-    format!("tables: {}", TableName::WORDS.join(", "))
+impl Names<'_> {
+    /// The tables that can be asked.
+    fn tables(&self) -> String {
+        let own = TableName::ALL.iter().map(ToString::to_string);
+        let partner = self.partner.iter().map(|table| format!("{PARTNER}.{}", table.name()));
+        format!("tables: {}", own.chain(partner).collect::<Vec<_>>().join(", "))
+    }
+
+    /// The table of that name, and what it is called where the question does not say.
+    fn table(&self, name: &ObjectName) -> Option<(Known, String)> {
+        let names: Vec<String> = identifiers(name)?.into_iter().map(normalize).collect();
+        match names.as_slice() {
+            // The number of a partner's table is no name.
+            [only] => only.parse().ok().map(|name| (Known { name, table: Table::of(name) }, only.clone())).filter(|(known, _)| TableName::ALL.contains(&known.name)),
+            [schema, table] if schema == PARTNER => {
+                let found = self.partner.iter().find(|known| known.name().as_str() == table)?;
+                Some((Known { name: TableName::Partner(found.id()), table: found.catalog() }, table.clone()))
+            }
+            _ => None,
+        }
+    }
 }
 
-/// The tables of the catalogue that `FROM` names, for the rewrite of a join.
-fn mentioned(from: &[TableWithJoins]) -> Vec<TableName> {
+/// The tables that `FROM` names, in the catalogue's order, for the rewrite of a join.
+fn mentioned(from: &[TableWithJoins], names: &Names<'_>) -> Vec<String> {
     let relations = from.iter().flat_map(|part| std::iter::once(&part.relation).chain(part.joins.iter().map(|join| &join.relation)));
-    let mut tables: Vec<TableName> = relations
+    let mut tables: Vec<(TableName, String)> = relations
         .filter_map(|relation| match relation {
-            TableFactor::Table { name, .. } => single_name(name).and_then(|ident| normalize(ident).parse().ok()),
+            TableFactor::Table { name, .. } => names.table(name).map(|(known, _)| (known.name, name.to_string().to_ascii_lowercase())),
             _ => None,
         })
         .collect();
     tables.sort();
     tables.dedup();
-    tables
+    tables.into_iter().map(|(_, written)| written).collect()
 }
 
 /// A `FROM` over these tables that is accepted.
-pub(super) fn rewrite(tables: &[TableName]) -> String {
-    let lacks_acts = tables.iter().any(|table| table.is_public()) && !tables.contains(&TableName::Activity);
-    let tables: Vec<TableName> = lacks_acts.then_some(TableName::Activity).into_iter().chain(tables.iter().copied()).collect();
-    let Some((first, rest)) = tables.split_first() else { return self::tables() };
+pub(super) fn rewrite(tables: &[String]) -> String {
+    let is_public = |table: &String| table.parse().is_ok_and(TableName::is_public);
+    let lacks_acts = tables.iter().any(is_public) && !tables.iter().any(|table| table == "activity");
+    let tables: Vec<String> = lacks_acts.then(|| "activity".to_owned()).into_iter().chain(tables.iter().cloned()).collect();
+    let Some((first, rest)) = tables.split_first() else { return "join tables within each person: FROM activity JOIN subject USING (subject_id)".to_owned() };
     let joined = rest.iter().map(|table| {
-        let both_acts = *first == TableName::Activity && *table == TableName::ActivityTag;
-        format!(
-            " JOIN {table} USING ({})",
-            if table.is_public() {
-                CREATOR
-            } else if both_acts {
-                ACT
-            } else {
-                PERSON
-            }
-        )
+        let both_acts = first == "activity" && table == "activity_tag";
+        let key = if is_public(table) {
+            CREATOR
+        } else if both_acts {
+            ACT
+        } else {
+            PERSON
+        };
+        format!(" JOIN {table} USING ({key})")
     });
     format!("write FROM {first}{}", joined.collect::<String>())
 }
 
-/// A table of the catalogue under its name.
-fn named(relation: TableFactor, whole: &Select) -> Result<Named, Refusal> {
+/// A table under its name.
+fn named(relation: TableFactor, names: &Names<'_>, whole: &Select) -> Result<Named, Refusal> {
     let at = relation.clone();
     let TableFactor::Table { name, alias, args, with_hints, version, with_ordinality, partitions, json_path, sample, index_hints } = relation else {
         return Err(match relation_of(&at) {
             Some(inner) => refuse(RefusalCode::Clause, inner, "a join in parentheses is not offered").hint("join one table after the other"),
-            None => refuse(RefusalCode::Table, whole, "only tables and subqueries can be asked, no functions").hint(tables()),
+            None => refuse(RefusalCode::Table, whole, "only tables and subqueries can be asked, no functions").hint(names.tables()),
         });
     };
     let plain = args.is_none()
@@ -448,13 +509,11 @@ fn named(relation: TableFactor, whole: &Select) -> Result<Named, Refusal> {
         && sample.is_none()
         && index_hints.is_empty();
     if !plain {
-        return Err(refuse(RefusalCode::Clause, &name, "a table is named without arguments, hints, versions or samples").hint(tables()));
+        return Err(refuse(RefusalCode::Clause, &name, "a table is named without arguments, hints, versions or samples").hint(names.tables()));
     }
-    let table_name = single_name(&name)
-        .and_then(|ident| normalize(ident).parse::<TableName>().ok())
-        .ok_or_else(|| refuse(RefusalCode::Table, &name, format!("there is no table `{name}`")).hint(tables()))?;
-    let alias = alias.map_or_else(|| Ok(table_name.as_str().to_owned()), |alias| plain_alias(alias, &at))?;
-    Ok(Named { source: Source::Table(Table::of(table_name)), alias })
+    let (known, called) = names.table(&name).ok_or_else(|| refuse(RefusalCode::Table, &name, format!("there is no table `{name}`")).hint(names.tables()))?;
+    let alias = alias.map_or(Ok(called), |alias| plain_alias(alias, &at))?;
+    Ok(Named { source: Source::Table(known), alias })
 }
 
 /// Where a join in parentheses begins, if it is one.
@@ -469,10 +528,16 @@ fn plain_alias(alias: TableAlias, at: &impl Spanned) -> Result<String, Refusal> 
     }
 }
 
-pub(super) fn single_name(name: &ObjectName) -> Option<&datafusion::sql::sqlparser::ast::Ident> {
-    match name.0.as_slice() {
+pub(super) fn single_name(name: &ObjectName) -> Option<&Ident> {
+    if let [only] = identifiers(name)?.as_slice() { Some(only) } else { None }
+}
+
+/// The parts of a name.
+fn identifiers(name: &ObjectName) -> Option<Vec<&Ident>> {
+    let part = |part| match part {
         // The parser takes a text for a name; PostgreSQL does not.
-        [ObjectNamePart::Identifier(ident)] if matches!(ident.quote_style, None | Some('"')) => Some(ident),
+        &ObjectNamePart::Identifier(ref ident) if matches!(ident.quote_style, None | Some('"')) => Some(ident),
         _ => None,
-    }
+    };
+    name.0.iter().map(part).collect()
 }

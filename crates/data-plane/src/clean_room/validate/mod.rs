@@ -25,6 +25,7 @@ mod tokens;
 
 use std::sync::Arc;
 
+use domain::partner_table::PartnerTable;
 use domain::question::expr::{Expr, Function};
 use domain::question::{Aggregate, Key, KeyValues, Mechanisms, Plan, PlanLimits, Prepared, Question, RowExpr};
 use domain::{CreatorList, Refusal, RefusalCode};
@@ -38,17 +39,17 @@ use output::Output;
 /// Only what is used of it is taken.
 const STACK_BYTES: usize = 64 * 1024 * 1024;
 
-/// Understands and prices a question by the public list of creators.
+/// Understands and prices a question of a partner who has these tables, by the public list of creators.
 ///
 /// # Guarantee
 /// On a stack of its own: however deep a question nests, it is answered or refused, whoever asks from wherever.
 ///
 /// # Errors
 /// A refusal with code, place and hint.
-pub(crate) fn prepare(question: &Question, creators: &Arc<CreatorList>) -> Result<Prepared, Refusal> {
+pub(crate) fn prepare(question: &Question, tables: &[PartnerTable], creators: &Arc<CreatorList>) -> Result<Prepared, Refusal> {
     let understood = std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name("question".to_owned()).stack_size(STACK_BYTES);
-        thread.spawn_scoped(scope, || understand(question, creators)).map(std::thread::ScopedJoinHandle::join)
+        thread.spawn_scoped(scope, || understand(question, tables, creators)).map(std::thread::ScopedJoinHandle::join)
     });
     match understood {
         Ok(Ok(understood)) => understood,
@@ -57,13 +58,12 @@ pub(crate) fn prepare(question: &Question, creators: &Arc<CreatorList>) -> Resul
     }
 }
 
-fn understand(question: &Question, creators: &Arc<CreatorList>) -> Result<Prepared, Refusal> {
-    let clauses = Clauses::of(parse::parse(&question.sql, &question.params)?)?;
+fn understand(question: &Question, tables: &[PartnerTable], creators: &Arc<CreatorList>) -> Result<Prepared, Refusal> {
+    let clauses = Clauses::of(parse::parse(&question.sql, &question.params)?, tables)?;
     let filter = filter(&clauses)?;
     let typed = keys::keys(&clauses, creators)?;
     let keys: Vec<Key> = typed.iter().map(|typed| typed.key.clone()).collect();
-    let tables = clauses.scope.tables();
-    let bounds = bounds::bounds(&tables, &keys, &question.narrowing)?;
+    let bounds = bounds::bounds(&clauses.scope, &keys, &question.narrowing)?;
     let bounding = Bounding::new(&question.narrowing, bounds.rows_per_group());
     let mut output = Output::of(&clauses, &typed, &bounding)?;
     if keys.iter().any(|key| key.values == KeyValues::Unknown) {
@@ -74,7 +74,7 @@ fn understand(question: &Question, creators: &Arc<CreatorList>) -> Result<Prepar
     bounding.all_applied()?;
     let plan = Plan {
         schema: Plan::SCHEMA,
-        tables,
+        tables: clauses.scope.tables(),
         per_subject: clauses.scope.per_subject().to_vec(),
         filter,
         cohort: bounds::cohort(&keys, &question.narrowing)?,
@@ -107,8 +107,8 @@ fn filter(clauses: &Clauses) -> Result<Option<RowExpr>, Refusal> {
 
 /// Understands a question by the list of creators that tests have.
 #[cfg(test)]
-pub(crate) fn validate(question: &Question) -> Result<Prepared, Refusal> {
-    prepare(question, &testkit::creators())
+pub(crate) fn validate(question: &Question, tables: &[PartnerTable]) -> Result<Prepared, Refusal> {
+    prepare(question, tables, &testkit::creators())
 }
 
 #[cfg(test)]

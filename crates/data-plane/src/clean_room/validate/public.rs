@@ -12,7 +12,7 @@ use domain::{CreatorList, Refusal, RefusalCode};
 
 use super::clauses::{Clauses, normalize};
 use super::expr::{self, Typed};
-use super::from::{Ctes, single_name};
+use super::from::{Names, single_name};
 use super::literal;
 use super::names::Rows;
 use super::refuse::{clause, refuse};
@@ -68,7 +68,7 @@ fn own(of: &RowExpr) -> Option<RowExpr> {
 
 /// What a `SELECT` asks for, of which rows, and how it is written.
 fn select(query: &Query) -> Result<(Typed<Field>, Option<RowExpr>, SqlExpr), Refusal> {
-    let Clauses { scope, projection, selection, group_by, keys: _, having, order_by, limit, offset } = Clauses::of_query(query.clone(), Vec::new(), &Ctes::new())?;
+    let Clauses { scope, projection, selection, group_by, keys: _, having, order_by, limit, offset } = Clauses::of_query(query.clone(), Vec::new(), &Names::default())?;
     if !scope.is_public() {
         let refusal = refuse(RefusalCode::Table, query, "keys are taken from public tables only: which there are in others may give somebody away");
         return Err(refusal.hint(FORM));

@@ -4,13 +4,14 @@ use datafusion::sql::sqlparser::ast::{
     DuplicateTreatment, Expr as SqlExpr, Function as SqlFunction, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Query, SelectItem,
 };
 use domain::catalog::{ColumnName, ColumnType};
+use domain::partner_table::PartnerTable;
 use domain::question::expr::Expr;
 use domain::question::{Field, Fold, PerSubject, RowExpr};
 use domain::{Refusal, RefusalCode};
 
 use super::clauses::{Clauses, normalize};
 use super::expr::{self, Leaves, Typed};
-use super::from::{Ctes, PERSON, Scope};
+use super::from::{Names, PERSON, Scope};
 use super::literal;
 use super::names::{Rows, is_aggregate};
 use super::refuse::{clause, refuse};
@@ -43,9 +44,10 @@ pub(super) fn renumbered(expr: RowExpr, moved: &[usize]) -> RowExpr {
     })
 }
 
-/// Understands a subquery; `known` are the different ones before it.
-pub(super) fn understand(query: &Query, known: &[PerSubject]) -> Result<Understood, Refusal> {
-    let Clauses { scope, projection, selection, group_by, keys: _, having, order_by, limit, offset } = Clauses::of_query(query.clone(), Vec::new(), &Ctes::new())?;
+/// Understands a subquery of a partner who has these tables; `known` are the different ones before it.
+pub(super) fn understand(query: &Query, known: &[PerSubject], partner: &[PartnerTable]) -> Result<Understood, Refusal> {
+    let names = Names { partner, ..Names::default() };
+    let Clauses { scope, projection, selection, group_by, keys: _, having, order_by, limit, offset } = Clauses::of_query(query.clone(), Vec::new(), &names)?;
     if !order_by.is_empty() || limit.is_some() || offset > 0 {
         return Err(clause(query, "ORDER BY or LIMIT in a subquery", FORM));
     }
