@@ -179,6 +179,8 @@ impl Scope {
         }
         let refusal = refuse(RefusalCode::Table, whole, "`creator` is public and holds nobody's rows: there is nothing to count");
         Err(refusal.hint("write FROM activity JOIN creator USING (creator_id); the list itself is shown by `fairshare creator list`"))
+    }
+
     /// How far a person counts: groups, and rows in each.
     pub(super) fn contract(&self) -> (u32, u32) {
         contract(&self.relations.iter().filter_map(Named::table).map(|known| (known.name, known.table)).collect::<Vec<_>>())
