@@ -155,7 +155,7 @@ fn info(path: &Path, kind: SourceKind, platform: Platform, parser: &str) -> Resu
 }
 
 /// SHA-256 of a file's bytes; of a folder, of its files' names and hashes, sorted.
-fn sha256(path: &Path) -> Result<String, IngestError> {
+pub(crate) fn sha256(path: &Path) -> Result<String, IngestError> {
     let mut digest = Sha256::new();
     if path.is_dir() {
         let mut files = fs::read_dir(path).and_then(|entries| entries.map(|e| e.map(|e| e.path())).collect::<Result<Vec<_>, _>>()).map_err(IngestError::unreadable(path))?;

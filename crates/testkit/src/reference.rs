@@ -68,10 +68,8 @@ fn rows(table: TableName, arrivals: &[Arrival]) -> Vec<Row> {
             all.into_iter().map(|(id, topic, origin)| row(id, (0, topic.clone()), vec![("interest", Value::Text(topic)), ("origin", word(origin.as_str()))])).collect()
         }
         TableName::Partner(_) => {
-            let people: BTreeSet<SubjectId> = arrivals.iter().flat_map(|a| a.ids.iter().copied()).collect();
             let names = crate::catalog(table).columns.iter().skip(1).map(|column| column.name);
-            let of_person = |id| rows_of(id).into_iter().zip(0..).map(move |(values, place)| (id, place, values));
-            people.into_iter().flat_map(of_person).map(|(id, place, values)| row(id, (place, String::new()), names.clone().zip(values).collect())).collect()
+            rows_of(arrivals).into_iter().zip(0..).map(|((id, values), place)| row(id, (place, String::new()), names.clone().zip(values).collect())).collect()
         }
     }
 }

@@ -49,9 +49,8 @@ impl World {
             let of_part: Vec<Arrival> = arrivals.iter().map(|a| slice(a, part, imports, rng)).collect();
             manifest = Some(lake.stage(manifest.as_ref(), &of_part, &Unwatched).unwrap().manifest);
         }
-        let people: BTreeSet<SubjectId> = arrivals.iter().flat_map(|a| a.ids.iter().copied()).collect();
         let [table] = &partner_tables()[..] else { panic!("one table") };
-        let manifest = Some(lake.put(manifest.as_ref(), table.id(), &partner_rows(people)).unwrap());
+        let manifest = Some(lake.put(manifest.as_ref(), table.id(), &partner_rows(arrivals)).unwrap());
         let room = DataFusionCleanRoom::new(lake, Arc::new(ZeroNoise), rng.random_range(1..5)).unwrap();
         let snapshot = Snapshot { id: 1, cause: domain::lake::SnapshotCause::Import, at: Timestamp::UNIX_EPOCH, visible_from: Timestamp::UNIX_EPOCH, manifest: manifest.unwrap() };
         Self { _folder: folder, room, snapshot }

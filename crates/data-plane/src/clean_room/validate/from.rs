@@ -270,8 +270,9 @@ impl Scope {
             }
             relation => named(relation, names, whole)?,
         };
-        if named.table().is_some_and(|known| self.relations.iter().any(|other| other.table().is_some_and(|other| other.name == known.name))) {
-            return Err(refuse(RefusalCode::Table, &at, format!("`{}` is joined with itself", named.alias)).hint("aggregate one of them per subject, in a subquery"));
+        if let Some(known) = named.table().filter(|known| self.relations.iter().any(|other| other.table().is_some_and(|other| other.name == known.name))) {
+            let called = if let TableName::Partner(_) = known.name { named.alias } else { known.name.to_string() };
+            return Err(refuse(RefusalCode::Table, &at, format!("`{called}` is joined with itself")).hint("aggregate one of them per subject, in a subquery"));
         }
         if self.relations.iter().any(|other| other.alias == named.alias) {
             return Err(refuse(RefusalCode::Table, &at, format!("two tables are called `{}`", named.alias)).hint("give each table its own alias"));

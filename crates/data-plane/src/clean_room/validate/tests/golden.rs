@@ -223,7 +223,13 @@ fn proposed_clauses_are_accepted() {
     }
     for part in &proposed {
         let part = part.replace(", … ", ", count(*) AS n FROM activity ");
-        let table = if part.contains("tag") || part.contains("ORDER BY tag") { "activity_tag" } else { "activity" };
+        let table = if part.contains("spend") {
+            "partner.crm"
+        } else if part.contains("tag") {
+            "activity_tag"
+        } else {
+            "activity"
+        };
         let sql = match part.split(' ').next().unwrap() {
             "SELECT" => part.clone(),
             "FROM" => format!("SELECT count(*) {part}"),
