@@ -50,9 +50,9 @@ impl World {
             manifest = Some(lake.stage(manifest.as_ref(), &of_part, &Unwatched).unwrap().manifest);
         }
         let [table] = &partner_tables()[..] else { panic!("one table") };
-        let manifest = Some(lake.put(manifest.as_ref(), table.id(), &partner_rows(arrivals)).unwrap());
+        let manifest = lake.put(manifest.as_ref(), table.id(), &partner_rows(arrivals)).unwrap();
         let room = DataFusionCleanRoom::new(lake, Arc::new(ZeroNoise), rng.random_range(1..5)).unwrap();
-        let snapshot = Snapshot { id: 1, cause: domain::lake::SnapshotCause::Import, at: Timestamp::UNIX_EPOCH, visible_from: Timestamp::UNIX_EPOCH, manifest: manifest.unwrap() };
+        let snapshot = Snapshot { id: 1, cause: domain::lake::SnapshotCause::Import, at: Timestamp::UNIX_EPOCH, visible_from: Timestamp::UNIX_EPOCH, manifest };
         Self { _folder: folder, room, snapshot }
     }
 

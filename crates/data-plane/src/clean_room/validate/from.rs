@@ -498,10 +498,13 @@ fn single_name(name: &ObjectName) -> Option<&Ident> {
 
 /// The parts of a name.
 fn identifiers(name: &ObjectName) -> Option<Vec<&Ident>> {
-    let part = |part| match part {
-        // The parser takes a text for a name; PostgreSQL does not.
-        &ObjectNamePart::Identifier(ref ident) if matches!(ident.quote_style, None | Some('"')) => Some(ident),
+    name.0.iter().map(identifier).collect()
+}
+
+/// The parser takes a text for a name; PostgreSQL does not.
+fn identifier(part: &ObjectNamePart) -> Option<&Ident> {
+    match part {
+        ObjectNamePart::Identifier(ident) if matches!(ident.quote_style, None | Some('"')) => Some(ident),
         _ => None,
-    };
-    name.0.iter().map(part).collect()
+    }
 }
