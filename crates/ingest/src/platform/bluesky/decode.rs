@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use domain::Timestamp;
 use domain::record::{Activities, ActivityKind, ActivityRecord, Media, Texts, Visibility};
 
-use super::event::{Commit, Event, Operation, Record};
+use super::event::{Account, Commit, Event, Operation, Record};
 use super::shape::Shapes;
 use crate::source::Deletions;
 use crate::{limits, normalize};
@@ -102,28 +102,28 @@ impl Decoding<'_> {
             return Err(format!("longer than {} bytes", limits::LINE_BYTES));
         }
         if let Some(event) = text.and_then(|text| self.shapes.read(text)) {
-            return self.event(event);
+            return self.event(&event);
         }
         match Event::parse(line, text) {
             Ok(event) => {
                 text.into_iter().for_each(|text| self.shapes.learn(text, &event));
-                self.event(event)
+                self.event(&event)
             }
             Err(_) if line.iter().all(u8::is_ascii_whitespace) => Ok(()),
             Err(column) => Err(format!("not a Jetstream event: column {column} cannot be read")),
         }
     }
 
-    fn event(&mut self, event: Event<'_>) -> Result<(), String> {
+    fn event(&mut self, event: &Event<'_>) -> Result<(), String> {
         let Event { did, time_us, commit, identity, account } = event;
-        if let (Some(life), Some(did)) = (account.and_then(|account| account.life()), self::account(&did)) {
+        if let (Some(life), Some(did)) = (account.as_ref().and_then(Account::life), self::account(did)) {
             self.decoded.lives.push((did.to_owned(), life));
         }
         if let Some(identity) = identity {
-            self.decoded.tell(&did, Told::Handle(identity.handle.as_deref().and_then(normalize::short_owned)))?;
+            self.decoded.tell(did, Told::Handle(identity.handle.as_deref().and_then(normalize::short_owned)))?;
         }
         match commit {
-            Some(commit) => self.commit(&did, time_us, &commit),
+            Some(commit) => self.commit(did, *time_us, commit),
             None => Ok(()),
         }
     }
