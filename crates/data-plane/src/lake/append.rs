@@ -39,6 +39,8 @@ pub(super) fn arriving(table: TableName) -> SchemaRef {
     match table {
         TableName::Activity => fields.push(Arc::new(Field::new(REMOVED, DataType::UInt8, false))),
         TableName::ActivityTag => {}
+        // They do not arrive with imports.
+        TableName::Partner(_) => {}
         TableName::Subject | TableName::SubjectInterest => fields.push(Arc::new(Field::new("source", DataType::UInt32, false))),
     }
     Arc::new(Schema::new(fields))
