@@ -296,8 +296,11 @@ async fn matchable(tx: &mut SqliteConnection, partner: &PartnerName, purposes: &
     let mut people: BTreeMap<[u8; 32], Vec<SubjectId>> = BTreeMap::new();
     for row in sqlx::query(addresses).fetch_all(tx).await? {
         let (subject, address) = (SubjectId(row.try_get(0)?), row.try_get::<&str, _>(1)?);
+        if !permitted.contains(subject) {
+            continue;
+        }
         let owners = people.entry(Sha256::digest(address.trim().to_lowercase()).into()).or_default();
-        if permitted.contains(subject) && !owners.contains(&subject) {
+        if !owners.contains(&subject) {
             owners.push(subject);
         }
     }

@@ -51,6 +51,8 @@ pub(crate) enum Storage {
     Instant,
     /// A whole number: a subquery's, or a partner's.
     Whole,
+    /// A truth value that a subquery made; never in files.
+    Truth,
 }
 
 /// What of a day a column shows.
@@ -171,6 +173,7 @@ impl Storage {
             Self::Day(_) => DataType::Date32,
             Self::Instant => DataType::Timestamp(TimeUnit::Microsecond, None),
             Self::Whole => DataType::Int64,
+            Self::Truth => DataType::Boolean,
         }
     }
 }

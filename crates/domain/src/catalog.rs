@@ -206,6 +206,10 @@ pub const ROWS_AT_SCAN: u32 = 100_000;
 /// order of interest and origin. Limits the work of a join.
 pub const INTERESTS_JOINED: u32 = 64;
 
+/// Rows that a subquery makes of one person, at most. Of a person with more, those are drawn by a keyed hash.
+/// Limits the work and memory that one person can cause.
+pub const ROWS_OF_SUBQUERY: u32 = 1_000;
+
 /// The contract for a question about several tables: groups and rows per group of one person, each the
 /// smallest of those of the tables, in which those that describe people play no part beside others, and the
 /// public list of creators none. It holds for the joined rows.

@@ -375,7 +375,7 @@ mod tests {
     fn addresses_are_64_digits() {
         let text = "AB".repeat(32);
         assert_eq!(format!(" {text}\n").parse(), Ok(HashedAddress([0xab; 32])));
-        for wrong in ["", "anna@town.example", &text[1..], &format!("{text}0")] {
+        for wrong in ["", "anna@town.example", &text.replacen("AB", "A", 1), &format!("{text}0")] {
             wrong.parse::<HashedAddress>().unwrap_err();
         }
     }

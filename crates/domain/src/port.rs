@@ -214,6 +214,10 @@ pub trait LakeImport: Send {
     /// A fault of the file system, for example a full disk.
     fn append(&mut self, source: u32, arrival: &Arrival) -> Result<(), Fault>;
 
+    /// Takes back what source number `source` brought of `people`, by the ids under which it named them;
+    /// counts their acts as deleted.
+    fn withdraw(&mut self, source: u32, people: SubjectSet);
+
     /// Writes files that hold the base and everything that was taken in. Nothing of it is visible
     /// until the control store names the manifest.
     ///

@@ -81,6 +81,7 @@ fn refused(refusal: &Refusal) -> ExitCode {
         | RefusalCode::Price
         | RefusalCode::Parameter
         | RefusalCode::Partner
+        | RefusalCode::PartnerTable
         | RefusalCode::Agreement
         | RefusalCode::Purpose
         | RefusalCode::Expired

@@ -14,7 +14,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, StringArray};
+use arrow_array::{Array, ArrayRef, StringArray};
 use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::DataType;
 use chrono::NaiveDate;
@@ -25,9 +25,9 @@ use domain::port::Progress;
 use domain::question::Value;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use sha2::{Digest, Sha256};
 
 use crate::IngestError;
+use crate::source::sha256;
 
 /// Rows that an upload can have: all of them may belong to people here, and are held until they are written.
 const ROWS_MAX: u64 = 5_000_000;
@@ -86,13 +86,6 @@ pub fn partner_rows(path: &Path, columns: PartnerColumns<'_>, progress: &dyn Pro
         csv_rows(path, &mut rows, progress)?
     }
     Ok(rows.read)
-}
-
-fn sha256(path: &Path) -> Result<String, IngestError> {
-    let mut file = File::open(path).map_err(IngestError::unreadable(path))?;
-    let mut digest = Sha256::new();
-    io::copy(&mut file, &mut digest).map_err(IngestError::unreadable(path))?;
-    Ok(hex::encode(digest.finalize()))
 }
 
 /// Rows on their way out.
@@ -209,7 +202,7 @@ fn parquet_rows(path: &Path, rows: &mut Rows<'_>, progress: &dyn Progress) -> Re
         let batch = batch.map_err(|e| IngestError::malformed(path, e))?;
         // What cannot be a text is not known.
         let options = CastOptions { safe: true, ..CastOptions::default() };
-        let text = |array| cast_with_options(array, &DataType::Utf8, &options).map(|array| array.as_string::<i32>().clone());
+        let text = |array: &ArrayRef| cast_with_options(array, &DataType::Utf8, &options).map(|array| array.as_string::<i32>().clone());
         let texts: Vec<StringArray> = batch.columns().iter().map(text).collect::<Result<_, _>>().map_err(|e| IngestError::malformed(path, e))?;
         for row in 0..batch.num_rows() {
             let cell = |place: &usize| {

@@ -1,9 +1,12 @@
-//! A partner's table in tests: a person's rows follow from their number alone, so that nobody's depend on who
-//! else is there.
+//! A partner's table in tests: a person's rows follow from their account alone, so that nobody's depend on who
+//! else is there, or under which number.
+
+use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use domain::SubjectId;
 use domain::catalog::{Table, TableName};
+use domain::lake::Arrival;
 use domain::partner_table::{PartnerRows, PartnerTable, PartnerTableId};
 use domain::question::Value;
 use rand::RngExt;
@@ -42,22 +45,28 @@ pub fn partner_tables() -> Vec<PartnerTable> {
     vec![PartnerTable::new(PartnerTableId(7), "crm".parse().expect("a name"), columns, 2).expect("a table")]
 }
 
-/// The rows of these people in [`partner_tables`]: of each none, one or two.
+/// The rows of the people of `arrivals` in [`partner_tables`]: of each none, one or two.
 #[must_use]
-pub fn partner_rows(people: impl IntoIterator<Item = SubjectId>) -> PartnerRows {
+pub fn partner_rows(arrivals: &[Arrival]) -> PartnerRows {
     let mut rows = partner_tables().first().map(|table| PartnerRows::of(table.columns())).unwrap_or_default();
-    for person in people {
-        for values in rows_of(person) {
-            rows.push(person, &values);
-        }
+    for (person, values) in rows_of(arrivals) {
+        rows.push(person, &values);
     }
     rows
 }
 
-/// The values of a person's rows, in order.
-pub(crate) fn rows_of(person: SubjectId) -> Vec<Vec<Value>> {
-    let mut random = Generator::new(u64::from(person.0) ^ 0x00c0_ffee);
-    let many = random.0.random_range(0..3);
+/// Whose each row is, and its values, in order.
+pub(crate) fn rows_of(arrivals: &[Arrival]) -> Vec<(SubjectId, Vec<Value>)> {
+    let accounts = arrivals.iter().flat_map(|arrival| arrival.ids.iter().zip(&arrival.batch.subjects));
+    let people: BTreeMap<SubjectId, &str> = accounts.map(|(id, subject)| (*id, subject.account.native_id.as_str())).collect();
+    people.into_iter().flat_map(|(id, account)| of_account(account).into_iter().map(move |values| (id, values))).collect()
+}
+
+fn of_account(account: &str) -> Vec<Vec<Value>> {
+    let seed = account.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let mut random = Generator::new(seed);
+    // One person in six is not known to the partner.
+    let many = random.0.random_range(0..6_usize).div_ceil(3);
     (0..many)
         .map(|_| {
             let known = |value: Value, random: &mut Generator| if random.0.random_ratio(1, 6) { Value::Null } else { value };

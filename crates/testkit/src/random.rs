@@ -57,7 +57,7 @@ impl Generator {
             let acts = if self.0.random_ratio(1, 8) { self.0.random_range(20..60) } else { self.0.random_range(0..6) };
             activities.extend((0..acts).map(|n| self.activity(owner, n)));
         }
-        let source = SourceInfo { path: "random".into(), kind: SourceKind::Table, platform: Platform::Csv, sha256: String::new(), parser: "random/1".into() };
+        let source = SourceInfo { path: "random".into(), kind: SourceKind::Table, platform: Platform::Csv, parser: "random/1".into() };
         NormalizedBatch { subjects, activities, ..NormalizedBatch::new(source) }
     }
 

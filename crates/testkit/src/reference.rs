@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{Datelike, TimeDelta, Timelike};
-use domain::catalog::{ColumnName, INTERESTS_JOINED, TableName};
+use domain::catalog::{INTERESTS_JOINED, TableName};
 use domain::lake::Arrival;
-use domain::question::{Aggregate, Field, Fold, Grid, KeyValues, Plan, RowExpr, Value, encode_key, tree_shape};
+use domain::question::{Aggregate, Field, Fold, Grid, Inner, KeyValues, Plan, RowExpr, Value, encode_key, tree_shape};
 use domain::record::{ActivityRecord, SubjectRecord};
 use domain::subject::{AgeBand, FollowersBand};
 use domain::{CreatorId, CreatorList, SubjectId, SubjectSet};
@@ -78,10 +78,8 @@ fn rows(table: TableName, arrivals: &[Arrival]) -> Vec<Row> {
         // Nobody's: see `listed`.
         TableName::Creator => Vec::new(),
         TableName::Partner(_) => {
-            let people: BTreeSet<SubjectId> = arrivals.iter().flat_map(|a| a.ids.iter().copied()).collect();
             let names = crate::catalog(table).columns.iter().skip(1).map(|column| column.name);
-            let of_person = |id| rows_of(id).into_iter().zip(0..).map(move |(values, place)| (id, place, values));
-            people.into_iter().flat_map(of_person).map(|(id, place, values)| row(id, (place, String::new()), names.clone().zip(values).collect())).collect()
+            rows_of(arrivals).into_iter().zip(0..).map(|((id, values), place)| row(id, (place, String::new()), names.clone().zip(values).collect())).collect()
         }
     }
 }
@@ -221,7 +219,7 @@ pub struct Reference<'a> {
     pub creators: &'a [Row],
 }
 
-/// One row of each table of a question, and what its subqueries made of the person.
+/// One row of each table of a question, and one of each of its subqueries.
 #[derive(Clone, Default)]
 struct Joined<'a> {
     rows: BTreeMap<TableName, &'a Row>,
@@ -229,13 +227,9 @@ struct Joined<'a> {
 }
 
 impl Joined<'_> {
-    fn column(&self, column: ColumnName) -> Value {
-        self.rows.get(&column.table()).and_then(|row| row.values.get(column.name())).cloned().unwrap_or(Value::Null)
-    }
-
     fn get(&self, field: &Field) -> Value {
         match field {
-            Field::Column(column) => self.column(*column),
+            Field::Column(column) => self.rows.get(&column.table()).and_then(|row| row.values.get(column.name())).cloned().unwrap_or(Value::Null),
             Field::Fold(place, fold) => self.made.iter().find(|(of, made, _)| of == place && *made == **fold).map_or(Value::Null, |(_, _, value)| value.clone()),
         }
     }
@@ -256,7 +250,7 @@ impl<'list> Reference<'list> {
     /// The tables that the plan and its subqueries read.
     #[must_use]
     pub fn tables(plan: &Plan) -> Vec<TableName> {
-        plan.tables.iter().chain(plan.per_subject.iter().flat_map(|inner| &inner.tables)).copied().collect()
+        plan.tables.iter().copied().chain(plan.inner().iter().flat_map(Inner::all_tables)).collect()
     }
 
     /// The exact, bounded answer over the plan's tables.
@@ -271,8 +265,7 @@ impl<'list> Reference<'list> {
         let mut answer = ReferenceAnswer { groups: BTreeMap::new(), participants: Vec::new() };
         for (subject, mut own) in people {
             own.values_mut().for_each(|rows| rows.sort_by(|a, b| a.order.cmp(&b.order)));
-            let Some(made) = self.made(&own) else { continue };
-            let rows: Vec<Joined<'_>> = self.joined(&self.plan.tables, &own).into_iter().map(|row| Joined { made: made.clone(), ..row }).filter(|row| self.matches(row)).collect();
+            let rows: Vec<Joined<'_>> = self.from(&self.plan.tables, &self.plan.inner(), subject, &own).into_iter().filter(|row| self.matches(row)).collect();
             if rows.is_empty() {
                 continue;
             }
@@ -285,26 +278,56 @@ impl<'list> Reference<'list> {
         answer
     }
 
-    /// What the subqueries make of one person; nothing when one of them has no row of theirs.
-    fn made(&self, own: &Own<'_>) -> Option<Vec<(usize, Fold, Value)>> {
-        let mut made = Vec::new();
-        for (place, inner) in self.plan.per_subject.iter().enumerate() {
-            let holds = |row: &Joined<'_>| inner.filter.as_ref().is_none_or(|f| f.evaluate(&|c| row.column(*c)) == Value::Boolean(true));
-            let rows: Vec<Joined<'_>> = self.joined(&inner.tables, own).into_iter().filter(holds).collect();
-            if rows.is_empty() {
-                return None;
+    /// All combinations of one person's rows that belong together, each with every row of every subquery.
+    fn from<'a>(&self, tables: &[TableName], inner: &[Inner<'_>], subject: SubjectId, own: &Own<'a>) -> Vec<Joined<'a>>
+    where
+        'list: 'a,
+    {
+        let several = inner.iter().any(|inner| !inner.subquery.keys.is_empty());
+        let mut joined = self.joined(tables, several, own);
+        for (place, inner) in inner.iter().enumerate() {
+            let made = self.made(inner, subject, own);
+            let with = |base: &Joined<'a>, row: &Vec<(Fold, Value)>| {
+                let mut wider = base.clone();
+                wider.made.extend(row.iter().map(|(fold, value)| (place, fold.clone(), value.clone())));
+                wider
+            };
+            joined = joined.iter().flat_map(|base| made.iter().map(|row| with(base, row)).collect::<Vec<_>>()).collect();
+        }
+        joined
+    }
+
+    /// The rows that a subquery makes of one person: one for each combination of keys.
+    fn made(&self, inner: &Inner<'_>, subject: SubjectId, own: &Own<'_>) -> Vec<Vec<(Fold, Value)>> {
+        let Inner { subquery, folds } = inner;
+        let mut groups: Vec<(Vec<u8>, Vec<Joined<'_>>)> = Vec::new();
+        for row in self.from(&subquery.tables, &inner.inner(), subject, own) {
+            if subquery.filter.as_ref().is_some_and(|filter| filter.evaluate(&|field| row.get(field)) != Value::Boolean(true)) {
+                continue;
             }
-            for fold in self.plan.folds(place) {
-                let mut folding = fold.start();
-                rows.iter().for_each(|row| folding.add(fold.of().map_or(Value::Boolean(true), |of| of.evaluate(&|c| row.column(*c)))));
-                made.push((place, fold, folding.value()));
+            let key = encode_key(&subquery.keys.iter().map(|key| key.evaluate(&|field| row.get(field))).collect::<Vec<_>>());
+            match groups.iter_mut().find(|(other, _)| *other == key) {
+                Some((_, rows)) => rows.push(row),
+                None => groups.push((key, vec![row])),
             }
         }
-        Some(made)
+        // Of too many, those with the lowest ranks are made.
+        let rank = |key: &Vec<u8>| (self.key.rank(subject.0, self.key.tag(key)), key.clone());
+        let mut ranks: Vec<_> = groups.iter().map(|(key, _)| rank(key)).collect();
+        ranks.sort();
+        ranks.truncate(usize::try_from(subquery.rows).unwrap_or(usize::MAX));
+        groups.retain(|(key, _)| ranks.last().is_some_and(|last| rank(key) <= *last));
+        let value = |fold: &Fold, rows: &[Joined<'_>]| {
+            let mut folding = fold.start();
+            rows.iter().for_each(|row| folding.add(fold.of().map_or(Value::Boolean(true), |of| of.evaluate(&|field| row.get(field)))));
+            folding.value()
+        };
+        groups.into_iter().map(|(_, rows)| folds.iter().map(|fold| (fold.clone(), value(fold, &rows))).collect()).collect()
     }
 
     /// All combinations of one person's rows that belong together. Without tables, one row without columns.
-    fn joined<'a>(&self, tables: &[TableName], own: &Own<'a>) -> Vec<Joined<'a>>
+    /// `several` says that they are joined to several rows of a subquery.
+    fn joined<'a>(&self, tables: &[TableName], several: bool, own: &Own<'a>) -> Vec<Joined<'a>>
     where
         'list: 'a,
     {
@@ -312,6 +335,7 @@ impl<'list> Reference<'list> {
         let most_rows = [TableName::ActivityTag, TableName::Activity, TableName::SubjectInterest];
         let largest = most_rows.into_iter().find(|table| tables.contains(table));
         let largest = largest.or_else(|| tables.iter().copied().find(|table| matches!(table, TableName::Partner(_)))).or(Some(TableName::Subject));
+        let largest = largest.filter(|_| !several);
         let mut joined = vec![Joined::default()];
         for &table in tables {
             let most = match table {

@@ -85,7 +85,7 @@ async fn a_table_can_be_named_from_its_tick_on_until_it_is_deleted() {
     drop(lock);
     assert!(visible(&world).await.is_empty() && !head(&world).await.tables.contains_key(&TableName::Partner(newer)));
     assert!(matches!(states(&world).await[1], PartnerTableState::Deleted(_)));
-    let report = world.control.audit_verify().await.unwrap();
+    let report = world.control.audit_verify(None).await.unwrap();
     assert!(report.bad.is_none(), "{:?}", report.bad);
     let again = upload(&world, "crm", false).await;
     assert!(again > newer, "numbers are never used again");

@@ -7,7 +7,9 @@ mod computed;
 mod creator;
 mod filter;
 mod fold;
+mod grouping;
 mod join;
+mod made;
 mod mask;
 mod measure;
 mod noise;
@@ -64,7 +66,7 @@ impl DataFusionCleanRoom {
     fn exact(&self, look: &PaidLook<'_>) -> Result<ExactAnswer, Fault> {
         let runtime = self.runtime.as_ref().ok_or_else(|| Fault::broken("the clean room is closed"))?;
         let plan = &look.prepared.plan;
-        let consented = Consented::of(&self.lake, look.prepared, look.snapshot, look.eligible, self.threads)?;
+        let consented = Consented::of(&self.lake, look.prepared, look.snapshot, look.eligible, look.bounding_key, self.threads)?;
         runtime.block_on(aggregate::aggregate(consented, plan, look.bounding_key))
     }
 }

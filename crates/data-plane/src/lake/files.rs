@@ -107,32 +107,30 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// No statistics on free text and identifiers: they would keep what an erased person wrote.
+/// No statistics: no scan skips by them, since each looks at whole buckets, and they would say of texts and
+/// identifiers what an erased person wrote.
 fn properties() -> Result<WriterProperties, Fault> {
     let level = ZstdLevel::try_new(1).map_err(|e| Fault::new("choosing a compression level", e))?;
-    let silent = |name: &str| ColumnPath::from(name);
+    let column = |name: &str| ColumnPath::from(name);
     Ok(WriterProperties::builder()
         // What is numbered is small already, and unpacking it costs every question; ids are as good as random.
         .set_compression(Compression::UNCOMPRESSED)
         // One value for most of a file, that no question asks for: compressed faster than numbered.
-        .set_column_dictionary_enabled(silent("source"), false)
-        .set_column_dictionary_enabled(silent("derived"), false)
-        .set_column_compression(silent("source"), Compression::ZSTD(level))
-        .set_column_compression(silent("derived"), Compression::ZSTD(level))
-        .set_column_compression(silent("at"), Compression::ZSTD(level))
-        .set_column_compression(silent("text"), Compression::ZSTD(level))
-        .set_column_compression(silent("native_key"), Compression::ZSTD(level))
+        .set_column_dictionary_enabled(column("source"), false)
+        .set_column_dictionary_enabled(column("derived"), false)
+        .set_column_compression(column("source"), Compression::ZSTD(level))
+        .set_column_compression(column("derived"), Compression::ZSTD(level))
+        .set_column_compression(column("at"), Compression::ZSTD(level))
+        .set_column_compression(column("text"), Compression::ZSTD(level))
+        .set_column_compression(column("native_key"), Compression::ZSTD(level))
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-        .set_column_statistics_enabled(silent("text"), EnabledStatistics::None)
-        .set_column_statistics_enabled(silent("native_key"), EnabledStatistics::None)
-        .set_column_statistics_enabled(silent("activity_id"), EnabledStatistics::None)
-        .set_column_statistics_enabled(silent(CREATOR), EnabledStatistics::None)
-        .set_column_dictionary_enabled(silent("text"), false)
-        .set_column_dictionary_enabled(silent("native_key"), false)
-        .set_column_dictionary_enabled(silent("activity_id"), false)
-        .set_column_dictionary_enabled(silent(CREATOR), false)
+        .set_statistics_enabled(EnabledStatistics::None)
+        .set_column_dictionary_enabled(column("text"), false)
+        .set_column_dictionary_enabled(column("native_key"), false)
+        .set_column_dictionary_enabled(column("activity_id"), false)
+        .set_column_dictionary_enabled(column(CREATOR), false)
         // Nearly every instant is another.
-        .set_column_dictionary_enabled(silent("at"), false)
+        .set_column_dictionary_enabled(column("at"), false)
         .build())
 }
 

@@ -34,7 +34,7 @@ use domain::record::Counts;
 use domain::{Fault, SubjectId, SubjectSet};
 use hashbrown::HashMap;
 
-use complete::Platforms;
+use complete::Sources;
 use merge::Bucket;
 use s3::S3;
 pub use s3::{NoLocation, S3Access, S3Location};
@@ -110,7 +110,7 @@ impl Lake for ParquetLake {
         Ok(Box::new(Importing {
             store: self.store.clone(),
             base,
-            platforms: Platforms { first_source, of_source: Vec::new() },
+            known: Sources { first: first_source, platforms: Vec::new(), withdrawn: BTreeMap::new() },
             spill,
             merged: BTreeMap::new(),
             sources: Vec::new(),
@@ -174,7 +174,7 @@ impl Lake for ParquetLake {
 struct Importing {
     store: Store,
     base: Manifest,
-    platforms: Platforms,
+    known: Sources,
     spill: Spill,
     /// Whose acts go to whom.
     merged: BTreeMap<SubjectId, SubjectId>,
@@ -192,13 +192,13 @@ impl LakeImport for Importing {
         let place = usize::try_from(source).map_err(|e| Fault::new("numbering sources", e))?;
         if self.sources.len() <= place {
             self.sources.resize(place + 1, Counts::default());
-            self.platforms.of_source.resize(place + 1, arrival.batch.source.platform);
+            self.known.platforms.resize(place + 1, arrival.batch.source.platform);
         }
         if let Some(counts) = self.sources.get_mut(place) {
             counts.deleted += arrival.batch.deleted;
             counts.rejected += arrival.batch.rejected.len() as u64;
         }
-        let number = self.platforms.first_source.checked_add(source).ok_or_else(|| Fault::broken("there are no source numbers left"))?;
+        let number = self.known.first.checked_add(source).ok_or_else(|| Fault::broken("there are no source numbers left"))?;
         for (table, rows) in append::rows(arrival, number, self.acts, &self.merged, &mut self.spill.dictionaries)? {
             self.spill.push(table, rows)?;
         }
@@ -207,8 +207,14 @@ impl LakeImport for Importing {
         Ok(())
     }
 
+    fn withdraw(&mut self, source: u32, people: SubjectSet) {
+        if !people.is_empty() {
+            self.known.withdrawn.entry(self.known.first.saturating_add(source)).or_default().union_with(&people);
+        }
+    }
+
     fn finish(self: Box<Self>, progress: &dyn Progress) -> Result<Staged, Fault> {
-        let Self { store, base, platforms, mut spill, merged: _, mut sources, acts: _ } = *self;
+        let Self { store, base, known, mut spill, merged: _, mut sources, acts: _ } = *self;
         spill.close()?;
         let mut tables: BTreeMap<TableName, BTreeMap<u32, Vec<LakeFile>>> = BTreeMap::new();
         // An import changes no partner's table, and leaves out none.
@@ -223,7 +229,7 @@ impl LakeImport for Importing {
         progress.begin("writing", "buckets", Some(buckets.len() as u64));
         for number in buckets {
             let base = |table: TableName| tables.get(&table).and_then(|t| t.get(&number)).cloned().unwrap_or_default();
-            let merged = Bucket { store: &store, number, base: &base }.merge(&mut spill, &platforms, &mut counts)?;
+            let merged = Bucket { store: &store, number, base: &base }.merge(&mut spill, &known, &mut counts)?;
             for (table, files) in merged {
                 tables.entry(table).or_default().insert(number, files);
             }
@@ -232,7 +238,7 @@ impl LakeImport for Importing {
         progress.finish();
         store.sync()?;
         for (place, total) in (0..).zip(&mut sources) {
-            if let Some(counts) = counts.get(&(platforms.first_source + place)) {
+            if let Some(counts) = counts.get(&(known.first + place)) {
                 total.add(counts);
             }
         }

@@ -1,8 +1,5 @@
 //! One query → its clauses; every clause that is not offered is refused by name.
 
-use std::cell::Cell;
-use std::collections::BTreeMap;
-
 use datafusion::sql::sqlparser::ast::{
     Cte, Distinct, Expr, GroupByExpr, Ident, LimitClause, Offset, OrderBy, OrderByExpr, OrderByKind, Query, Select, SelectFlavor, SelectItem, SetExpr, TableAlias, Value,
     ValueWithSpan, With,
@@ -31,19 +28,19 @@ pub(super) struct Clauses {
 impl Clauses {
     /// Takes a question apart, of a partner who has these tables.
     pub(super) fn of((query, keys): (Query, Vec<KeysClause>), partner: &[PartnerTable]) -> Result<Self, Refusal> {
-        let ctes = query.with.as_ref().map_or_else(|| Ok(BTreeMap::new()), ctes)?;
-        let names = Names { ctes, partner };
+        let ctes = query.with.as_ref().map_or_else(|| Ok(Vec::new()), ctes)?;
+        let names = Names { ctes: &ctes, partner };
         let whole = query.clone();
-        let clauses = Self::of_query(Query { with: None, ..query }, keys, &names)?;
+        let clauses = Self::of_query(Query { with: None, ..query }, keys, names)?;
         clauses.scope.private(&whole)?;
-        match names.ctes.iter().find(|(_, cte)| !cte.used.get()) {
-            Some((name, cte)) => Err(refuse(RefusalCode::Table, &cte.query, format!("`{name}` is not used")).hint(format!("leave it out, or write FROM {name}"))),
+        match ctes.iter().find(|cte| !cte.is_used()) {
+            Some(cte) => Err(refuse(RefusalCode::Table, &cte.query, format!("`{}` is not used", cte.name)).hint(format!("leave it out, or write FROM {}", cte.name))),
             None => Ok(clauses),
         }
     }
 
     /// Takes a query apart, whose `FROM` may use `names`.
-    pub(super) fn of_query(query: Query, keys: Vec<KeysClause>, names: &Names<'_>) -> Result<Self, Refusal> {
+    pub(super) fn of_query(query: Query, keys: Vec<KeysClause>, names: Names<'_>) -> Result<Self, Refusal> {
         let whole = query.clone();
         let Query { with, body, order_by, limit_clause, fetch, locks, for_clause, settings, format_clause, pipe_operators } = query;
         if with.is_some() {
@@ -68,7 +65,7 @@ impl Clauses {
         Self::of_select(select, keys, names, order_by, limit, offset)
     }
 
-    fn of_select(select: Select, keys: Vec<KeysClause>, names: &Names<'_>, order_by: Vec<OrderByExpr>, limit: Option<u64>, offset: u64) -> Result<Self, Refusal> {
+    fn of_select(select: Select, keys: Vec<KeysClause>, names: Names<'_>, order_by: Vec<OrderByExpr>, limit: Option<u64>, offset: u64) -> Result<Self, Refusal> {
         let whole = select.clone();
         let Select {
             select_token: _,
@@ -130,19 +127,20 @@ impl Clauses {
     }
 }
 
-/// The subqueries that `WITH` names.
-fn ctes(with: &With) -> Result<BTreeMap<String, from::Cte>, Refusal> {
+/// The subqueries that `WITH` names, in their order.
+fn ctes(with: &With) -> Result<Vec<from::Cte>, Refusal> {
     let With { with_token: _, recursive, cte_tables } = with;
-    let mut ctes = BTreeMap::new();
+    let mut ctes: Vec<from::Cte> = Vec::new();
     for cte in cte_tables {
         let Cte { alias, query, from, materialized, closing_paren_token: _ } = cte;
         let TableAlias { explicit: _, name, columns, at } = alias;
         if *recursive || from.is_some() || materialized.is_some() || !columns.is_empty() || at.is_some() {
             return Err(clause(cte, "this form of WITH", "write WITH t AS (SELECT subject_id, count(*) AS n FROM activity GROUP BY subject_id)"));
         }
-        if ctes.insert(normalize(name), from::Cte { query: (**query).clone(), used: Cell::new(false) }).is_some() {
+        if ctes.iter().any(|other| other.name == normalize(name)) {
             return Err(refuse(RefusalCode::Table, cte, format!("two subqueries are called `{name}`")).hint("give each its own name"));
         }
+        ctes.push(from::Cte::new(normalize(name), (**query).clone()));
     }
     Ok(ctes)
 }

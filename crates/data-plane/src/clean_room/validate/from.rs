@@ -6,8 +6,7 @@
 //! whatever else the question says. What a person contributes to joined rows is therefore a function of
 //! their own rows. The list of creators is public and tied to acts by `creator_id`, to each at most one row of it.
 
-use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::cell::OnceCell;
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, Ident, Join, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Query, Select, Spanned, TableAlias, TableFactor, TableWithJoins,
@@ -20,7 +19,7 @@ use domain::{Refusal, RefusalCode};
 use super::clauses::normalize;
 use super::expr::Typed;
 use super::refuse::{clause, refuse};
-use super::subquery::{self, Column};
+use super::subquery::{self, Column, Understood};
 
 /// The column that every private table has.
 pub(super) const PERSON: &str = "subject_id";
@@ -33,10 +32,10 @@ const CREATOR: &str = "creator_id";
 const TIES: [&str; 3] = [PERSON, ACT, CREATOR];
 
 /// What `FROM` may name besides the tables of every deployment.
-#[derive(Default)]
+#[derive(Clone, Copy)]
 pub(super) struct Names<'a> {
     /// The subqueries that `WITH` names.
-    pub(super) ctes: BTreeMap<String, Cte>,
+    pub(super) ctes: &'a [Cte],
     /// The tables of the partner who asks.
     pub(super) partner: &'a [PartnerTable],
 }
@@ -44,11 +43,29 @@ pub(super) struct Names<'a> {
 /// The schema of partners' tables.
 const PARTNER: &str = "partner";
 
-/// A subquery that `WITH` names.
+/// A subquery that `WITH` names. It may name those before it.
 pub(super) struct Cte {
+    pub(super) name: String,
     pub(super) query: Query,
-    /// Whether `FROM` names it: nothing is ignored.
-    pub(super) used: Cell<bool>,
+    /// What is understood of it, once it is named: nothing is ignored.
+    understood: OnceCell<Result<Understood, Refusal>>,
+}
+
+impl Cte {
+    /// A subquery that nothing names yet.
+    pub(super) const fn new(name: String, query: Query) -> Self {
+        Self { name, query, understood: OnceCell::new() }
+    }
+
+    /// Whether a `FROM` names it.
+    pub(super) fn is_used(&self) -> bool {
+        self.understood.get().is_some()
+    }
+
+    /// What is understood of it, where these are named before it.
+    fn understood(&self, before: Names<'_>) -> Result<Understood, Refusal> {
+        self.understood.get_or_init(|| subquery::understand(&self.query, before)).clone()
+    }
 }
 
 /// The names that expressions can use.
@@ -70,7 +87,11 @@ struct Named {
 
 enum Source {
     Table(Known),
-    Subquery(Vec<Column>),
+    Subquery {
+        columns: Vec<Column>,
+        /// Of a person who can have several rows, how far they count.
+        several: Option<(u32, u32)>,
+    },
 }
 
 /// A table that is there, and what its columns are.
@@ -85,7 +106,7 @@ impl Named {
     fn table(&self) -> Option<Known> {
         match &self.source {
             Source::Table(known) => Some(*known),
-            Source::Subquery(_) => None,
+            Source::Subquery { .. } => None,
         }
     }
 
@@ -94,12 +115,31 @@ impl Named {
         self.table().is_some_and(|known| known.name.is_public())
     }
 
+    /// How messages call it.
+    fn called(&self) -> String {
+        if self.alias.is_empty() { "the subquery".to_owned() } else { format!("`{}`", self.alias) }
+    }
+
+    /// Whether a person can have many rows.
+    fn has_many(&self) -> bool {
+        match &self.source {
+            Source::Table(known) => matches!(known.name, TableName::Activity | TableName::ActivityTag),
+            Source::Subquery { several, .. } => several.is_some(),
+        }
+    }
+
+    /// Whether a join would pair each of many rows with each of many.
+    fn multiplies(&self, other: &Self) -> bool {
+        let tied_by_act = self.table().is_some() && other.table().is_some();
+        self.has_many() && other.has_many() && !tied_by_act
+    }
+
     /// Whether rows can be tied by `key`.
     fn has_key(&self, key: &str) -> bool {
         match &self.source {
             // Not any column of that name: partners call theirs what they like.
             Source::Table(known) => known.table.column(key).is_some_and(|column| column.ty == ColumnType::Id),
-            Source::Subquery(_) => key == PERSON,
+            Source::Subquery { .. } => key == PERSON,
         }
     }
 
@@ -110,8 +150,8 @@ impl Named {
                 let column = known.named(*table, name)?;
                 Some(if column.column().ty == ColumnType::Id { Found::Id(column.name()) } else { Found::Field(stored(column)) })
             }
-            Source::Subquery(_) if name == PERSON => Some(Found::Id(PERSON)),
-            Source::Subquery(columns) => columns.iter().find(|column| column.name == name).map(|column| Found::Field(column.value.clone())),
+            Source::Subquery { .. } if name == PERSON => Some(Found::Id(PERSON)),
+            Source::Subquery { columns, .. } => columns.iter().find(|column| column.name == name).map(|column| Found::Field(column.value.clone())),
         }
     }
 
@@ -123,7 +163,7 @@ impl Named {
     fn columns(&self) -> String {
         let names: Vec<&str> = match &self.source {
             Source::Table(known) => known.table.columns.iter().map(|c| c.name).collect(),
-            Source::Subquery(columns) => std::iter::once(PERSON).chain(columns.iter().map(|column| column.name.as_str())).collect(),
+            Source::Subquery { columns, .. } => std::iter::once(PERSON).chain(columns.iter().map(|column| column.name.as_str())).collect(),
         };
         names.join(", ")
     }
@@ -142,7 +182,7 @@ fn stored(column: ColumnName) -> Typed<Field> {
 
 impl Scope {
     /// The names of a question's `FROM`.
-    pub(super) fn of(from: Vec<TableWithJoins>, names: &Names<'_>, whole: &Select) -> Result<Self, Refusal> {
+    pub(super) fn of(from: Vec<TableWithJoins>, names: Names<'_>, whole: &Select) -> Result<Self, Refusal> {
         let mentioned = mentioned(&from, names);
         if let [_, second, ..] = from.as_slice() {
             let refusal = refuse(RefusalCode::Table, &second.relation, "tables beside each other are not offered: they pair everybody with everybody");
@@ -181,15 +221,24 @@ impl Scope {
         Err(refusal.hint("write FROM activity JOIN creator USING (creator_id); the list itself is shown by `fairshare creator list`"))
     }
 
-    /// How far a person counts: groups, and rows in each.
+    /// How far a person counts: groups, and rows in each. Beside several rows of a subquery, which count like those
+    /// that they are made of, tables that describe people play no part.
     pub(super) fn contract(&self) -> (u32, u32) {
-        contract(&self.relations.iter().filter_map(Named::table).map(|known| (known.name, known.table)).collect::<Vec<_>>())
+        let several: Vec<(u32, u32)> = self.relations.iter().filter_map(|named| if let Source::Subquery { several, .. } = named.source { several } else { None }).collect();
+        let counting = |known: &Known| several.is_empty() || !known.name.describes_people();
+        let tables: Vec<(TableName, &Table)> = self.relations.iter().filter_map(Named::table).filter(counting).map(|known| (known.name, known.table)).collect();
+        let all = (!tables.is_empty()).then(|| contract(&tables)).into_iter().chain(several);
+        all.reduce(|a, b| (a.0.min(b.0), a.1.min(b.1))).unwrap_or((1, 1))
     }
 
     /// What the question calls its tables.
     pub(super) fn called(&self) -> String {
-        let called = |named: &Named| named.table().map(|known| if let TableName::Partner(_) = known.name { named.alias.clone() } else { known.name.to_string() });
-        self.relations.iter().filter_map(called).collect::<Vec<_>>().join("`, `")
+        let called = |named: &Named| match named.table() {
+            Some(Known { name: TableName::Partner(_), .. }) => format!("`{}`", named.alias),
+            Some(known) => format!("`{}`", known.name),
+            None => named.called(),
+        };
+        self.relations.iter().map(called).collect::<Vec<_>>().join(", ")
     }
 
     /// The subqueries, in the order in which fields name them.
@@ -215,7 +264,7 @@ impl Scope {
         let moved: Vec<usize> = self.per_subject.iter().map(|inner| sorted.iter().position(|other| other == inner).unwrap_or(0)).collect();
         let renumbered = |expr: RowExpr| subquery::renumbered(expr, &moved);
         for named in &mut self.relations {
-            if let Source::Subquery(columns) = &mut named.source {
+            if let Source::Subquery { columns, .. } = &mut named.source {
                 columns.iter_mut().for_each(|column| column.value.expr = renumbered(column.value.expr.clone()));
             }
         }
@@ -254,7 +303,8 @@ impl Scope {
 
     fn unqualified(&self, name: &str, expr: &Expr) -> Result<Found, Refusal> {
         let found: Vec<(&Named, Found)> = self.relations.iter().filter_map(|named| Some((named, named.find(name)?))).collect();
-        let several: Vec<String> = found.iter().map(|(named, _)| format!("{}.{name}", named.alias)).collect();
+        let way = |named: &Named| if named.alias.is_empty() { "the subquery with a name".to_owned() } else { format!("{}.{name}", named.alias) };
+        let several: Vec<String> = found.iter().map(|(named, _)| way(named)).collect();
         let mut found = found.into_iter();
         match (found.next(), found.next()) {
             (None, _) => Err(unknown(expr, &self.relations.iter().collect::<Vec<_>>(), name)),
@@ -282,45 +332,56 @@ impl Scope {
     }
 
     /// Adds a table or subquery under its name or alias, and says where it is named.
-    fn add(&mut self, relation: TableFactor, names: &Names<'_>, whole: &Select) -> Result<(), Refusal> {
+    fn add(&mut self, relation: TableFactor, names: Names<'_>, whole: &Select) -> Result<(), Refusal> {
         let at = relation.clone();
         let named = match relation {
-            TableFactor::Derived { lateral: false, subquery, alias: Some(alias), sample: None } => self.subquery(&subquery, plain_alias(alias, &at)?, names)?,
-            TableFactor::Derived { .. } => {
-                return Err(refuse(RefusalCode::Clause, &at, "a subquery has a name and no LATERAL or sample").hint("write FROM (SELECT subject_id, … GROUP BY subject_id) AS t"));
+            TableFactor::Derived { lateral: false, subquery, alias, sample: None } => {
+                let alias = alias.map_or_else(|| Ok(String::new()), |alias| plain_alias(alias, &at))?;
+                self.subquery(subquery::understand(&subquery, names)?, alias, &at)?
             }
-            TableFactor::Table { ref name, ref alias, .. } if let Some(cte) = single_name(name).and_then(|ident| names.ctes.get(&normalize(ident))) => {
-                cte.used.set(true);
-                let alias = alias.clone().map_or_else(|| Ok(single_name(name).map(normalize).unwrap_or_default()), |alias| plain_alias(alias, &at))?;
-                self.subquery(&cte.query, alias, names)?
+            TableFactor::Derived { .. } => {
+                return Err(refuse(RefusalCode::Clause, &at, "a subquery has no LATERAL or sample").hint("write FROM (SELECT subject_id, … GROUP BY subject_id) AS t"));
+            }
+            TableFactor::Table { ref name, ref alias, .. } if let Some((cte, before)) = names.cte(name) => {
+                let alias = alias.clone().map_or_else(|| Ok(cte.name.clone()), |alias| plain_alias(alias, &at))?;
+                self.subquery(cte.understood(before)?, alias, &at)?
             }
             relation => named(relation, names, whole)?,
         };
-        if named.table().is_some_and(|known| self.relations.iter().any(|other| other.table().is_some_and(|other| other.name == known.name))) {
-            return Err(refuse(RefusalCode::Table, &at, format!("`{}` is joined with itself", named.alias)).hint("aggregate one of them per subject, in a subquery"));
+        if let Some(known) = named.table().filter(|known| self.relations.iter().any(|other| other.table().is_some_and(|other| other.name == known.name))) {
+            let called = if let TableName::Partner(_) = known.name { named.alias } else { known.name.to_string() };
+            return Err(refuse(RefusalCode::Table, &at, format!("`{called}` is joined with itself")).hint("aggregate one of them per subject, in a subquery"));
         }
-        if self.relations.iter().any(|other| other.alias == named.alias) {
+        if let Some(other) = self.relations.iter().find(|other| other.multiplies(&named)) {
+            let message = format!("{} and {} can both have many rows of a person, and a join would pair each with each", other.called(), named.called());
+            return Err(
+                refuse(RefusalCode::Clause, &at, message).hint(format!("aggregate both in one subquery, with FILTER; or make one row per person of one: {}", subquery::ONE_ROW))
+            );
+        }
+        if self.relations.iter().any(|other| !named.alias.is_empty() && other.alias == named.alias) {
             return Err(refuse(RefusalCode::Table, &at, format!("two tables are called `{}`", named.alias)).hint("give each table its own alias"));
         }
         self.relations.push(named);
         Ok(())
     }
 
-    fn subquery(&mut self, query: &Query, alias: String, names: &Names<'_>) -> Result<Named, Refusal> {
-        let subquery::Understood { inner, place, columns, having } = subquery::understand(query, &self.per_subject, names.partner)?;
+    fn subquery(&mut self, understood: Understood, alias: String, at: &impl Spanned) -> Result<Named, Refusal> {
+        let Understood { inner, mut columns, having } = understood;
+        let several = (!inner.keys.is_empty()).then_some(inner.contract);
+        let place = self.per_subject.iter().position(|other| *other == inner).unwrap_or(self.per_subject.len());
         if place == self.per_subject.len() {
-            if place >= PlanLimits::PER_SUBJECT {
-                return Err(
-                    refuse(RefusalCode::Limit, query, format!("more than {} different subqueries", PlanLimits::PER_SUBJECT)).hint("aggregate over the same rows in one subquery")
-                );
-            }
             self.per_subject.push(inner);
         }
-        self.having.extend(having);
-        Ok(Named { source: Source::Subquery(columns), alias })
+        if self.per_subject.iter().map(PerSubject::count).sum::<usize>() > PlanLimits::PER_SUBJECT {
+            let refusal = refuse(RefusalCode::Limit, at, format!("more than {} different subqueries", PlanLimits::PER_SUBJECT));
+            return Err(refusal.hint("aggregate over the same rows in one subquery"));
+        }
+        columns.iter_mut().for_each(|column| column.value.expr = subquery::renumbered(column.value.expr.clone(), &[place]));
+        self.having.extend(having.map(|having| subquery::renumbered(having, &[place])));
+        Ok(Named { source: Source::Subquery { columns, several }, alias })
     }
 
-    fn join(&mut self, join: Join, names: &Names<'_>, mentioned: &[String], whole: &Select) -> Result<(), Refusal> {
+    fn join(&mut self, join: Join, names: Names<'_>, mentioned: &[String], whole: &Select) -> Result<(), Refusal> {
         let Join { relation, global, join_operator } = join;
         let node = relation.clone();
         let constraint = match join_operator {
@@ -355,7 +416,7 @@ impl Scope {
         if enough {
             return Ok(());
         }
-        let message = format!("`{}` is not joined by {lacks}", new.alias);
+        let message = format!("{} is not joined by {lacks}", new.called());
         Err(refuse(RefusalCode::Clause, &node, message).hint(rewrite(mentioned)))
     }
 
@@ -428,7 +489,7 @@ fn other_column(node: &impl Spanned, written: &str, mentioned: &[String]) -> Ref
 
 fn unknown(expr: &Expr, relations: &[&Named], name: &str) -> Refusal {
     match relations {
-        [only] => refuse(RefusalCode::Column, expr, format!("`{}` has no column `{name}`", only.alias)).hint(format!("its columns: {}", only.columns())),
+        [only] => refuse(RefusalCode::Column, expr, format!("{} has no column `{name}`", only.called())).hint(format!("its columns: {}", only.columns())),
         several => {
             let columns: Vec<String> = several.iter().map(|named| format!("{}: {}", named.alias, named.columns())).collect();
             refuse(RefusalCode::Column, expr, format!("none of the tables has a column `{name}`")).hint(format!("their columns: {}", columns.join("; ")))
@@ -442,6 +503,14 @@ impl Names<'_> {
         let own = TableName::ALL.iter().map(ToString::to_string);
         let partner = self.partner.iter().map(|table| format!("{PARTNER}.{}", table.name()));
         format!("tables: {}", own.chain(partner).collect::<Vec<_>>().join(", "))
+    }
+
+    /// The subquery that `WITH` calls so, and the names that it may use itself.
+    fn cte(&self, name: &ObjectName) -> Option<(&Cte, Self)> {
+        let name = normalize(single_name(name)?);
+        let place = self.ctes.iter().position(|cte| cte.name == name)?;
+        let (before, from_here) = self.ctes.split_at_checked(place)?;
+        Some((from_here.first()?, Self { ctes: before, ..*self }))
     }
 
     /// The table of that name, and what it is called where the question does not say.
@@ -460,7 +529,7 @@ impl Names<'_> {
 }
 
 /// The tables that `FROM` names, in the catalogue's order, for the rewrite of a join.
-fn mentioned(from: &[TableWithJoins], names: &Names<'_>) -> Vec<String> {
+fn mentioned(from: &[TableWithJoins], names: Names<'_>) -> Vec<String> {
     let relations = from.iter().flat_map(|part| std::iter::once(&part.relation).chain(part.joins.iter().map(|join| &join.relation)));
     let mut tables: Vec<(TableName, String)> = relations
         .filter_map(|relation| match relation {
@@ -494,7 +563,7 @@ pub(super) fn rewrite(tables: &[String]) -> String {
 }
 
 /// A table under its name.
-fn named(relation: TableFactor, names: &Names<'_>, whole: &Select) -> Result<Named, Refusal> {
+fn named(relation: TableFactor, names: Names<'_>, whole: &Select) -> Result<Named, Refusal> {
     let at = relation.clone();
     let TableFactor::Table { name, alias, args, with_hints, version, with_ordinality, partitions, json_path, sample, index_hints } = relation else {
         return Err(match relation_of(&at) {
@@ -536,10 +605,13 @@ pub(super) fn single_name(name: &ObjectName) -> Option<&Ident> {
 
 /// The parts of a name.
 fn identifiers(name: &ObjectName) -> Option<Vec<&Ident>> {
-    let part = |part| match part {
-        // The parser takes a text for a name; PostgreSQL does not.
-        &ObjectNamePart::Identifier(ref ident) if matches!(ident.quote_style, None | Some('"')) => Some(ident),
+    name.0.iter().map(identifier).collect()
+}
+
+/// The parser takes a text for a name; PostgreSQL does not.
+fn identifier(part: &ObjectNamePart) -> Option<&Ident> {
+    match part {
+        ObjectNamePart::Identifier(ident) if matches!(ident.quote_style, None | Some('"')) => Some(ident),
         _ => None,
-    };
-    name.0.iter().map(part).collect()
+    }
 }

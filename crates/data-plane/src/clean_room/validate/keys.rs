@@ -8,6 +8,7 @@ use domain::{CreatorList, Refusal, RefusalCode};
 
 use super::clauses::{Clauses, normalize};
 use super::expr::{self, Typed};
+use super::from::Scope;
 use super::literal;
 use super::names::Rows;
 use super::output::ordinal;
@@ -25,7 +26,7 @@ pub(super) struct TypedKey {
 pub(super) fn keys(clauses: &Clauses, creators: &CreatorList) -> Result<Vec<TypedKey>, Refusal> {
     let mut keys: Vec<TypedKey> = Vec::new();
     for (item, written) in clauses.group_by.iter().enumerate() {
-        let (of, ty) = grouped(written, clauses)?;
+        let (of, ty) = read(target(written, &clauses.scope, &clauses.projection)?, written, &clauses.scope)?;
         let clause = clauses.keys.iter().find(|clause| clause.item == item);
         let values = clause.map_or(Ok(KeyValues::Unknown), |clause| listed(&of, ty, clause, creators))?;
         match keys.iter().find(|other| other.key.of == of) {
@@ -42,16 +43,17 @@ pub(super) fn keys(clauses: &Clauses, creators: &CreatorList) -> Result<Vec<Type
     settle(keys, clauses.keys.first())
 }
 
-/// An item of `GROUP BY`: a column, an output column by its number or name, or an expression.
-fn grouped(written: &SqlExpr, clauses: &Clauses) -> Result<(RowExpr, ColumnType), Refusal> {
-    let target = match ordinal(written, &clauses.projection)? {
-        Some(target) => target,
-        None => named(written, clauses).unwrap_or(written),
-    };
+/// What an item of `GROUP BY` means: an output column by its number or name, or what is written.
+pub(super) fn target<'a>(written: &'a SqlExpr, scope: &Scope, projection: &'a [SelectItem]) -> Result<&'a SqlExpr, Refusal> {
+    Ok(ordinal(written, projection)?.or_else(|| named(written, scope, projection)).unwrap_or(written))
+}
+
+/// Reads what rows are grouped by: a column or an expression.
+pub(super) fn read(target: &SqlExpr, written: &SqlExpr, scope: &Scope) -> Result<(RowExpr, ColumnType), Refusal> {
     if matches!(target, SqlExpr::Rollup(_) | SqlExpr::Cube(_) | SqlExpr::GroupingSets(_)) {
         return Err(clause(written, "ROLLUP, CUBE or GROUPING SETS", "ask one question per grouping"));
     }
-    let Typed { expr: of, ty } = expr::read(&mut Rows(&clauses.scope), target)?;
+    let Typed { expr: of, ty } = expr::read(&mut Rows(scope), target)?;
     let constant = |of: &RowExpr| {
         let mut constant = true;
         of.leaves(&mut |_| constant = false);
@@ -68,13 +70,13 @@ fn grouped(written: &SqlExpr, clauses: &Clauses) -> Result<(RowExpr, ColumnType)
 }
 
 /// The output column that a name means, where it means no column of a table.
-fn named<'a>(written: &SqlExpr, clauses: &'a Clauses) -> Option<&'a SqlExpr> {
+fn named<'a>(written: &SqlExpr, scope: &Scope, projection: &'a [SelectItem]) -> Option<&'a SqlExpr> {
     let SqlExpr::Identifier(ident) = written else { return None };
     // A column of a table goes before, also one that cannot be grouped by.
-    if !clauses.scope.field(written).is_some_and(|field| field.is_err_and(|refusal| refusal.code == RefusalCode::Column)) {
+    if !scope.field(written).is_some_and(|field| field.is_err_and(|refusal| refusal.code == RefusalCode::Column)) {
         return None;
     }
-    clauses.projection.iter().find_map(|item| match item {
+    projection.iter().find_map(|item| match item {
         SelectItem::ExprWithAlias { expr, alias } if normalize(alias) == normalize(ident) => Some(expr),
         _ => None,
     })
@@ -110,7 +112,7 @@ fn settle(mut keys: Vec<TypedKey>, first: Option<&KeysClause>) -> Result<Vec<Typ
 /// Which days an expression can hold.
 fn calendar(of: &RowExpr) -> Option<Calendar> {
     match of {
-        Expr::Leaf(Field::Column(column)) => column.column().calendar,
+        Expr::Leaf(field) => field.calendar(),
         _ => None,
     }
 }

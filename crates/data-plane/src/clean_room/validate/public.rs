@@ -7,7 +7,7 @@
 use datafusion::sql::sqlparser::ast::{Expr as SqlExpr, Query, SelectItem};
 use domain::catalog::{ColumnType, TableName};
 use domain::creator::Creator;
-use domain::question::{Field, RowExpr, Value};
+use domain::question::{Field, PerSubject, RowExpr, Value};
 use domain::{CreatorList, Refusal, RefusalCode};
 
 use super::clauses::{Clauses, normalize};
@@ -22,8 +22,11 @@ const FORM: &str = "write GROUP BY creator.name KEYS (SELECT name FROM creator W
 
 /// Whether a question looks at the list of creators.
 pub(super) fn is_read(clauses: &Clauses) -> bool {
-    let inner = clauses.scope.per_subject().iter().flat_map(|inner| &inner.tables);
-    clauses.scope.tables().iter().chain(inner).any(|table| table.is_public()) || clauses.keys.iter().any(|clause| matches!(clause.written, Written::Table(_) | Written::Select(_)))
+    is_joined(&clauses.scope.tables(), clauses.scope.per_subject()) || clauses.keys.iter().any(|clause| matches!(clause.written, Written::Table(_) | Written::Select(_)))
+}
+
+fn is_joined(tables: &[TableName], per_subject: &[PerSubject]) -> bool {
+    tables.iter().any(|table| table.is_public()) || per_subject.iter().any(|inner| is_joined(&inner.tables, &inner.per_subject))
 }
 
 /// The values that a clause takes from the list for an expression that is grouped by, without null; and what to show as
@@ -68,7 +71,8 @@ fn own(of: &RowExpr) -> Option<RowExpr> {
 
 /// What a `SELECT` asks for, of which rows, and how it is written.
 fn select(query: &Query) -> Result<(Typed<Field>, Option<RowExpr>, SqlExpr), Refusal> {
-    let Clauses { scope, projection, selection, group_by, keys: _, having, order_by, limit, offset } = Clauses::of_query(query.clone(), Vec::new(), &Names::default())?;
+    let Clauses { scope, projection, selection, group_by, keys: _, having, order_by, limit, offset } =
+        Clauses::of_query(query.clone(), Vec::new(), Names { ctes: &[], partner: &[] })?;
     if !scope.is_public() {
         let refusal = refuse(RefusalCode::Table, query, "keys are taken from public tables only: which there are in others may give somebody away");
         return Err(refusal.hint(FORM));

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::pointed::Pointed;
 
+use super::decode::Life;
 use super::usual;
 
 /// Brackets that a line may open before nesting is watched.
@@ -26,13 +27,13 @@ pub(super) struct Event<'a> {
 }
 
 impl<'a> Event<'a> {
-    /// Reads one line; else tells the column at which it cannot be read.
+    /// Reads one line, given as a text too when it is one; else tells the column at which it cannot be read.
     ///
     /// The parser does not limit how deeply it follows brackets in what it skips; a line with enough of
     /// them to matter goes to one that does.
     #[inline]
-    pub(super) fn parse(line: &'a [u8]) -> Result<Self, usize> {
-        if let Some(event) = simdutf8::basic::from_utf8(line).ok().and_then(usual::commit) {
+    pub(super) fn parse(line: &'a [u8], text: Option<&'a str>) -> Result<Self, usize> {
+        if let Some(event) = text.and_then(usual::commit) {
             return Ok(event);
         }
         if memchr::memchr2_iter(b'[', b'{', line).nth(BRACKETS).is_some() {
@@ -50,14 +51,19 @@ pub(super) struct Identity<'a> {
 
 #[derive(Deserialize)]
 pub(super) struct Account<'a> {
-    pub(super) active: bool,
+    active: bool,
     #[serde(borrow)]
     status: Option<Cow<'a, str>>,
 }
 
 impl Account<'_> {
-    pub(super) fn is_deleted(&self) -> bool {
-        !self.active && self.status.as_deref() == Some("deleted")
+    /// None of those who are not active for another reason.
+    pub(super) fn life(&self) -> Option<Life> {
+        match (self.active, self.status.as_deref()) {
+            (true, _) => Some(Life::Active),
+            (false, Some("deleted")) => Some(Life::Deleted),
+            (false, _) => None,
+        }
     }
 }
 

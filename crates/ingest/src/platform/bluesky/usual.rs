@@ -240,19 +240,8 @@ mod tests {
     use rand::RngExt;
     use testkit::{Generator, env_seed};
 
+    use super::super::tests::{alter, told};
     use super::*;
-
-    /// All that is read of an event.
-    fn told(event: &Event<'_>) -> String {
-        let features = |f: &Facet<'_>| f.features.iter().map(|f| format!("{:?} {:?}", f.tag, f.uri)).collect::<Vec<_>>();
-        let embed = |e: &Embed<'_>| format!("{} {:?} {:?}", e.ty, e.media.as_ref().map(|m| &m.ty), e.external.as_ref().map(|e| &e.uri));
-        let record = |r: &Record<'_>| {
-            let facets = r.facets.as_ref().map(|facets| facets.iter().map(features).collect::<Vec<_>>());
-            format!("{:?} {:?} {:?} {:?} {:?} {:?} {facets:?} {:?}", r.created_at, r.text, r.langs, r.tags, r.subject, r.reply, r.embed.as_ref().map(embed))
-        };
-        let commit = event.commit.as_ref().map(|c| (c.operation as u8, c.collection.to_string(), c.rkey.to_string(), c.record.as_ref().map(record)));
-        format!("{} {:?} {commit:?} {} {}", event.did, event.time_us, event.identity.is_some(), event.account.is_some())
-    }
 
     const LIKE: &str = r#"{"$type":"app.bsky.feed.like","createdAt":"2025-01-01T00:00:00.000Z","subject":{"cid":"bafy","uri":"at://did:plc:b/app.bsky.feed.post/x"}}"#;
     const FOLLOW: &str = r#"{"$type":"app.bsky.graph.follow","createdAt":"2025","subject":"did:plc:c"}"#;
@@ -281,33 +270,7 @@ mod tests {
         let (mut here, mut refused) = (0, 0);
         for round in 0..100_000 {
             let mut line = lines[rng.random_range(0..lines.len())].as_bytes().to_vec();
-            for _ in 0..round % 4 {
-                if line.is_empty() {
-                    break;
-                }
-                let at = rng.random_range(0..line.len());
-                match rng.random_range(0..6) {
-                    0 => line[at] = *b"\"\\{}[],:0a \n\x01\xff".get(rng.random_range(0..14)).unwrap(),
-                    1 => drop(line.remove(at)),
-                    2 => line.insert(at, rng.random()),
-                    3 => line.truncate(at.max(1)),
-                    4 => {
-                        // Another value in the place of one, or in the middle of it.
-                        let value = *[&b"null"[..], b"true", b"-1", b"1.5e3", b"00", b"[]", b"{}", b"\"\"", b"[[{\"a\":[]}]]", b"\"\\ud800\"", b"\"\\x\""]
-                            .get(rng.random_range(0..11))
-                            .unwrap();
-                        let at = line[at..].iter().position(|byte| *byte == b':').map_or(at, |colon| at + colon + 1);
-                        let end = line[at..].iter().position(|byte| b",}]".contains(byte)).map_or(at, |end| at + end);
-                        line.splice(at..end, value.iter().copied());
-                    }
-                    _ => {
-                        // A piece twice: fields that occur again, records after records.
-                        let end = rng.random_range(at..=line.len());
-                        let piece = line[at..end].to_vec();
-                        line.splice(at..at, piece);
-                    }
-                }
-            }
+            (0..round % 4).for_each(|_| alter(&mut line, &mut rng));
             let parsed = sonic_rs::from_slice::<Event<'_>>(&line);
             if let Some(event) = std::str::from_utf8(&line).ok().and_then(commit) {
                 here += 1;

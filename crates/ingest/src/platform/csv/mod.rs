@@ -51,8 +51,8 @@ pub(crate) fn sibling_mapping(path: &Path) -> PathBuf {
     path.with_extension("mapping.toml")
 }
 
-/// Reads one CSV file.
-pub(crate) fn read(path: &Path, mut source: SourceInfo, options: &Options, progress: &dyn Progress, sink: &mut Sink<'_>) -> Result<(), IngestError> {
+/// Reads one CSV file; tells whether it was read to its end.
+pub(crate) fn read(path: &Path, mut source: SourceInfo, options: &Options, progress: &dyn Progress, sink: &mut Sink<'_>) -> Result<ControlFlow<()>, IngestError> {
     let mapping_path = options.mapping.clone().unwrap_or_else(|| sibling_mapping(path));
     let mapping = Mapping::read(&mapping_path)?;
     source.platform = mapping.platform;
@@ -90,12 +90,11 @@ pub(crate) fn read(path: &Path, mut source: SourceInfo, options: &Options, progr
         if rows.len() >= BATCH
             && let ControlFlow::Break(()) = sink(rows.take(source.clone(), std::mem::take(&mut rejects)))
         {
-            return Ok(());
+            return Ok(ControlFlow::Break(()));
         }
     }
     progress.finish();
-    let _ = sink(rows.take(source, rejects));
-    Ok(())
+    Ok(sink(rows.take(source, rejects)))
 }
 
 /// The cells of a row that has the right shape.

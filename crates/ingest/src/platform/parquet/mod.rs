@@ -31,8 +31,8 @@ const BATCH: usize = 64 * 1024;
 /// What is counted, and can be read as numbers.
 const COUNTS: [&str; 4] = ["word_count", "likes_received", "replies_received", "shares_received"];
 
-/// Reads one file.
-pub(crate) fn read(path: &Path, mut source: SourceInfo, options: &Options, progress: &dyn Progress, sink: &mut Sink<'_>) -> Result<(), IngestError> {
+/// Reads one file; tells whether it was read to its end.
+pub(crate) fn read(path: &Path, mut source: SourceInfo, options: &Options, progress: &dyn Progress, sink: &mut Sink<'_>) -> Result<ControlFlow<()>, IngestError> {
     let mapping_path = options.mapping.clone().unwrap_or_else(|| sibling_mapping(path));
     let mapping = Mapping::read(&mapping_path)?;
     source.platform = mapping.platform;
@@ -75,12 +75,11 @@ pub(crate) fn read(path: &Path, mut source: SourceInfo, options: &Options, progr
         }
         progress.advance(batch.num_rows() as u64);
         if let ControlFlow::Break(()) = sink(rows.take(source.clone(), rejects)) {
-            return Ok(());
+            return Ok(ControlFlow::Break(()));
         }
     }
     progress.finish();
-    let _ = sink(NormalizedBatch::new(source));
-    Ok(())
+    Ok(sink(NormalizedBatch::new(source)))
 }
 
 /// The places of columns that are read as counts and as nothing else.
