@@ -8,10 +8,10 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 
 use anyhow::Context;
 use control_plane::{ControlPlane, Error, Import};
-use domain::{Fault, SubjectId};
 use domain::lake::Arrival;
 use domain::port::{Clock, Lake, LakeImport, Progress, Unwatched};
 use domain::record::{AccountKey, Counts, NormalizedBatch, RejectedRecord, SourceEnd, SourceInfo};
+use domain::{Fault, SubjectId};
 use ingest::{Options, Source};
 use serde_json::{Value, json};
 

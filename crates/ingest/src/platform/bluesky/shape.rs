@@ -208,7 +208,15 @@ mod tests {
     fn what_decides_how_a_line_is_read_is_part_of_its_shape() {
         let mut shapes = learned(&[LIKE]);
         assert!(shapes.read(&LIKE.replace("aaaa", "bbbb").replace("1735", "9999").replace("at://x", "ab://y")).is_some());
-        for (from, to) in [("create", "update"), ("feed.like\",\"rkey", "feed.post\",\"rkey"), ("createdAt", "createdat"), ("1735", "0735"), ("aaaa", "aa\\n"), ("aaaa", "aa\"a"), ("bafyq", "baf\u{e9}")] {
+        for (from, to) in [
+            ("create", "update"),
+            ("feed.like\",\"rkey", "feed.post\",\"rkey"),
+            ("createdAt", "createdat"),
+            ("1735", "0735"),
+            ("aaaa", "aa\\n"),
+            ("aaaa", "aa\"a"),
+            ("bafyq", "baf\u{e9}"),
+        ] {
             let line = LIKE.replace(from, to);
             assert_eq!(line.len(), LIKE.len());
             assert!(shapes.read(&line).is_none(), "{line}");

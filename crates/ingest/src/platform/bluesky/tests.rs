@@ -38,9 +38,8 @@ pub(super) fn alter(line: &mut Vec<u8>, rng: &mut impl RngExt) {
         3 => line.truncate(at.max(1)),
         4 => {
             // Another value in the place of one, or in the middle of it.
-            let value = *[&b"null"[..], b"true", b"-1", b"1.5e3", b"00", b"[]", b"{}", b"\"\"", b"[[{\"a\":[]}]]", b"\"\\ud800\"", b"\"\\x\""]
-                .get(rng.random_range(0..11))
-                .unwrap();
+            let value =
+                *[&b"null"[..], b"true", b"-1", b"1.5e3", b"00", b"[]", b"{}", b"\"\"", b"[[{\"a\":[]}]]", b"\"\\ud800\"", b"\"\\x\""].get(rng.random_range(0..11)).unwrap();
             let at = line[at..].iter().position(|byte| *byte == b':').map_or(at, |colon| at + colon + 1);
             let end = line[at..].iter().position(|byte| b",}]".contains(byte)).map_or(at, |end| at + end);
             line.splice(at..end, value.iter().copied());
