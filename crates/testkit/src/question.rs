@@ -211,6 +211,8 @@ impl Generator {
 
     /// A subquery that aggregates per subject, and its columns; `most` subqueries are left to be written in it.
     fn subquery(&mut self, keyed: bool, most: usize) -> (String, Vec<Written>) {
+        // In a subquery fewer are left, so that no key is called like a column that it is made of.
+        let level = most;
         let most = if self.0.random_ratio(1, 3) { most } else { 0 };
         let (from, columns) = self.from(most);
         let (mut made, mut select, mut group) = (Vec::new(), vec!["subject_id".to_owned()], vec!["subject_id".to_owned()]);
@@ -218,7 +220,7 @@ impl Generator {
             let key = if self.0.random_ratio(2, 3) { self.column_key(&columns) } else { self.expression_key(&columns) };
             let Some((text, column, ty)) = key else { continue };
             if select.iter().all(|other| *other != text) {
-                let name = format!("k{number}");
+                let name = format!("k{level}_{number}");
                 // By its name, its number or what it is.
                 group.push(match self.0.random_range(0..3) {
                     0 => name.clone(),

@@ -115,11 +115,13 @@ impl People<'_> {
 
 /// Values of one type as a column.
 fn array(ty: ColumnType, values: Vec<Value>) -> Result<ArrayRef, Fault> {
+    fn text(value: &Value) -> Option<&str> {
+        if let Value::Text(text) = value { Some(text) } else { None }
+    }
     let integer = |value: &Value| if let Value::Integer(x) = value { Some(*x) } else { None };
     let date = |value: &Value| if let Value::Date(day) = value { Some(Date32Type::from_naive_date(*day)) } else { None };
     let instant = |value: &Value| if let Value::Timestamp(at) = value { Some(at.timestamp_micros()) } else { None };
     let truth = |value: &Value| if let Value::Boolean(truth) = value { Some(*truth) } else { None };
-    let text = |value| if let &Value::Text(ref text) = value { Some(text.as_str()) } else { None };
     Ok(match ty {
         ColumnType::Integer => Arc::new(values.iter().map(integer).collect::<Int64Array>()),
         ColumnType::Float => Arc::new(values.iter().map(Value::as_f64).collect::<Float64Array>()),

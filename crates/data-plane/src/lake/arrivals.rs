@@ -73,12 +73,11 @@ impl<'a> Arrivals<'a> {
                 let mut stays = was_there;
                 let mut added = None;
                 for &(_, row, place) in act {
-                    let counts = self.counts.entry(sources.value(place)).or_default();
                     if removed.value(place) != 0 {
-                        counts.deleted += 1;
+                        self.counts.entry(sources.value(place)).or_default().deleted += 1;
                         (stays, added) = (false, None);
                     } else if stays || added.is_some() {
-                        counts.duplicates += 1;
+                        self.counts.entry(sources.value(place)).or_default().duplicates += 1;
                     } else {
                         added = Some((instant(place), id, row, place));
                     }

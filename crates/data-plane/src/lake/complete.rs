@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, FixedSizeBinaryArray, RecordBatch, UInt8Array, UInt32Array, new_null_array};
 use datafusion::arrow::buffer::Buffer;
-use datafusion::arrow::compute::{filter_record_batch, interleave, take};
+use datafusion::arrow::compute::{concat, filter_record_batch, interleave, take};
 use datafusion::arrow::datatypes::{Field, Schema, TimestampMicrosecondType, UInt32Type};
 use datafusion::arrow::error::ArrowError;
 use domain::catalog::TableName;
@@ -157,6 +157,21 @@ pub(super) fn gathered(batches: &[RecordBatch], order: &[(usize, usize)]) -> Res
     RecordBatch::try_new(schema, columns)
 }
 
+/// Rows of several batches of one schema, one after the other.
+pub(super) fn joined(batches: &[RecordBatch]) -> Result<RecordBatch, ArrowError> {
+    if let [only] = batches {
+        return Ok(only.clone());
+    }
+    let schema = batches.first().map_or_else(|| Arc::new(Schema::empty()), RecordBatch::schema);
+    let rows = batches.iter().map(RecordBatch::num_rows).sum();
+    let column = |(place, field): (usize, &Arc<Field>)| {
+        let arrays: Vec<&dyn Array> = batches.iter().map(|batch| batch.column(place).as_ref()).collect();
+        if arrays.iter().all(|array| array.null_count() == array.len()) { Ok(new_null_array(field.data_type(), rows)) } else { concat(&arrays) }
+    };
+    let columns = schema.fields().iter().enumerate().map(column).collect::<Result<_, _>>()?;
+    RecordBatch::try_new(schema, columns)
+}
+
 #[cfg(test)]
 mod tests {
     use datafusion::arrow::array::StringArray;
@@ -184,5 +199,7 @@ mod tests {
         let expected = batch(vec![Some(3), None, Some(1), Some(3)], vec!["c", "b", "a", "c"]);
         assert_eq!(gathered(&batches, &[(1, 0), (0, 1), (0, 0), (1, 0)]).unwrap(), expected);
         assert_eq!(gathered(&batches, &[]).unwrap().num_rows(), 0);
+        assert_eq!(joined(&batches).unwrap(), gathered(&batches, &[(0, 0), (0, 1), (1, 0)]).unwrap());
+        assert_eq!(joined(&batches[1..]).unwrap(), batches[1]);
     }
 }

