@@ -37,7 +37,7 @@ impl Generator {
         let aggregates: Vec<String> = (0..many).map(|_| self.aggregate(&columns)).collect();
         let select: Vec<String> = keys.iter().map(|k| k.0.clone()).chain(aggregates).collect();
         let mut sql = format!("SELECT {} FROM {from}", select.join(", "));
-        if self.0.random_ratio(2, 3) {
+        if self.0.random_ratio(1, 2) {
             sql += &format!(" WHERE {}", self.condition(&columns, 2));
         }
         if !keys.is_empty() {
@@ -247,7 +247,7 @@ impl Generator {
             select.push(format!("{text}{only} AS m{number}"));
             made.push(Written { column: None, ty, text: format!("m{number}") });
         }
-        let filter = if self.0.random_ratio(1, 2) { format!(" WHERE {}", self.condition(&columns, 1)) } else { String::new() };
+        let filter = if self.0.random_ratio(1, 3) { format!(" WHERE {}", self.condition(&columns, 1)) } else { String::new() };
         let having = if self.0.random_ratio(1, 3) { format!(" HAVING count(*) > {}", self.0.random_range(0..4)) } else { String::new() };
         (format!("(SELECT {} FROM {from}{filter} GROUP BY {}{having})", select.join(", "), group.join(", ")), made)
     }

@@ -194,9 +194,13 @@ fn one_person_changes_no_more_than_their_bound_and_nobody_else() {
                 let capped = dp::ContributionBounds::new(b.groups(), b.rows_per_group(), generator.0.random_range(1..6)).unwrap();
                 prepared.plan.bounds = b.rows_overall().map_or(capped, |rows| capped.with_rows_overall(rows).unwrap());
             }
-            let eligible: SubjectSet = all.iter().copied().filter(|_| generator.0.random_ratio(4, 5)).collect();
-            let key = BoundingKey::from_bytes(generator.0.random());
             let place = generator.0.random_range(0..removed.len());
+            // Who is removed has nearly always agreed: else nothing can change.
+            let mut eligible: SubjectSet = all.iter().copied().filter(|id| *id != removed[place] && generator.0.random_ratio(4, 5)).collect();
+            if generator.0.random_ratio(19, 20) {
+                eligible.insert(removed[place]);
+            }
+            let key = BoundingKey::from_bytes(generator.0.random());
             let case = format!("FAIRSHARE_SEED={} {}", seed + n, prepared.plan.to_json());
             let matters = check_removal(&world, &smaller[place], &prepared, &eligible, &key, removed[place], &case);
             changed += u64::from(matters);
