@@ -95,6 +95,7 @@ fn refused(refusal: &Refusal) -> ExitCode {
         | RefusalCode::ConsentErased
         | RefusalCode::ConsentState
         | RefusalCode::CannotLift
+        | RefusalCode::Creator
         | RefusalCode::Notice
         | RefusalCode::Link
         | RefusalCode::Mail

@@ -40,7 +40,7 @@ pub(super) fn arriving(table: TableName) -> SchemaRef {
         TableName::Activity => fields.push(Arc::new(Field::new(REMOVED, DataType::UInt8, false))),
         TableName::ActivityTag => {}
         // They do not arrive with imports.
-        TableName::Partner(_) => {}
+        TableName::Partner(_) | TableName::Creator => {}
         TableName::Subject | TableName::SubjectInterest => fields.push(Arc::new(Field::new("source", DataType::UInt32, false))),
     }
     Arc::new(Schema::new(fields))

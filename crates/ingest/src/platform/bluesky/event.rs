@@ -2,11 +2,10 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
-
-use super::pointed::Pointed;
+use serde::{Deserialize, Deserializer};
 
 use super::decode::Life;
+use super::pointed::Pointed;
 use super::usual;
 
 /// Brackets that a line may open before nesting is watched.
@@ -43,16 +42,23 @@ impl<'a> Event<'a> {
     }
 }
 
+/// A text that may be missing, borrowed where it can be: of itself, serde copies a `Cow` in an `Option`.
+fn borrowed<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Cow<'a, str>>, D::Error> {
+    #[derive(Deserialize)]
+    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+    Ok(Option::<Text<'a>>::deserialize(deserializer)?.map(|text| text.0))
+}
+
 #[derive(Deserialize)]
 pub(super) struct Identity<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "borrowed", default)]
     pub(super) handle: Option<Cow<'a, str>>,
 }
 
 #[derive(Deserialize)]
 pub(super) struct Account<'a> {
     active: bool,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "borrowed", default)]
     status: Option<Cow<'a, str>>,
 }
 
@@ -89,9 +95,9 @@ pub(super) struct Commit<'a> {
 /// The fields of all record types that are read: each type has some of them.
 #[derive(Deserialize, Default)]
 pub(super) struct Record<'a> {
-    #[serde(borrow, rename = "createdAt", default)]
+    #[serde(borrow, deserialize_with = "borrowed", rename = "createdAt", default)]
     pub(super) created_at: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, deserialize_with = "borrowed", default)]
     pub(super) text: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     pub(super) langs: Option<Vec<Cow<'a, str>>>,
@@ -117,9 +123,9 @@ pub(super) struct Facet<'a> {
 
 #[derive(Deserialize, Default)]
 pub(super) struct Feature<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow, deserialize_with = "borrowed", default)]
     pub(super) tag: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, deserialize_with = "borrowed", default)]
     pub(super) uri: Option<Cow<'a, str>>,
 }
 
@@ -141,6 +147,6 @@ pub(super) struct Shown<'a> {
 
 #[derive(Deserialize)]
 pub(super) struct External<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow, deserialize_with = "borrowed", default)]
     pub(super) uri: Option<Cow<'a, str>>,
 }

@@ -193,25 +193,28 @@ mod tests {
         let mut shapes = learned(&LINES);
         let mut read = 0;
         for round in 0..200_000 {
-            let mut line = LINES[rng.random_range(0..LINES.len())].as_bytes().to_vec();
-            for _ in 0..rng.random_range(0..8) {
+            let original = LINES[rng.random_range(0..LINES.len())];
+            let mut line = original.as_bytes().to_vec();
+            // Half of the time letters and digits by others; else anything, which nearly never fits.
+            let plain = round % 2 == 0;
+            for _ in 0..rng.random_range(0..if plain { 3 } else { 8 }) {
                 let at = rng.random_range(0..line.len());
-                if round % 3 == 0 || line[at].is_ascii_alphanumeric() {
-                    line[at] = *b"abz019TZ:._-~#![{}],\"\\ ".get(rng.random_range(0..23)).unwrap();
+                if !plain || line[at].is_ascii_alphanumeric() {
+                    line[at] = *b"abz019TZ:._-~#![{}],\"\\ ".get(rng.random_range(0..if plain { 8 } else { 23 })).unwrap();
                 }
             }
-            (0..round % 3).for_each(|_| alter(&mut line, &mut rng));
+            (0..if plain { 0 } else { round % 3 }).for_each(|_| alter(&mut line, &mut rng));
             let Ok(text) = std::str::from_utf8(&line) else { continue };
             match (shapes.read(text), sonic_rs::from_str::<Event<'_>>(text)) {
                 (Some(event), parsed) => {
-                    read += 1;
+                    read += u32::from(text != original);
                     assert_eq!(told(&event), told(&parsed.unwrap_or_else(|e| panic!("{e}: {text}"))), "{text}");
                 }
                 (None, Ok(event)) => shapes.learn(text, &event),
                 (None, Err(_)) => {}
             }
         }
-        assert!(read > 20_000, "{read} read by their shape");
+        assert!(read > 5_000, "{read} altered lines were read by their shape");
     }
 
     #[test]
