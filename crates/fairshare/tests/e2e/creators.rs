@@ -39,18 +39,18 @@ fn acts_are_counted_by_whom_they_are_about() {
     let listed = d.ok(&["creator", "list"]);
     let names: Vec<&str> = listed["creators"].as_array().unwrap().iter().map(|c| c["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["Club, The", "Nobody", "The Herald"]);
-    let answer = d.query(&["--rho", "20"], PEOPLE);
+    let answer = d.query(&["--rho", "2"], PEOPLE);
     let people = |name: &str| answer["rows"].as_array().unwrap().iter().find(|row| row["name"] == name).map(|row| row["people"].as_f64().unwrap());
     for (name, expected) in [("The Herald", 12.0), ("Club, The", 3.0), ("Nobody", 0.0)] {
-        assert!((people(name).unwrap() - expected).abs() <= 3.0, "{name}: {answer}");
+        assert!((people(name).unwrap() - expected).abs() <= 5.0, "{name}: {answer}");
     }
     assert_eq!(answer["cost"]["delta_spent"], json!(0.0), "{answer}");
     // Acts about accounts that are not listed are nobody's here.
-    let all = d.query(&["--rho", "20"], "SELECT count(*) AS acts FROM activity JOIN creator USING (creator_id)");
-    assert!((all["rows"][0]["acts"].as_f64().unwrap() - 15.0).abs() < 60.0);
-    assert_eq!(d.query(&["--rho", "20"], PEOPLE)["release"]["redelivered"], true);
+    let all = d.query(&["--rho", "2", "--bound", "rows=4"], "SELECT count(*) AS acts FROM activity JOIN creator USING (creator_id)");
+    assert!((all["rows"][0]["acts"].as_f64().unwrap() - 15.0).abs() < 20.0, "{all}");
+    assert_eq!(d.query(&["--rho", "2"], PEOPLE)["release"]["redelivered"], true);
     d.ok(&["creator", "withdraw", "--platform", "csv", "--account", "club"]);
-    let after = d.query(&["--rho", "20"], PEOPLE);
+    let after = d.query(&["--rho", "2"], PEOPLE);
     assert_eq!((&after["release"]["redelivered"], after["rows"].as_array().unwrap().len()), (&json!(false), 2), "another list, another question");
     assert_eq!(d.ok(&["audit", "verify"])["verified"], true);
 }
@@ -59,9 +59,8 @@ fn acts_are_counted_by_whom_they_are_about() {
 fn whoever_enrolled_is_named_only_with_their_yes() {
     let d = Deployment::new().with_partner("5");
     d.ok(&["import", &repository("samples/exports/forum")]);
-    let account = d.ok(&["subject", "show", "1"])["accounts"][0]["account"].as_str().unwrap().to_owned();
-    let (platform, account) = account.split_once(':').unwrap();
-    let add = ["creator", "add", "--platform", platform, "--account", account, "--name", "A Member", "--category", "people", "--basis", "consent", "--evidence", "said so"];
+    assert_eq!(d.ok(&["subject", "show", "1"])["accounts"], json!(["Person 2 (csv:u2)"]));
+    let add = ["creator", "add", "--platform", "csv", "--account", "u2", "--name", "A Member", "--category", "people", "--basis", "consent", "--evidence", "said so"];
     assert!(d.fails(4, &add).contains("C413"));
     let text = d.path().with_file_name("naming.txt");
     std::fs::write(&text, "May we name you?").unwrap();

@@ -27,7 +27,7 @@ fn town() -> Deployment {
 }
 
 fn run(d: &Deployment, insight: &str, options: &[&str]) -> Value {
-    d.ok(&[&["insight", "run", insight, "--partner", "acme", "--purpose", "aggregate_statistics", "--rho", "1"], options].concat())
+    d.ok(&[&["insight", "run", insight, "--partner", "acme", "--purpose", "aggregate_statistics", "--rho", "0.5"], options].concat())
 }
 
 #[test]
@@ -40,12 +40,12 @@ fn every_insight_is_listed_priced_and_answered_as_a_question() {
         let estimate = run(&d, insight, &[options, &["--estimate"]].concat());
         assert!(estimate["estimate"]["aggregates"].as_array().is_some_and(|all| !all.is_empty()), "{insight}");
         let answer = run(&d, insight, options);
-        assert_eq!((&answer["insight"]["name"], &answer["cost"]["rho"]), (&json!(insight), &json!(1.0)), "{insight}");
+        assert_eq!((&answer["insight"]["name"], &answer["cost"]["rho"]), (&json!(insight), &json!(0.5)), "{insight}");
         // The same as the question that it says it is.
         let shown = run(&d, insight, &[options, &["--show-sql"]].concat());
         let params: Vec<String> = shown["params"].as_array().unwrap().iter().flat_map(|value| ["--param".to_owned(), format!("'{}'", value.as_str().unwrap())]).collect();
         let params: Vec<&str> = params.iter().map(String::as_str).collect();
-        let again = d.query(&[&["--rho", "1"], params.as_slice()].concat(), shown["sql"].as_str().unwrap());
+        let again = d.query(&[&["--rho", "0.5"], params.as_slice()].concat(), shown["sql"].as_str().unwrap());
         assert_eq!((&again["release"]["id"], &again["release"]["redelivered"]), (&answer["release"]["id"], &json!(true)), "{insight}");
     }
     assert_eq!(d.ok(&["audit", "verify"])["verified"], true);
