@@ -31,8 +31,8 @@ const WALLS: &[(&str, &[&str])] = &[
     ("maud", &["server"]),
     ("clap", &["fairshare"]),
     ("num-bigint", &["dp"]),
-    // In the data plane for the ids of acts only: bounding hashes in `dp`.
-    ("siphasher", &["dp", "data-plane"]),
+    // For the ids of acts and of accounts only: bounding hashes in `dp`.
+    ("siphasher", &["domain", "dp", "data-plane"]),
     ("ed25519-dalek", &["audit-log"]),
     ("csv", &["ingest", "fairshare"]),
     ("zip", &["ingest", "fairshare"]),

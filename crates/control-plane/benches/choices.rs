@@ -26,7 +26,7 @@ use domain::lake::{Manifest, SnapshotClock, Staged};
 use domain::notice::{NoticeRef, NoticeTerms, Wording};
 use domain::record::{AccountKey, Counts, NormalizedBatch, SourceInfo, SourceKind, SubjectRecord};
 use domain::subject::AgeBand;
-use domain::{Platform, Purpose, SubjectId};
+use domain::{Platform, Purpose, SubjectId, SubjectSet};
 use dp::{Cost, Delta};
 use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -192,7 +192,7 @@ async fn deployment(folder: &Path) -> ControlPlane {
     let secrets = Secrets { log_seed: [1; 32], bounding: [2; 32], participants: [3; 32] };
     let clock = Arc::new(ManualClock::at("2026-11-24T10:00:00Z"));
     let control = ControlPlane::create(folder, settings, secrets, clock, Arc::new(SeededEntropy::new(1))).await.expect("a deployment");
-    let source = SourceInfo { path: "people.csv".into(), kind: SourceKind::Table, platform: Platform::Csv, sha256: "00".into(), parser: "csv/1".into() };
+    let source = SourceInfo { path: "people.csv".into(), kind: SourceKind::Table, platform: Platform::Csv, parser: "csv/1".into() };
     let subjects = (0..PEOPLE).map(|n| {
         let mut subject = SubjectRecord::new(AccountKey { platform: Platform::Csv, native_id: format!("p{n}") });
         subject.age = AgeBand::From25To34;
@@ -201,6 +201,7 @@ async fn deployment(folder: &Path) -> ControlPlane {
     let batch = NormalizedBatch { subjects: subjects.collect(), ..NormalizedBatch::new(source) };
     let mut import = control.import_begin().await.expect("an import");
     control.import_assign(&mut import, 0, &batch).await.expect("ids");
+    import.end(0, "00".into(), &SubjectSet::new()).expect("an end");
     let staged = Staged { manifest: Manifest { schema: 1, bucket_size: 8_192, tables: std::collections::BTreeMap::new() }, counts: vec![Counts::default()] };
     control.import_commit(import, &staged).await.expect("a commit");
     let partner = "acme".parse().expect("a name");

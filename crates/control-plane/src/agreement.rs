@@ -134,6 +134,37 @@ async fn state(connection: &mut SqliteConnection, name: &AgreementName) -> Resul
     Ok(state)
 }
 
+/// What an approved partner may ask for on `day`, under any agreement.
+///
+/// # Errors
+/// A refusal when that is nothing.
+pub(crate) async fn purposes(connection: &mut SqliteConnection, partner: &PartnerName, day: NaiveDate) -> Result<Vec<Purpose>, Error> {
+    approved(connection, partner).await?;
+    let mut purposes = Vec::new();
+    for terms in all_terms(connection).await?.into_iter().filter(|terms| terms.partner == *partner && (terms.starts..=terms.expires).contains(&day)) {
+        if state(connection, &terms.name).await? == Some(AgreementState::Active) {
+            purposes.extend(terms.purposes);
+        }
+    }
+    purposes.sort();
+    purposes.dedup();
+    if purposes.is_empty() {
+        return Err(Refusal::new(RefusalCode::Agreement, format!("no agreement of the partner {partner} is active"))
+            .hint("the operator can approve and activate one: fairshare agreement list")
+            .into());
+    }
+    Ok(purposes)
+}
+
+async fn approved(connection: &mut SqliteConnection, partner: &PartnerName) -> Result<(), Error> {
+    match crate::partner::state(connection, partner).await? {
+        PartnerState::Approved => Ok(()),
+        stands @ (PartnerState::Proposed | PartnerState::Suspended) => Err(Refusal::new(RefusalCode::Partner, format!("the partner {partner} is {stands}"))
+            .hint(format!("the operator can approve it: fairshare partner approve {partner}"))
+            .into()),
+    }
+}
+
 /// The agreement under which `partner` may ask for `purpose` on `day`: the named one, or the only one.
 ///
 /// # Errors
@@ -145,14 +176,7 @@ pub(crate) async fn covering(
     named: Option<&AgreementName>,
     day: NaiveDate,
 ) -> Result<AgreementTerms, Error> {
-    match crate::partner::state(connection, partner).await? {
-        PartnerState::Approved => {}
-        stands @ (PartnerState::Proposed | PartnerState::Suspended) => {
-            return Err(Refusal::new(RefusalCode::Partner, format!("the partner {partner} is {stands}"))
-                .hint(format!("the operator can approve it: fairshare partner approve {partner}"))
-                .into());
-        }
-    }
+    approved(connection, partner).await?;
     let mut of_partner = Vec::new();
     for terms in all_terms(connection).await? {
         if terms.partner == *partner && named.is_none_or(|n| terms.name == *n) {

@@ -22,25 +22,37 @@ impl ControlPlane {
     /// # Errors
     /// Not found; a refusal when the address or language cannot be one, or the person was erased.
     pub async fn subject_contact_set(&self, subject: SubjectId, contact: Option<&Contact>, source: ContactSource) -> Result<(), Error> {
-        if let Some(Contact { email, language }) = contact {
-            let refuse = |message: &str, hint: &str| Err(Refusal::new(RefusalCode::Mail, message).hint(hint).into());
-            if !is_address(email) {
-                return refuse("that cannot be an e-mail address", "for example anna@town.example");
-            }
-            if language.as_deref().is_some_and(|language| !is_language(language)) {
-                return refuse("that is not a language", "BCP 47, for example en, de or pt-BR");
-            }
-        }
+        let refused = self.subject_contacts_set(&[(subject, contact.cloned())], source).await?;
+        refused.into_iter().try_for_each(|refused| refused.map_or(Ok(()), |refusal| Err(refusal.into())))
+    }
+
+    /// The same for many people in one transaction; what is known already changes nothing. For each, why it
+    /// was refused, if it was.
+    ///
+    /// # Errors
+    /// Not found, then nothing was changed; a fault of the store.
+    pub async fn subject_contacts_set(&self, contacts: &[(SubjectId, Option<Contact>)], source: ContactSource) -> Result<Vec<Option<Refusal>>, Error> {
         let mut tx = self.inner.store.begin().await?;
-        let subject = resolve(&mut tx, subject).await?;
-        if person(&mut tx, subject).await?.status == SubjectStatus::Erased {
-            return Err(Refusal::new(RefusalCode::ConsentErased, format!("subject {subject} was erased")).hint("nothing about them can be recorded").into());
+        let mut audit = AuditWriter::begin(&mut tx, &self.inner).await?;
+        let mut refused = Vec::with_capacity(contacts.len());
+        for (subject, contact) in contacts {
+            let subject = resolve(&mut tx, *subject).await?;
+            let why = refusal(&mut tx, subject, contact.as_ref()).await?;
+            if why.is_none() && self::contact(&mut tx, subject).await? != *contact {
+                self.contact_act(&mut tx, &mut audit, subject, contact.as_ref(), source).await?;
+            }
+            refused.push(why);
         }
+        audit.finish(&mut tx).await?;
+        tx.commit().await?;
+        Ok(refused)
+    }
+
+    async fn contact_act(&self, tx: &mut SqliteConnection, audit: &mut AuditWriter<'_>, subject: SubjectId, contact: Option<&Contact>, source: ContactSource) -> Result<(), Error> {
         let mut salt = [0; SALT];
         self.inner.entropy.fill(&mut salt)?;
         let digest = contact.map(|contact| contact_digest(&salt, &contact.email, contact.language.as_deref()));
-        let mut audit = AuditWriter::begin(&mut tx, &self.inner).await?;
-        for id in ids_of(&mut tx, subject).await? {
+        for id in ids_of(tx, subject).await? {
             // An address that is known of another id of the person is taken out there.
             let known = sqlx::query("SELECT 1 FROM contact_address WHERE subject_id = ?").bind(id.0).fetch_optional(&mut *tx).await?.is_some();
             let (is_the_one, digest) = (id == subject, digest.as_deref().filter(|_| id == subject));
@@ -54,10 +66,8 @@ impl ControlPlane {
                 let inserted = sqlx::query("INSERT INTO contact_address (act_id, subject_id, salt, address, language) VALUES (?, ?, ?, ?, ?)").bind(act).bind(id.0);
                 inserted.bind(salt.as_slice()).bind(&contact.email).bind(contact.language.as_deref()).execute(&mut *tx).await?;
             }
-            audit.append(&mut tx, EntryKind::ContactChanged, "contact_act", act).await?;
+            audit.append(tx, EntryKind::ContactChanged, "contact_act", act).await?;
         }
-        audit.finish(&mut tx).await?;
-        tx.commit().await?;
         Ok(())
     }
 
@@ -70,6 +80,21 @@ impl ControlPlane {
         let subject = resolve(&mut tx, subject).await?;
         contact(&mut tx, subject).await
     }
+}
+
+/// Why a contact cannot be written down, if so.
+async fn refusal(tx: &mut SqliteConnection, subject: SubjectId, contact: Option<&Contact>) -> Result<Option<Refusal>, Error> {
+    if let Some(Contact { email, language }) = contact {
+        let refuse = |message: &str, hint: &str| Ok(Some(Refusal::new(RefusalCode::Mail, message).hint(hint)));
+        if !is_address(email) {
+            return refuse("that cannot be an e-mail address", "for example anna@town.example");
+        }
+        if language.as_deref().is_some_and(|language| !is_language(language)) {
+            return refuse("that is not a language", "BCP 47, for example en, de or pt-BR");
+        }
+    }
+    let erased = person(tx, subject).await?.status == SubjectStatus::Erased;
+    Ok(erased.then(|| Refusal::new(RefusalCode::ConsentErased, format!("subject {subject} was erased")).hint("nothing about them can be recorded")))
 }
 
 /// How the person who counts under `subject` is reached.

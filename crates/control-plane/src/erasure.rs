@@ -38,6 +38,7 @@ impl ControlPlane {
         }
         let ids = crate::subject::ids_left(&mut tx, subject).await?;
         let mut audit = AuditWriter::begin(&mut tx, &self.inner).await?;
+        crate::creator::withdraw_erased(&mut tx, &mut audit, subject, self.now()).await?;
         for &id in &ids {
             forget(&mut tx, id).await?;
             let inserted = sqlx::query("INSERT INTO erasure (subject_id, at) VALUES (?, ?)").bind(id.0).bind(self.now_text()).execute(&mut *tx).await?;

@@ -7,7 +7,7 @@ use audit_log::{Signer, Verifier};
 use domain::audit::EntryKind;
 use domain::lake::SnapshotClock;
 use domain::port::{Clock, Entropy};
-use domain::{Fault, Timestamp};
+use domain::{CreatorKey, Fault, Timestamp};
 use dp::Cost;
 use sqlx::Row;
 
@@ -24,7 +24,7 @@ pub struct Secrets {
     pub log_seed: [u8; 32],
     /// Secret from which the bounding keys of each month are derived.
     pub bounding: [u8; 32],
-    /// Secret under which the sets of people whom releases charge are kept.
+    /// Secret under which the sets of people whom releases charge are kept, and accounts of others have their numbers.
     pub participants: [u8; 32],
 }
 
@@ -59,6 +59,8 @@ pub(crate) struct Inner {
     pub(crate) bounding: [u8; 32],
     pub(crate) seal: Seal,
     pub(crate) links: Seal,
+    pub(crate) creators: CreatorKey,
+    pub(crate) listed: crate::creator::Cache,
     /// Seed of the key that signs receipts.
     pub(crate) receipts: [u8; 32],
     pub(crate) group: Group,
@@ -105,6 +107,8 @@ impl ControlPlane {
                 bounding: secrets.bounding,
                 seal,
                 links,
+                creators: crate::creator::key(&secrets.participants),
+                listed: crate::creator::Cache::default(),
                 receipts: crate::consent::receipt_seed(&secrets.log_seed),
                 group: Group::default(),
                 law: LawCache::default(),
@@ -158,6 +162,8 @@ impl ControlPlane {
                 bounding: secrets.bounding,
                 seal,
                 links,
+                creators: crate::creator::key(&secrets.participants),
+                listed: crate::creator::Cache::default(),
                 receipts: crate::consent::receipt_seed(&secrets.log_seed),
                 group: Group::default(),
                 law: LawCache::default(),

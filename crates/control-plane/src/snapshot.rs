@@ -180,7 +180,7 @@ pub(crate) async fn live(connection: &mut SqliteConnection, now: Timestamp) -> R
     Ok(live)
 }
 
-async fn clock(connection: &mut SqliteConnection) -> Result<SnapshotClock, Error> {
+pub(crate) async fn clock(connection: &mut SqliteConnection) -> Result<SnapshotClock, Error> {
     let row = sqlx::query("SELECT snapshot_clock FROM deployment WHERE id = 1").fetch_one(connection).await?;
     Ok(parse_word(row.try_get(0)?)?)
 }

@@ -9,6 +9,7 @@ use std::sync::{Arc, LazyLock};
 use chrono::{Datelike, Days, NaiveDate};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use domain::catalog::{Column, ColumnType, Domain, Table, TableName};
+use domain::partner_table::PartnerTableId;
 use domain::question::Value;
 
 /// Bytes of an act's id.
@@ -18,14 +19,22 @@ pub(crate) const ACTIVITY_ID_BYTES: i32 = 16;
 /// without nulls is read in two thirds of the time.
 pub(crate) const NO_TEXT: &str = "\u{0}";
 
+/// The column of the account that an act is about.
+pub(crate) const CREATOR: &str = "creator_id";
+
 /// The column of the id under which a row arrived.
 pub(crate) const ARRIVED_AS: &str = "arrived_as";
+
+/// The column of a row's place in the partner's file.
+pub(crate) const PLACE: &str = "place";
 
 /// How a column of the catalogue lies in files.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Storage {
     /// Sixteen bytes.
     Id,
+    /// The number of an account, see `domain::creator`.
+    Account,
     /// The place of a word in its public list.
     Word(&'static [&'static str]),
     /// Text, as a dictionary of the file.
@@ -40,8 +49,10 @@ pub(crate) enum Storage {
     Day(DayPart),
     /// An instant in microseconds.
     Instant,
-    /// A whole number that a subquery made; never in files.
+    /// A whole number: a subquery's, or a partner's.
     Whole,
+    /// A truth value that a subquery made; never in files.
+    Truth,
 }
 
 /// What of a day a column shows.
@@ -71,10 +82,14 @@ impl DayPart {
 
 /// The stored column behind a column of the catalogue, and how to read it.
 pub(crate) const fn stored(column: &Column) -> (&'static str, Storage) {
+    if let Some(slot) = column.slot {
+        return (slot, slot_storage(column.ty));
+    }
     match (column.name.as_bytes(), column.ty) {
         (b"week", _) => ("day", Storage::Day(DayPart::Week)),
         (b"month", _) => ("day", Storage::Day(DayPart::Month)),
         (b"weekday", _) => ("day", Storage::Day(DayPart::Weekday)),
+        (b"creator_id", _) => (CREATOR, Storage::Account),
         (_, ColumnType::Id) => (column.name, Storage::Id),
         (_, ColumnType::Float) => (column.name, Storage::Float),
         // No table has a column of these; a byte would do.
@@ -92,10 +107,22 @@ pub(crate) const fn stored(column: &Column) -> (&'static str, Storage) {
     }
 }
 
+/// How the slots of partners' tables lie in files.
+const fn slot_storage(ty: ColumnType) -> Storage {
+    match ty {
+        ColumnType::Integer => Storage::Whole,
+        ColumnType::Float => Storage::Float,
+        ColumnType::Date => Storage::Day(DayPart::Whole),
+        ColumnType::Text | ColumnType::Id | ColumnType::Boolean | ColumnType::Timestamp => Storage::Text,
+    }
+}
+
 /// The schema of a table's files. The first column is the owner, by which every file is sorted.
 pub(crate) fn schema(table: TableName) -> SchemaRef {
-    static ALL: LazyLock<Vec<(TableName, SchemaRef)>> = LazyLock::new(|| TableName::ALL.iter().map(|&t| (t, build(t))).collect());
-    ALL.iter().find(|(name, _)| *name == table).map_or_else(|| build(table), |(_, schema)| Arc::clone(schema))
+    // All tables of a folder have the same.
+    static ALL: LazyLock<Vec<(&str, SchemaRef)>> =
+        LazyLock::new(|| TableName::PRIVATE.iter().copied().chain([TableName::Partner(PartnerTableId(0))]).map(|table| (table.folder(), build(table))).collect());
+    ALL.iter().find(|(folder, _)| *folder == table.folder()).map_or_else(|| build(table), |(_, schema)| Arc::clone(schema))
 }
 
 fn build(name: TableName) -> SchemaRef {
@@ -113,6 +140,10 @@ fn build(name: TableName) -> SchemaRef {
         fields.push(Field::new("text", DataType::Utf8, true));
         // Which columns were derived from the text: a set of bits, see `lake::features`.
         fields.push(Field::new("derived", DataType::UInt8, false));
+    }
+    if let TableName::Partner(_) = name {
+        // Its place in the partner's file: the order of a person's rows.
+        fields.push(Field::new(PLACE, DataType::UInt32, false));
     }
     if name == TableName::ActivityTag {
         fields.push(Field::new("derived", DataType::Boolean, false));
@@ -134,6 +165,7 @@ impl Storage {
     fn arrow(self) -> DataType {
         match self {
             Self::Id => DataType::FixedSizeBinary(ACTIVITY_ID_BYTES),
+            Self::Account => DataType::UInt64,
             Self::Word(_) | Self::Small => DataType::UInt8,
             Self::Text => dictionary(),
             Self::Count => DataType::UInt32,
@@ -141,6 +173,7 @@ impl Storage {
             Self::Day(_) => DataType::Date32,
             Self::Instant => DataType::Timestamp(TimeUnit::Microsecond, None),
             Self::Whole => DataType::Int64,
+            Self::Truth => DataType::Boolean,
         }
     }
 }

@@ -43,8 +43,14 @@ crate::words! {
         CapChosen = "cap_chosen",
         /// Something was done with a partner.
         PartnerActed = "partner_acted",
+        /// A partner's table was taken in.
+        PartnerTableUploaded = "partner_table_uploaded",
+        /// A partner's table was deleted.
+        PartnerTableDeleted = "partner_table_deleted",
         /// Something was done with an agreement.
         AgreementActed = "agreement_acted",
+        /// An account was listed as one that may be named, or taken off the list.
+        CreatorActed = "creator_acted",
         /// A release was paid for; its answer is not known yet.
         ReleaseReserved = "release_reserved",
         /// The answer of a release was committed.

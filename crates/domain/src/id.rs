@@ -46,8 +46,19 @@ fn check_name(what: &'static str, text: &str) -> Result<(), NameError> {
     Err(NameError { what, text: text.to_owned(), rule: "must be 1 to 64 characters of a-z, 0-9, - and _, and start with a letter or digit" })
 }
 
+/// Longest identifier accepted, in bytes (PostgreSQL's).
+const IDENTIFIER_BYTES_MAX: usize = 63;
+
+fn check_identifier(what: &'static str, text: &str) -> Result<(), NameError> {
+    let all_well = text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    if text.starts_with(|c: char| c.is_ascii_lowercase()) && all_well && text.len() <= IDENTIFIER_BYTES_MAX {
+        return Ok(());
+    }
+    Err(NameError { what, text: text.to_owned(), rule: "must be 1 to 63 characters of a-z, 0-9 and _, and start with a letter" })
+}
+
 macro_rules! names {
-    ($($(#[$meta:meta])* $name:ident ($what:literal)),+ $(,)?) => {$(
+    ($($(#[$meta:meta])* $name:ident ($what:literal, $check:path)),+ $(,)?) => {$(
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -61,7 +72,7 @@ macro_rules! names {
         impl FromStr for $name {
             type Err = NameError;
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                check_name($what, text)?;
+                $check($what, text)?;
                 Ok(Self(text.to_owned()))
             }
         }
@@ -80,15 +91,17 @@ macro_rules! names {
 
 names! {
     /// An approved recipient, by the short name used on the command line.
-    PartnerName("partner name"),
+    PartnerName("partner name", check_name),
     /// A kind of recipients, such as universities: what a choice can speak to besides a partner.
-    PartnerClass("partner class"),
+    PartnerClass("partner class", check_name),
     /// A contract with a partner.
-    AgreementName("agreement name"),
+    AgreementName("agreement name", check_name),
     /// A text shown to people; versions of it are numbered.
-    NoticeName("notice name"),
+    NoticeName("notice name", check_name),
+    /// What a partner calls a table of theirs, or a column of it: an identifier of SQL without quotes.
+    PartnerIdentifier("name in SQL", check_identifier),
     /// One aggregate that left: 32 hexadecimal digits drawn at random.
-    ReleaseId("release id"),
+    ReleaseId("release id", check_name),
 }
 
 impl ReleaseId {

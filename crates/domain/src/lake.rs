@@ -59,6 +59,14 @@ impl Manifest {
         self.files(TableName::Activity).iter().filter(|f| f.features < version).map(|f| f.bucket).collect()
     }
 
+    /// The same without a table.
+    #[must_use]
+    pub fn without(&self, table: TableName) -> Self {
+        let mut manifest = self.clone();
+        manifest.tables.remove(&table);
+        manifest
+    }
+
     /// The files of one table.
     #[must_use]
     pub fn files(&self, table: TableName) -> &[LakeFile] {
@@ -126,6 +134,10 @@ crate::words! {
         Compaction = "compaction",
         /// Features were derived from texts.
         Features = "features",
+        /// A partner uploaded a table.
+        PartnerTable = "partner_table",
+        /// A partner's table was deleted.
+        PartnerTableDeletion = "partner_table_deletion",
         /// The operator made the newest data visible before their tick.
         Publish = "publish",
         /// A backup was put back whose files are not the newest.

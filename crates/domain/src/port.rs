@@ -1,16 +1,18 @@
 //! The walls' doors: traits through which the planes meet, without an engine's or a store's types.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use dp::BoundingKey;
 
 use crate::catalog::TableName;
 use crate::lake::{Arrival, Manifest, Snapshot, Staged, Traced, Undo};
 use crate::mail::{Letter, MailFailure};
+use crate::partner_table::{PartnerRows, PartnerTable, PartnerTableId};
 use crate::question::{Prepared, Question};
 use crate::record::Features;
 use crate::release::{Answered, Charge};
-use crate::{Fault, Refusal, SubjectId, SubjectSet, Timestamp};
+use crate::{CreatorList, Fault, Refusal, SubjectId, SubjectSet, Timestamp};
 
 /// Tells the time. The binary has the real one; tests move theirs.
 pub trait Clock: Send + Sync {
@@ -65,11 +67,12 @@ pub struct PaidLook<'a> {
 
 /// Where questions are understood and answered.
 pub trait CleanRoom: Send + Sync {
-    /// Understands and prices a question, or refuses it. Looks at no data.
+    /// Understands and prices a question of a partner who has these tables, by the public list of creators, or refuses
+    /// it. Looks at no data.
     ///
     /// # Errors
     /// A refusal with code, place and hint.
-    fn prepare(&self, question: &Question) -> Result<Prepared, Refusal>;
+    fn prepare(&self, question: &Question, tables: &[PartnerTable], creators: &Arc<CreatorList>) -> Result<Prepared, Refusal>;
 
     /// Answers a question that was paid for. Blocks; call it where blocking is fine.
     ///
@@ -157,6 +160,15 @@ pub trait Lake: Send + Sync {
     /// A fault; files written so far are garbage.
     fn split(&self, base: &Manifest, keep: SubjectId, other: SubjectId) -> Result<Manifest, Fault>;
 
+    /// Writes a partner's table, whose number is new; gives the snapshot in which it is.
+    ///
+    /// # Guarantee
+    /// Rows lie under their owners: they go with their person like all others.
+    ///
+    /// # Errors
+    /// A fault; files written so far are garbage.
+    fn put(&self, base: Option<&Manifest>, table: PartnerTableId, rows: &PartnerRows) -> Result<Manifest, Fault>;
+
     /// Where the rows of `subject` come from: all of them, or those of the act with this native key.
     ///
     /// # Errors
@@ -201,6 +213,10 @@ pub trait LakeImport: Send {
     /// # Errors
     /// A fault of the file system, for example a full disk.
     fn append(&mut self, source: u32, arrival: &Arrival) -> Result<(), Fault>;
+
+    /// Takes back what source number `source` brought of `people`, by the ids under which it named them;
+    /// counts their acts as deleted.
+    fn withdraw(&mut self, source: u32, people: SubjectSet);
 
     /// Writes files that hold the base and everything that was taken in. Nothing of it is visible
     /// until the control store names the manifest.

@@ -30,6 +30,8 @@ crate::words! {
         SearchIndexing = "search_indexing",
         /// Political advertisements.
         PoliticalAdvertising = "political_advertising",
+        /// Being named in public, as an account that others' acts are about.
+        PublicNaming = "public_naming",
     }
 }
 
@@ -47,7 +49,8 @@ impl Purpose {
             | Self::ServiceImprovement
             | Self::AiTraining
             | Self::PublicArchive
-            | Self::SearchIndexing => false,
+            | Self::SearchIndexing
+            | Self::PublicNaming => false,
         }
     }
 }

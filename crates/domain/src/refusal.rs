@@ -45,6 +45,8 @@ crate::words! {
         NoSnapshot = "A204",
         /// The same question is being answered right now.
         Running = "A205",
+        /// A partner's table that cannot be taken in like that.
+        PartnerTable = "A206",
         /// A budget does not cover the price.
         Budget = "B300",
         /// A choice that cannot be recorded as asked.
@@ -71,6 +73,8 @@ crate::words! {
         Link = "C410",
         /// Somebody cannot be written to like that.
         Mail = "C411",
+        /// An account that cannot be named in public like that.
+        Creator = "C413",
         /// A rule pack that cannot be read, or has an unknown field, word or outcome.
         PackText = "L600",
         /// A rule without source, certainty or review.

@@ -179,6 +179,12 @@ impl SubjectSet {
         self.0.is_empty()
     }
 
+    /// Whoever has the highest id.
+    #[must_use]
+    pub fn last(&self) -> Option<SubjectId> {
+        self.0.max().map(SubjectId)
+    }
+
     /// Adds everybody of `other`.
     pub fn union_with(&mut self, other: &Self) {
         self.0 |= &other.0;

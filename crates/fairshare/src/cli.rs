@@ -62,6 +62,9 @@ pub(crate) enum Command {
     /// Approved recipients.
     #[command(subcommand)]
     Partner(Partner),
+    /// Accounts that may be named in public: what others' acts are about.
+    #[command(subcommand)]
+    Creator(Creator),
     /// Contracts with partners.
     #[command(subcommand)]
     Agreement(Agreement),
@@ -292,6 +295,12 @@ pub(crate) enum Subject {
         #[arg(long)]
         language: Option<String>,
     },
+    /// Write down how many people are reached, from a CSV file: subject,email and, if known, language. Rows that
+    /// cannot be taken are told, and change nothing.
+    Contacts {
+        /// The file.
+        file: PathBuf,
+    },
     /// Record how much one person wants to lose per year at most, as they said.
     Cap {
         /// The person.
@@ -487,22 +496,68 @@ pub(crate) struct Description {
     pub(crate) authority: Option<String>,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub(crate) enum Table {
-    /// List the tables.
-    List,
+    /// List the tables; with --partner also that partner's own.
+    List {
+        /// Whose tables besides those that everybody has.
+        #[arg(long)]
+        partner: Option<PartnerName>,
+    },
     /// Show the columns of a table, and the contract for it.
     Show {
-        /// The table.
-        name: domain::catalog::TableName,
+        /// The table: activity, or partner.crm.
+        name: String,
+        /// Whose, of a partner's own table.
+        #[arg(long)]
+        partner: Option<PartnerName>,
     },
     /// Show how far one person may count, for all tables or one: groups, rows, and sums and values of each column.
     Contract {
-        /// The table.
-        name: Option<domain::catalog::TableName>,
+        /// The table: activity, or partner.crm.
+        name: Option<String>,
+        /// Whose tables besides those that everybody has.
+        #[arg(long)]
+        partner: Option<PartnerName>,
+    },
+    /// Take in a partner's own rows about people, to be joined with theirs as partner.NAME. Rows are matched by
+    /// hashed e-mail address to people who agreed to a purpose of the partner's; nobody else's are kept, and
+    /// how many matched is told by no one.
+    Upload(Upload),
+    /// Delete a partner's table with all its rows.
+    Delete {
+        /// The table: partner.crm, or just crm.
+        name: String,
+        /// Whose.
+        #[arg(long)]
+        partner: PartnerName,
     },
     /// List the functions that expressions may call.
     Functions,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Upload {
+    /// What the table is called: partner.crm, or just crm.
+    pub(crate) name: String,
+    /// A CSV or Parquet file, one row about one person.
+    pub(crate) file: PathBuf,
+    /// Whose rows these are.
+    #[arg(long)]
+    pub(crate) partner: PartnerName,
+    /// A column to take in: NAME:text, NAME:integer, NAME:float or NAME:date; numbers may have a range that
+    /// bounds their sums, for example spend:float:0..500. Repeat for several; others are not read.
+    #[arg(long = "column", required = true, value_name = "NAME:TYPE[:LOW..HIGH]")]
+    pub(crate) columns: Vec<domain::partner_table::PartnerColumn>,
+    /// The column with SHA-256 of the address in lower case, in hexadecimal.
+    #[arg(long, default_value = "email_sha256", value_name = "COLUMN")]
+    pub(crate) key: String,
+    /// Rows of one person that count, the first ones of the file.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(crate) rows_per_person: u32,
+    /// Take the place of the table of this name.
+    #[arg(long)]
+    pub(crate) replace: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -543,6 +598,48 @@ pub(crate) enum Partner {
     },
     /// List partners.
     List,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Creator {
+    /// List an account, or many, as ones that may be named. Being named is public, and outside of what noise protects.
+    Add(CreatorAdd),
+    /// Take an account off the list: its name is hidden at once.
+    Withdraw {
+        /// Where it is.
+        #[arg(long)]
+        platform: Platform,
+        /// The platform's own id of it.
+        #[arg(long)]
+        account: String,
+    },
+    /// Show the list.
+    List,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CreatorAdd {
+    /// A CSV file of accounts: platform,account,name,category,basis,evidence.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["platform", "account", "name", "category", "basis", "evidence"])]
+    pub(crate) csv: Option<PathBuf>,
+    /// Where the account is.
+    #[arg(long)]
+    pub(crate) platform: Option<Platform>,
+    /// The platform's own id of it: a DID, the address of a Mastodon account, what a mapping calls `account`.
+    #[arg(long)]
+    pub(crate) account: Option<String>,
+    /// What it is called.
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// What it is about, in a word or a few.
+    #[arg(long)]
+    pub(crate) category: Option<String>,
+    /// Why it may be named: consent (its holder agreed) or organisation (it is a brand's or an organisation's).
+    #[arg(long)]
+    pub(crate) basis: Option<domain::creator::CreatorBasis>,
+    /// What proves the basis, in words.
+    #[arg(long)]
+    pub(crate) evidence: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -858,7 +955,8 @@ pub(crate) enum Insight {
 
 #[derive(Debug, Args)]
 pub(crate) struct InsightRun {
-    /// Which: audience, top-tags, trends, share-of-voice, posting-times, engagement or activity-levels.
+    /// Which: audience, top-tags, trends, share-of-voice, posting-times, engagement, activity-levels, top-creators or
+    /// creator-reactions.
     pub(crate) insight: crate::insight::Kind,
     #[command(flatten)]
     pub(crate) asking: Asking,
@@ -880,6 +978,12 @@ pub(crate) struct InsightRun {
     /// A hashtag; repeat for several.
     #[arg(long)]
     pub(crate) tag: Vec<String>,
+    /// Only creators of this category.
+    #[arg(long)]
+    pub(crate) category: Option<String>,
+    /// One of the partner's own tables.
+    #[arg(long)]
+    pub(crate) table: Option<domain::PartnerIdentifier>,
     /// Periods: day, week or month.
     #[arg(long)]
     pub(crate) by: Option<crate::insight::Period>,

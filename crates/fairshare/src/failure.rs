@@ -81,6 +81,7 @@ fn refused(refusal: &Refusal) -> ExitCode {
         | RefusalCode::Price
         | RefusalCode::Parameter
         | RefusalCode::Partner
+        | RefusalCode::PartnerTable
         | RefusalCode::Agreement
         | RefusalCode::Purpose
         | RefusalCode::Expired
@@ -94,6 +95,7 @@ fn refused(refusal: &Refusal) -> ExitCode {
         | RefusalCode::ConsentErased
         | RefusalCode::ConsentState
         | RefusalCode::CannotLift
+        | RefusalCode::Creator
         | RefusalCode::Notice
         | RefusalCode::Link
         | RefusalCode::Mail

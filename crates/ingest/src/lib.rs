@@ -5,17 +5,21 @@
 //! rejected records. It knows no store, no consent rules and no clock.
 
 mod choices;
+mod contacts;
 mod error;
 mod features;
 mod limits;
 mod normalize;
 mod parallel;
+mod partner;
 mod platform;
 mod source;
 
 pub use choices::{BadChoice, ChoiceRow, choices};
+pub use contacts::{BadContact, ContactRow, contacts};
 pub use error::IngestError;
 pub use features::TextFeatures;
+pub use partner::{PartnerColumns, PartnerFile, partner_rows};
 pub use source::{Deletions, Options, Sink, Source, read, sources};
 
 #[doc(no_inline)]

@@ -109,10 +109,15 @@ fn utc(raw: &[u8]) -> Option<Timestamp> {
         [b'.', fraction @ .., b'Z'] if (1..=9).contains(&fraction.len()) => fraction,
         _ => return None,
     };
-    let number = |digits: &[u8]| digits.iter().try_fold(0_u32, |n, digit| digit.is_ascii_digit().then(|| n * 10 + u32::from(digit - b'0')));
-    let nanos = fraction.iter().len().try_into().ok().and_then(|digits: u32| Some(number(fraction)? * 10_u32.pow(9_u32.checked_sub(digits)?)))?;
-    let day = NaiveDate::from_ymd_opt(i32::try_from(number(&[y0, y1, y2, y3])?).ok()?, number(&[mo0, mo1])?, number(&[d0, d1])?)?;
-    Some(day.and_hms_nano_opt(number(&[h0, h1])?, number(&[mi0, mi1])?, number(&[s0, s1])?, nanos)?.and_utc())
+    let digits = [y0, y1, y2, y3, mo0, mo1, d0, d1, h0, h1, mi0, mi1, s0, s1];
+    if !digits.iter().chain(fraction).all(u8::is_ascii_digit) {
+        return None;
+    }
+    let two = |tens: u8, ones: u8| u32::from(tens & 0xF) * 10 + u32::from(ones & 0xF);
+    // Nine digits at most, which have room.
+    let nanos = fraction.iter().chain(&[b'0'; 9]).take(9).fold(0, |n, digit| n * 10 + u32::from(digit & 0xF));
+    let day = NaiveDate::from_ymd_opt(i32::try_from(two(y0, y1) * 100 + two(y2, y3)).ok()?, two(mo0, mo1), two(d0, d1))?;
+    Some(day.and_hms_nano_opt(two(h0, h1), two(mi0, mi1), two(s0, s1), nanos)?.and_utc())
 }
 
 /// The host of a web address, in lower case.

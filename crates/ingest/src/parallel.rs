@@ -1,19 +1,23 @@
 //! Work on several threads whose results come in the order of their input.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::sync::mpsc::sync_channel;
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, channel, sync_channel};
 
-/// What each thread may have waiting.
+/// What each thread may have under way or waiting.
 const WAITING: usize = 2;
 
 /// Gives each `next` to `work` on one of `threads` threads, and each result to `done` on this one, in the
 /// order of `next`. Stops when there is no next, or when `done` or an error says so.
 ///
+/// The thread that works on an item also asks for it: what it read is still in its cache.
+///
 /// # Errors
 /// Those of `next`, after everything before was done.
-pub(crate) fn ordered<T: Send, R: Send, E>(
+pub(crate) fn ordered<T, R: Send, E: Send>(
     threads: usize,
-    mut next: impl FnMut() -> Result<Option<T>, E>,
+    mut next: impl FnMut() -> Result<Option<T>, E> + Send,
     work: impl Fn(T) -> R + Sync,
     mut done: impl FnMut(R) -> ControlFlow<()>,
 ) -> Result<(), E> {
@@ -25,50 +29,61 @@ pub(crate) fn ordered<T: Send, R: Send, E>(
         }
         return Ok(());
     }
+    let (leave, leaves) = sync_channel(threads * WAITING);
+    let items = Mutex::new(Items { next, leaves, number: 0, ended: false });
     std::thread::scope(|scope| {
-        let work = &work;
-        // A line for each thread: items are dealt out in turn, and results taken in turn.
-        let mut lines = Vec::with_capacity(threads);
+        // Ends with this closure, and the threads with it.
+        let leave = leave;
+        let (send, results) = channel();
         for _ in 0..threads {
-            let (give, items) = sync_channel(WAITING);
-            let (send, results) = sync_channel(WAITING);
+            let (send, items, work) = (send.clone(), &items, &work);
             scope.spawn(move || {
-                for item in items {
-                    if send.send(work(item)).is_err() {
+                while let Some((number, item)) = items.lock().ok().and_then(|mut items| items.take()) {
+                    if send.send((number, item.map(work))).is_err() {
                         break;
                     }
                 }
             });
-            lines.push((give, results));
         }
-        let mut under_way = 0;
-        let mut outcome = Ok(true);
-        let mut results = lines.iter().cycle();
-        let mut gives = lines.iter().cycle();
-        loop {
-            if matches!(outcome, Ok(true)) && under_way < threads * WAITING {
-                outcome = match next() {
-                    Ok(Some(item)) => {
-                        // A thread that is gone has panicked, and the scope says so at its end.
-                        let given = gives.next().is_some_and(|(give, _)| give.send(item).is_ok());
-                        under_way += usize::from(given);
-                        Ok(given)
-                    }
-                    Ok(None) => Ok(false),
-                    Err(error) => Err(error),
-                };
-                continue;
-            }
-            if under_way == 0 {
-                return outcome.map(|_| ());
-            }
-            let Some(Ok(result)) = results.next().map(|(_, results)| results.recv()) else { return outcome.map(|_| ()) };
-            under_way -= 1;
-            if done(result).is_break() {
-                return Ok(());
+        drop(send);
+        (0..threads * WAITING).for_each(|_| leave.send(()).unwrap_or_default());
+        let (mut early, mut turn) = (BTreeMap::new(), 0);
+        for (number, result) in results {
+            early.insert(number, result);
+            while let Some(result) = early.remove(&turn) {
+                turn += 1;
+                if done(result?).is_break() {
+                    return Ok(());
+                }
+                leave.send(()).unwrap_or_default();
             }
         }
+        Ok(())
     })
+}
+
+/// What is to be worked on.
+struct Items<N> {
+    next: N,
+    /// Leave to take an item: without it, results would wait without end for one that is late.
+    leaves: Receiver<()>,
+    number: usize,
+    ended: bool,
+}
+
+impl<T, E, N: FnMut() -> Result<Option<T>, E>> Items<N> {
+    /// The next item and its number.
+    fn take(&mut self) -> Option<(usize, Result<T, E>)> {
+        if self.ended {
+            return None;
+        }
+        self.leaves.recv().ok()?;
+        let item = (self.next)().transpose();
+        self.ended = !matches!(item, Some(Ok(_)));
+        let number = self.number;
+        self.number += 1;
+        Some((number, item?))
+    }
 }
 
 #[cfg(test)]

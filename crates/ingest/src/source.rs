@@ -6,9 +6,9 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
-use domain::Platform;
 use domain::port::Progress;
-use domain::record::{NormalizedBatch, SourceInfo, SourceKind};
+use domain::record::{NormalizedBatch, SourceEnd, SourceInfo, SourceKind};
+use domain::{CreatorKey, Platform};
 use sha2::{Digest, Sha256};
 
 use crate::IngestError;
@@ -33,6 +33,8 @@ pub struct Options {
     pub mapping: Option<PathBuf>,
     /// What to do with deleted records.
     pub deletions: Deletions,
+    /// Under which accounts of others have their numbers: nothing else is kept of them.
+    pub creators: CreatorKey,
     /// The day on which ages are counted.
     pub today: NaiveDate,
     /// Threads that decode side by side, where a format allows.
@@ -110,52 +112,57 @@ fn recognize(path: &Path, options: &Options) -> Result<Option<Platform>, IngestE
 /// Takes the batches of a source, one after the other; says whether to go on.
 pub type Sink<'a> = dyn FnMut(NormalizedBatch) -> ControlFlow<()> + 'a;
 
-/// Reads one source and hands it over in one batch or many; at least one.
+/// Reads one source and hands it over in one batch or many, at least one; then tells what is known at its
+/// end, unless `sink` stopped before.
 ///
 /// # Errors
 /// When it cannot be read at all; single bad records are kept among the rejected.
-pub fn read(source: &Source, options: &Options, progress: &dyn Progress, sink: &mut Sink<'_>) -> Result<(), IngestError> {
+pub fn read(source: &Source, options: &Options, progress: &dyn Progress, sink: &mut Sink<'_>) -> Result<Option<SourceEnd>, IngestError> {
     let path = &source.path;
-    let whole = |batch: NormalizedBatch, sink: &mut Sink<'_>| {
-        let _ = sink(batch);
-        Ok(())
-    };
-    match source.platform {
-        Platform::Mastodon => whole(mastodon::read(path, info(path, SourceKind::Export, Platform::Mastodon, "mastodon/1")?, progress)?, sink),
-        Platform::Ldbc => whole(ldbc::read(path, info(path, SourceKind::Table, Platform::Ldbc, "ldbc/1")?, options, progress)?, sink),
-        Platform::Csv if is_parquet(path) => parquet::read(path, info(path, SourceKind::Table, Platform::Csv, "parquet/1")?, options, progress, sink),
-        Platform::Csv => csv::read(path, info(path, SourceKind::Table, Platform::Csv, "csv/1")?, options, progress, sink),
-        Platform::Bluesky => bluesky::read(path, options, progress, sink),
-        platform @ (Platform::X | Platform::Instagram | Platform::Facebook | Platform::Tiktok | Platform::Youtube | Platform::Reddit | Platform::Linkedin) => {
-            Err(IngestError::Unsupported { platform })
-        }
+    let info = |kind, parser: &str| SourceInfo { path: path.display().to_string(), kind, platform: source.platform, parser: parser.to_owned() };
+    // Readers of streams hash what they read while they read it.
+    if source.platform == Platform::Bluesky {
+        return bluesky::read(path, info(SourceKind::Stream, "jetstream/2"), options, progress, sink);
     }
+    let sha256 = sha256(path)?;
+    let flow = match source.platform {
+        Platform::Mastodon => sink(mastodon::read(path, info(SourceKind::Export, "mastodon/2"), options, progress)?),
+        Platform::Ldbc => sink(ldbc::read(path, info(SourceKind::Table, "ldbc/2"), options, progress)?),
+        Platform::Csv if is_parquet(path) => parquet::read(path, info(SourceKind::Table, "parquet/1"), options, progress, sink)?,
+        Platform::Csv => csv::read(path, info(SourceKind::Table, "csv/1"), options, progress, sink)?,
+        platform @ (Platform::Bluesky | Platform::X | Platform::Instagram | Platform::Facebook | Platform::Tiktok | Platform::Youtube | Platform::Reddit | Platform::Linkedin) => {
+            return Err(IngestError::Unsupported { platform });
+        }
+    };
+    Ok(flow.is_continue().then(|| SourceEnd { sha256, ..SourceEnd::default() }))
 }
 
 /// Reads one source into memory as one batch.
 #[cfg(test)]
 pub(crate) fn read_whole(source: &Source, options: &Options, progress: &dyn Progress) -> Result<NormalizedBatch, IngestError> {
+    read_to_end(source, options, progress).map(|(batch, _)| batch)
+}
+
+/// The same, and what is known at its end.
+#[cfg(test)]
+pub(crate) fn read_to_end(source: &Source, options: &Options, progress: &dyn Progress) -> Result<(NormalizedBatch, SourceEnd), IngestError> {
     let mut all: Option<NormalizedBatch> = None;
-    read(source, options, progress, &mut |batch| {
+    let end = read(source, options, progress, &mut |batch| {
         match &mut all {
             None => all = Some(batch),
             Some(all) => all.extend(batch),
         }
         ControlFlow::Continue(())
     })?;
-    all.ok_or_else(|| IngestError::malformed(&source.path, "no batch"))
+    all.zip(end).ok_or_else(|| IngestError::malformed(&source.path, "no batch"))
 }
 
 fn is_parquet(path: &Path) -> bool {
     path.extension().is_some_and(|e| e.eq_ignore_ascii_case("parquet"))
 }
 
-fn info(path: &Path, kind: SourceKind, platform: Platform, parser: &str) -> Result<SourceInfo, IngestError> {
-    Ok(SourceInfo { path: path.display().to_string(), kind, platform, sha256: sha256(path)?, parser: parser.to_owned() })
-}
-
 /// SHA-256 of a file's bytes; of a folder, of its files' names and hashes, sorted.
-fn sha256(path: &Path) -> Result<String, IngestError> {
+pub(crate) fn sha256(path: &Path) -> Result<String, IngestError> {
     let mut digest = Sha256::new();
     if path.is_dir() {
         let mut files = fs::read_dir(path).and_then(|entries| entries.map(|e| e.map(|e| e.path())).collect::<Result<Vec<_>, _>>()).map_err(IngestError::unreadable(path))?;

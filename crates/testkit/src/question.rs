@@ -2,56 +2,62 @@
 //! lists of keys.
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, TimeDelta};
-use domain::catalog::{Calendar, Column, ColumnType, Domain, Table, TableName};
+use domain::catalog::{Calendar, Column, ColumnType, Domain, TableName};
 use rand::RngExt;
 use rand::seq::{IndexedRandom, SliceRandom};
 
-use crate::Generator;
+use crate::{Generator, called, catalog, table_names};
 
 /// A column and how the question writes it.
 #[derive(Clone)]
 pub(crate) struct Written {
-    /// Of a table.
+    /// Of a table, or the same as a key of a subquery.
     column: Option<&'static Column>,
     ty: ColumnType,
     text: String,
 }
 
+/// What is grouped by: its text, the column that it is, if it is one, and its type.
+type Key = (String, Option<&'static Column>, ColumnType);
+
+/// Subqueries of a question, with those in subqueries.
+const MOST_SUBQUERIES: usize = 4;
+
 impl Generator {
     /// A random question in the accepted SQL, as text.
     pub fn sql(&mut self) -> String {
-        let (from, columns) = self.from();
-        let mut keys: Vec<(String, Option<&'static Column>)> = Vec::new();
+        let (from, columns) = self.from(MOST_SUBQUERIES);
+        let mut keys: Vec<Key> = Vec::new();
         for _ in 0..self.0.random_range(0..3) {
             let key = if self.0.random_ratio(2, 3) { self.column_key(&columns) } else { self.expression_key(&columns) };
             // A key once: with different lists twice is refused.
-            keys.extend(key.filter(|key| keys.iter().all(|(other, _)| *other != key.0)));
+            keys.extend(key.filter(|key| keys.iter().all(|other| other.0 != key.0)));
         }
         let many = self.0.random_range(1..4);
         let aggregates: Vec<String> = (0..many).map(|_| self.aggregate(&columns)).collect();
         let select: Vec<String> = keys.iter().map(|k| k.0.clone()).chain(aggregates).collect();
         let mut sql = format!("SELECT {} FROM {from}", select.join(", "));
-        if self.0.random_ratio(2, 3) {
+        if self.0.random_ratio(1, 2) {
             sql += &format!(" WHERE {}", self.condition(&columns, 2));
         }
         if !keys.is_empty() {
-            let keys: Vec<String> = keys.into_iter().map(|(text, column)| format!("{text}{}", column.map(|column| self.keys(column)).unwrap_or_default())).collect();
+            let keys: Vec<String> = keys.into_iter().map(|(text, column, _)| format!("{text}{}", column.map(|column| self.keys(column)).unwrap_or_default())).collect();
             sql += &format!(" GROUP BY {}", keys.join(", "));
         }
         sql
     }
 
-    fn column_key(&mut self, columns: &[Written]) -> Option<(String, Option<&'static Column>)> {
+    fn column_key(&mut self, columns: &[Written]) -> Option<Key> {
         let groupable: Vec<&Written> = columns.iter().filter(|c| !matches!(c.ty, ColumnType::Id | ColumnType::Timestamp | ColumnType::Float)).collect();
-        groupable.choose(&mut self.0).map(|c| (c.text.clone(), c.column))
+        groupable.choose(&mut self.0).map(|c| (c.text.clone(), c.column, c.ty))
     }
 
-    fn expression_key(&mut self, columns: &[Written]) -> Option<(String, Option<&'static Column>)> {
+    fn expression_key(&mut self, columns: &[Written]) -> Option<Key> {
         let ty = *[ColumnType::Integer, ColumnType::Text, ColumnType::Date, ColumnType::Boolean].choose(&mut self.0)?;
         let text = self.expression(columns, ty, 2);
         // One column at least: what is the same for every row makes no groups.
         let names = columns.iter().any(|c| c.ty != ColumnType::Id && text.contains(&c.text));
-        (names && !text.contains("NULL")).then_some((text, None))
+        (names && !text.contains("NULL")).then_some((text, None, ty))
     }
 
     /// An aggregate over the columns.
@@ -178,31 +184,53 @@ impl Generator {
         }
     }
 
-    /// `FROM` with tables, subqueries or both, and the columns that these give.
-    fn from(&mut self) -> (String, Vec<Written>) {
-        let (mut from, mut columns) = if self.0.random_ratio(1, 8) { (String::new(), Vec::new()) } else { self.tables() };
+    /// `FROM` with tables, subqueries or both, and the columns that these give; `most` subqueries are left to be
+    /// written.
+    fn from(&mut self, most: usize) -> (String, Vec<Written>) {
+        // Rows of acts are not joined to several rows that a subquery makes of a person.
+        let mut keyed = most > 0 && self.0.random_ratio(1, 4);
+        let tables = if keyed { vec![TableName::Subject, TableName::SubjectInterest] } else { table_names() };
+        let (mut from, mut columns) = if most > 0 && self.0.random_ratio(if keyed { 3 } else { 1 }, 8) { (String::new(), Vec::new()) } else { self.tables(&tables) };
         let first = from.split_whitespace().next().unwrap_or_default().to_owned();
-        let subqueries = if from.is_empty() { self.0.random_range(1..3) } else { self.0.random_range(0..8) / 6 };
-        for number in 0..subqueries {
-            let (text, made) = self.subquery();
+        let many = if from.is_empty() { self.0.random_range(1..3) } else { usize::from(keyed).max(self.0.random_range(0..8) / 6) };
+        let many = many.min(most);
+        for number in 0..many {
+            let (text, made) = self.subquery(std::mem::take(&mut keyed), (most - many) / many);
             let alias = format!("q{number}");
             if from.is_empty() {
                 from = format!("{text} AS {alias}");
-            } else if self.0.random_ratio(1, 2) || number > 0 || from.contains(" AS ") || from.contains(" JOIN ") {
+            } else if self.0.random_ratio(1, 2) || number > 0 || first == "creator" || from.contains(" AS ") || from.contains(" JOIN ") {
                 from += &format!(" JOIN {text} AS {alias} USING (subject_id)");
             } else {
                 from += &format!(" JOIN {text} AS {alias} ON {first}.subject_id = {alias}.subject_id");
             }
-            columns.extend(made.into_iter().map(|(name, ty)| Written { column: None, ty, text: format!("{alias}.{name}") }));
+            columns.extend(made.into_iter().map(|column| Written { text: format!("{alias}.{}", column.text), ..column }));
         }
         (from, columns)
     }
 
-    /// A subquery that aggregates per subject, and its columns.
-    fn subquery(&mut self) -> (String, Vec<(String, ColumnType)>) {
-        let (from, columns) = self.tables();
-        let mut made = Vec::new();
-        let mut select = vec!["subject_id".to_owned()];
+    /// A subquery that aggregates per subject, and its columns; `most` subqueries are left to be written in it.
+    fn subquery(&mut self, keyed: bool, most: usize) -> (String, Vec<Written>) {
+        // In a subquery fewer are left, so that no key is called like a column that it is made of.
+        let level = most;
+        let most = if self.0.random_ratio(1, 3) { most } else { 0 };
+        let (from, columns) = self.from(most);
+        let (mut made, mut select, mut group) = (Vec::new(), vec!["subject_id".to_owned()], vec!["subject_id".to_owned()]);
+        for number in 0..if keyed { self.0.random_range(1..3) } else { 0 } {
+            let key = if self.0.random_ratio(2, 3) { self.column_key(&columns) } else { self.expression_key(&columns) };
+            let Some((text, column, ty)) = key else { continue };
+            if select.iter().all(|other| *other != text) {
+                let name = format!("k{level}_{number}");
+                // By its name, its number or what it is.
+                group.push(match self.0.random_range(0..3) {
+                    0 => name.clone(),
+                    1 => (select.len() + 1).to_string(),
+                    _ => text.clone(),
+                });
+                select.push(format!("{text} AS {name}"));
+                made.push(Written { column, ty, text: name });
+            }
+        }
         for number in 0..self.0.random_range(1..4) {
             let ty = *[ColumnType::Integer, ColumnType::Float, ColumnType::Date, ColumnType::Timestamp].choose(&mut self.0).unwrap_or(&ColumnType::Integer);
             let of = self.expression(&columns, ty, 1);
@@ -215,39 +243,48 @@ impl Generator {
                 4 if numeric => (format!("avg({of})"), ColumnType::Float),
                 _ => (format!("{}({of})", self.pick(&["min", "max"])), ty),
             };
-            select.push(format!("{text} AS m{number}"));
-            made.push((format!("m{number}"), ty));
+            let only = if self.0.random_ratio(1, 4) { format!(" FILTER (WHERE {})", self.condition(&columns, 1)) } else { String::new() };
+            select.push(format!("{text}{only} AS m{number}"));
+            made.push(Written { column: None, ty, text: format!("m{number}") });
         }
-        let filter = if self.0.random_ratio(1, 2) { format!(" WHERE {}", self.condition(&columns, 1)) } else { String::new() };
+        let filter = if self.0.random_ratio(1, 3) { format!(" WHERE {}", self.condition(&columns, 1)) } else { String::new() };
         let having = if self.0.random_ratio(1, 3) { format!(" HAVING count(*) > {}", self.0.random_range(0..4)) } else { String::new() };
-        (format!("(SELECT {} FROM {from}{filter} GROUP BY subject_id{having})", select.join(", ")), made)
+        (format!("(SELECT {} FROM {from}{filter} GROUP BY {}{having})", select.join(", "), group.join(", ")), made)
     }
 
     /// `FROM` with one table or several, and the columns that it gives.
-    fn tables(&mut self) -> (String, Vec<Written>) {
-        let mut tables = TableName::ALL.to_vec();
+    fn tables(&mut self, among: &[TableName]) -> (String, Vec<Written>) {
+        let mut tables: Vec<TableName> = among.iter().copied().filter(|table| !table.is_public()).collect();
         tables.shuffle(&mut self.0);
         tables.truncate(if self.0.random_ratio(1, 2) { 1 } else { self.0.random_range(2..5) });
+        // The list of creators anywhere beside acts, but for a place where nothing ties it to what is there.
+        if let Some(acts) = tables.iter().position(|table| *table == TableName::Activity)
+            && self.0.random_ratio(1, 3)
+        {
+            let place = if acts == 0 { self.0.random_range(0..=tables.len()) } else { self.0.random_range(acts + 1..=tables.len()) };
+            // Before acts it stands alone with them.
+            tables.insert(place, TableName::Creator);
+        }
         let named: Vec<(TableName, Option<&str>)> = tables.iter().map(|table| (*table, ["a", "T", "x_1", "\"S\""].choose(&mut self.0).copied())).collect();
         let mut from = String::new();
         let mut aliases: Vec<(TableName, String)> = Vec::new();
         for (table, alias) in named {
             // Each alias once; without one, the table's own name.
             let alias = alias.filter(|a| self.0.random_ratio(1, 2) && aliases.iter().all(|(_, other)| other != a));
-            let called = alias.map_or_else(|| table.to_string(), str::to_owned);
+            let called = alias.map_or_else(|| called(table).rsplit('.').next().unwrap_or_default().to_owned(), str::to_owned);
             if !from.is_empty() {
                 from += self.pick(&[" JOIN ", " INNER JOIN ", " join "]);
             }
-            from += table.as_str();
+            from += &crate::called(table);
             from += &alias.map_or_else(String::new, |a| format!(" AS {a}"));
             if !aliases.is_empty() {
                 from += &self.tie(table, &called, &aliases);
             }
             aliases.push((table, called));
         }
-        let of = |table: TableName| Table::of(table).columns;
+        let of = |table: TableName| catalog(table).columns;
         let columns = aliases.iter().flat_map(|(table, alias)| of(*table).iter().map(move |column| (*table, alias, column)));
-        let shared = |name: &str| aliases.iter().filter(|(table, _)| Table::of(*table).column(name).is_some()).count() > 1;
+        let shared = |name: &str| aliases.iter().filter(|(table, _)| catalog(*table).column(name).is_some()).count() > 1;
         let written = columns.filter(|(_, _, column)| column.ty != ColumnType::Id).map(|(_, alias, column)| {
             let qualified = shared(column.name) || self.0.random_ratio(1, 3);
             let text = if qualified { format!("{alias}.{}", column.name) } else { column.name.to_owned() };
@@ -259,6 +296,11 @@ impl Generator {
 
     /// The condition of a join of `table` with tables before it.
     fn tie(&mut self, table: TableName, called: &str, before: &[(TableName, String)]) -> String {
+        let is_public = |(other, _): &&(TableName, String)| other.is_public();
+        let other = if table.is_public() { before.iter().find(|(other, _)| *other == TableName::Activity) } else { before.iter().find(is_public).filter(|_| before.len() == 1) };
+        if let Some((_, other)) = other {
+            return if self.0.random_ratio(1, 2) { " USING (creator_id)".to_owned() } else { format!(" ON {called}.creator_id = {other}.creator_id") };
+        }
         let acts = [TableName::Activity, TableName::ActivityTag];
         let other_acts = before.iter().find(|(other, _)| acts.contains(&table) && acts.contains(other));
         if let Some((_, other)) = other_acts {
@@ -269,7 +311,8 @@ impl Generator {
                 _ => format!(" ON ({called}.subject_id = {other}.subject_id) AND {called}.activity_id = {other}.activity_id"),
             };
         }
-        let other = before.choose(&mut self.0).map_or("", |(_, other)| other.as_str());
+        let private: Vec<&(TableName, String)> = before.iter().filter(|(other, _)| !other.is_public()).collect();
+        let other = private.choose(&mut self.0).map_or("", |(_, other)| other.as_str());
         if self.0.random_ratio(1, 2) { " USING (subject_id)".to_owned() } else { format!(" ON {other}.subject_id = {called}.subject_id") }
     }
 
@@ -277,6 +320,11 @@ impl Generator {
     fn keys(&mut self, column: &Column) -> String {
         if self.0.random_ratio(1, 2) {
             return String::new();
+        }
+        if column.ty == ColumnType::Text && column.domain.is_none() && self.0.random_ratio(1, 6) {
+            let of = self.pick(&["name", "category", "lower(category)"]);
+            let condition = self.pick(&["", " WHERE category = 'news'", " WHERE name LIKE '%a%' OR platform = 'csv'"]);
+            return format!(" KEYS (SELECT {of} FROM creator{condition})");
         }
         let days = |g: &mut Self| (DateTime::UNIX_EPOCH + TimeDelta::days(19_000 + g.0.random_range(0..62))).date_naive();
         let quoted = |text: &str| format!("'{}'", text.replace('\'', "''").replace('\u{0}', ""));

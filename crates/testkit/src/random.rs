@@ -8,6 +8,8 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 
+use crate::creator;
+
 /// The seed of a random test: `FAIRSHARE_SEED`, or `otherwise`.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "a failing seed is repeated by naming it")]
@@ -55,7 +57,7 @@ impl Generator {
             let acts = if self.0.random_ratio(1, 8) { self.0.random_range(20..60) } else { self.0.random_range(0..6) };
             activities.extend((0..acts).map(|n| self.activity(owner, n)));
         }
-        let source = SourceInfo { path: "random".into(), kind: SourceKind::Table, platform: Platform::Csv, sha256: String::new(), parser: "random/1".into() };
+        let source = SourceInfo { path: "random".into(), kind: SourceKind::Table, platform: Platform::Csv, parser: "random/1".into() };
         NormalizedBatch { subjects, activities, ..NormalizedBatch::new(source) }
     }
 
@@ -91,6 +93,8 @@ impl Generator {
         act.media = Media::ALL.choose(&mut self.0).copied().unwrap_or(Media::None);
         act.visibility = Visibility::ALL.choose(&mut self.0).copied().unwrap_or(Visibility::Unknown);
         act.container = self.maybe(|g| g.text().into());
+        // Half of them are on the list.
+        act.creator = self.maybe(|g| creator::account(g.0.random_range(0..12)));
         let tags = self.0.random_range(0..4);
         act.tags = (0..tags).map(|_| self.text().into()).collect();
         act.tags.sort();

@@ -4,13 +4,15 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{Datelike, TimeDelta, Timelike};
-use domain::catalog::{ColumnName, INTERESTS_JOINED, TableName};
+use domain::catalog::{INTERESTS_JOINED, TableName};
 use domain::lake::Arrival;
-use domain::question::{Aggregate, Field, Fold, Grid, KeyValues, Plan, RowExpr, Value, encode_key, tree_shape};
+use domain::question::{Aggregate, Field, Fold, Grid, Inner, KeyValues, Plan, RowExpr, Value, encode_key, tree_shape};
 use domain::record::{ActivityRecord, SubjectRecord};
 use domain::subject::{AgeBand, FollowersBand};
-use domain::{SubjectId, SubjectSet};
+use domain::{CreatorId, CreatorList, SubjectId, SubjectSet};
 use dp::BoundingKey;
+
+use crate::partner::rows_of;
 
 /// One row of one table.
 #[derive(Debug, Clone)]
@@ -19,6 +21,8 @@ pub struct Row {
     pub subject: SubjectId,
     /// To which act it belongs, if to one: platform and native key.
     act: Option<(&'static str, String)>,
+    /// The account that it is about.
+    creator: Option<CreatorId>,
     /// What sorts the rows of a person: the lake's order.
     order: (i64, String),
     values: BTreeMap<&'static str, Value>,
@@ -29,6 +33,12 @@ impl Row {
     #[must_use]
     pub fn value(&self, column: &str) -> Value {
         self.values.get(column).cloned().unwrap_or(Value::Null)
+    }
+
+    /// The account that it is about, or that it describes, as a text.
+    #[must_use]
+    pub fn creator(&self) -> Option<String> {
+        self.creator.map(|creator| creator.number().to_string())
     }
 
     /// The act that it belongs to, as a text that tells acts of one person apart.
@@ -65,11 +75,24 @@ fn rows(table: TableName, arrivals: &[Arrival]) -> Vec<Row> {
             let all: BTreeSet<_> = all.collect();
             all.into_iter().map(|(id, topic, origin)| row(id, (0, topic.clone()), vec![("interest", Value::Text(topic)), ("origin", word(origin.as_str()))])).collect()
         }
+        // Nobody's: see `listed`.
+        TableName::Creator => Vec::new(),
+        TableName::Partner(_) => {
+            let names = crate::catalog(table).columns.iter().skip(1).map(|column| column.name);
+            rows_of(arrivals).into_iter().zip(0..).map(|((id, values), place)| row(id, (place, String::new()), names.clone().zip(values).collect())).collect()
+        }
     }
 }
 
+/// The rows of the public list. They are nobody's, whatever they say.
+#[must_use]
+pub fn listed(creators: &CreatorList) -> Vec<Row> {
+    let values = |creator: &domain::creator::Creator| ["name", "platform", "category"].map(|column| (column, creator.value(column))).to_vec();
+    creators.all().iter().map(|creator| Row { creator: Some(creator.id), ..row(SubjectId(u32::MAX), (0, String::new()), values(creator)) }).collect()
+}
+
 fn row(subject: SubjectId, order: (i64, String), values: Vec<(&'static str, Value)>) -> Row {
-    Row { subject, act: None, order, values: values.into_iter().collect() }
+    Row { subject, act: None, creator: None, order, values: values.into_iter().collect() }
 }
 
 fn word(word: &str) -> Value {
@@ -138,7 +161,7 @@ fn activity(subject: SubjectId, platform: &'static str, act: &ActivityRecord<'_>
         ]);
     }
     let order = (act.at.map_or(i64::MIN, |t| t.timestamp_micros()), act.native_key.to_string());
-    Row { act: Some((platform, act.native_key.to_string())), ..row(subject, order, values) }
+    Row { act: Some((platform, act.native_key.to_string())), creator: act.creator, ..row(subject, order, values) }
 }
 
 /// What one group has of one aggregate, exactly.
@@ -192,9 +215,11 @@ pub struct Reference<'a> {
     pub eligible: &'a SubjectSet,
     /// By which secret groups are chosen.
     pub key: &'a BoundingKey,
+    /// The public list, as [`listed`] gives it.
+    pub creators: &'a [Row],
 }
 
-/// One row of each table of a question, and what its subqueries made of the person.
+/// One row of each table of a question, and one of each of its subqueries.
 #[derive(Clone, Default)]
 struct Joined<'a> {
     rows: BTreeMap<TableName, &'a Row>,
@@ -202,19 +227,18 @@ struct Joined<'a> {
 }
 
 impl Joined<'_> {
-    fn column(&self, column: ColumnName) -> Value {
-        self.rows.get(&column.table()).and_then(|row| row.values.get(column.name())).cloned().unwrap_or(Value::Null)
-    }
-
     fn get(&self, field: &Field) -> Value {
         match field {
-            Field::Column(column) => self.column(*column),
+            Field::Column(column) => self.rows.get(&column.table()).and_then(|row| row.values.get(column.name())).cloned().unwrap_or(Value::Null),
             Field::Fold(place, fold) => self.made.iter().find(|(of, made, _)| of == place && *made == **fold).map_or(Value::Null, |(_, _, value)| value.clone()),
         }
     }
 
     /// Whether a row of another table speaks of the same act, where both speak of one.
-    fn fits(&self, other: &Row) -> bool {
+    fn fits(&self, table: TableName, other: &Row) -> bool {
+        if table == TableName::Creator {
+            return self.rows.get(&TableName::Activity).is_some_and(|act| act.creator == other.creator);
+        }
         self.rows.values().all(|row| row.act.is_none() || other.act.is_none() || row.act == other.act)
     }
 }
@@ -222,11 +246,11 @@ impl Joined<'_> {
 /// One person's rows, by table.
 type Own<'a> = BTreeMap<TableName, Vec<&'a Row>>;
 
-impl Reference<'_> {
+impl<'list> Reference<'list> {
     /// The tables that the plan and its subqueries read.
     #[must_use]
     pub fn tables(plan: &Plan) -> Vec<TableName> {
-        plan.tables.iter().chain(plan.per_subject.iter().flat_map(|inner| &inner.tables)).copied().collect()
+        plan.tables.iter().copied().chain(plan.inner().iter().flat_map(Inner::all_tables)).collect()
     }
 
     /// The exact, bounded answer over the plan's tables.
@@ -241,8 +265,7 @@ impl Reference<'_> {
         let mut answer = ReferenceAnswer { groups: BTreeMap::new(), participants: Vec::new() };
         for (subject, mut own) in people {
             own.values_mut().for_each(|rows| rows.sort_by(|a, b| a.order.cmp(&b.order)));
-            let Some(made) = self.made(&own) else { continue };
-            let rows: Vec<Joined<'_>> = self.joined(&self.plan.tables, &own).into_iter().map(|row| Joined { made: made.clone(), ..row }).filter(|row| self.matches(row)).collect();
+            let rows: Vec<Joined<'_>> = self.from(&self.plan.tables, &self.plan.inner(), subject, &own).into_iter().filter(|row| self.matches(row)).collect();
             if rows.is_empty() {
                 continue;
             }
@@ -255,43 +278,79 @@ impl Reference<'_> {
         answer
     }
 
-    /// What the subqueries make of one person; nothing when one of them has no row of theirs.
-    fn made(&self, own: &Own<'_>) -> Option<Vec<(usize, Fold, Value)>> {
-        let mut made = Vec::new();
-        for (place, inner) in self.plan.per_subject.iter().enumerate() {
-            let holds = |row: &Joined<'_>| inner.filter.as_ref().is_none_or(|f| f.evaluate(&|c| row.column(*c)) == Value::Boolean(true));
-            let rows: Vec<Joined<'_>> = self.joined(&inner.tables, own).into_iter().filter(holds).collect();
-            if rows.is_empty() {
-                return None;
+    /// All combinations of one person's rows that belong together, each with every row of every subquery.
+    fn from<'a>(&self, tables: &[TableName], inner: &[Inner<'_>], subject: SubjectId, own: &Own<'a>) -> Vec<Joined<'a>>
+    where
+        'list: 'a,
+    {
+        let several = inner.iter().any(|inner| !inner.subquery.keys.is_empty());
+        let mut joined = self.joined(tables, several, own);
+        for (place, inner) in inner.iter().enumerate() {
+            let made = self.made(inner, subject, own);
+            let with = |base: &Joined<'a>, row: &Vec<(Fold, Value)>| {
+                let mut wider = base.clone();
+                wider.made.extend(row.iter().map(|(fold, value)| (place, fold.clone(), value.clone())));
+                wider
+            };
+            joined = joined.iter().flat_map(|base| made.iter().map(|row| with(base, row)).collect::<Vec<_>>()).collect();
+        }
+        joined
+    }
+
+    /// The rows that a subquery makes of one person: one for each combination of keys.
+    fn made(&self, inner: &Inner<'_>, subject: SubjectId, own: &Own<'_>) -> Vec<Vec<(Fold, Value)>> {
+        let Inner { subquery, folds } = inner;
+        let mut groups: Vec<(Vec<u8>, Vec<Joined<'_>>)> = Vec::new();
+        for row in self.from(&subquery.tables, &inner.inner(), subject, own) {
+            if subquery.filter.as_ref().is_some_and(|filter| filter.evaluate(&|field| row.get(field)) != Value::Boolean(true)) {
+                continue;
             }
-            for fold in self.plan.folds(place) {
-                let mut folding = fold.start();
-                rows.iter().for_each(|row| folding.add(fold.of().map_or(Value::Boolean(true), |of| of.evaluate(&|c| row.column(*c)))));
-                made.push((place, fold, folding.value()));
+            let key = encode_key(&subquery.keys.iter().map(|key| key.evaluate(&|field| row.get(field))).collect::<Vec<_>>());
+            match groups.iter_mut().find(|(other, _)| *other == key) {
+                Some((_, rows)) => rows.push(row),
+                None => groups.push((key, vec![row])),
             }
         }
-        Some(made)
+        // Of too many, those with the lowest ranks are made.
+        let rank = |key: &Vec<u8>| (self.key.rank(subject.0, self.key.tag(key)), key.clone());
+        let mut ranks: Vec<_> = groups.iter().map(|(key, _)| rank(key)).collect();
+        ranks.sort();
+        ranks.truncate(usize::try_from(subquery.rows).unwrap_or(usize::MAX));
+        groups.retain(|(key, _)| ranks.last().is_some_and(|last| rank(key) <= *last));
+        let value = |fold: &Fold, rows: &[Joined<'_>]| {
+            let mut folding = fold.start();
+            rows.iter().for_each(|row| folding.add(fold.of().map_or(Value::Boolean(true), |of| of.evaluate(&|field| row.get(field)))));
+            folding.value()
+        };
+        groups.into_iter().map(|(_, rows)| folds.iter().map(|fold| (fold.clone(), value(fold, &rows))).collect()).collect()
     }
 
     /// All combinations of one person's rows that belong together. Without tables, one row without columns.
-    fn joined<'a>(&self, tables: &[TableName], own: &Own<'a>) -> Vec<Joined<'a>> {
+    /// `several` says that they are joined to several rows of a subquery.
+    fn joined<'a>(&self, tables: &[TableName], several: bool, own: &Own<'a>) -> Vec<Joined<'a>>
+    where
+        'list: 'a,
+    {
         // The first rows of the largest table are looked at, and the first interests are joined to them.
-        let largest = [TableName::ActivityTag, TableName::Activity, TableName::SubjectInterest, TableName::Subject];
-        let largest = largest.into_iter().find(|table| tables.contains(table));
+        let most_rows = [TableName::ActivityTag, TableName::Activity, TableName::SubjectInterest];
+        let largest = most_rows.into_iter().find(|table| tables.contains(table));
+        let largest = largest.or_else(|| tables.iter().copied().find(|table| matches!(table, TableName::Partner(_)))).or(Some(TableName::Subject));
+        let largest = largest.filter(|_| !several);
         let mut joined = vec![Joined::default()];
         for &table in tables {
             let most = match table {
                 table if Some(table) == largest => self.plan.bounds.rows_at_scan(),
-                TableName::SubjectInterest => INTERESTS_JOINED,
-                TableName::Activity | TableName::ActivityTag | TableName::Subject => u32::MAX,
+                TableName::SubjectInterest | TableName::Partner(_) => INTERESTS_JOINED,
+                TableName::Activity | TableName::ActivityTag | TableName::Subject | TableName::Creator => u32::MAX,
             };
-            let rows: Vec<&Row> = own.get(&table).into_iter().flatten().copied().take(usize::try_from(most).unwrap_or(usize::MAX)).collect();
+            let of_person = own.get(&table).into_iter().flatten().copied().take(usize::try_from(most).unwrap_or(usize::MAX));
+            let rows: Vec<&'a Row> = if table == TableName::Creator { self.creators.iter().collect() } else { of_person.collect() };
             let with = |base: &Joined<'a>, row: &'a Row| {
                 let mut wider = base.clone();
                 wider.rows.insert(table, row);
                 wider
             };
-            joined = joined.iter().flat_map(|base| rows.iter().filter(|row| base.fits(row)).map(|row| with(base, row)).collect::<Vec<_>>()).collect();
+            joined = joined.iter().flat_map(|base| rows.iter().filter(|row| base.fits(table, row)).map(|row| with(base, row)).collect::<Vec<_>>()).collect();
         }
         joined
     }

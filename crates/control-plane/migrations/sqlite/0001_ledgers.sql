@@ -172,6 +172,25 @@ CREATE TABLE erased_line (            -- what is left of a line about an erased 
     PRIMARY KEY (import_id, digest)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE partner_table (          -- a partner's own rows; whose they are, only the lake knows
+    id              INTEGER PRIMARY KEY,
+    partner         TEXT NOT NULL,
+    name            TEXT NOT NULL,
+    columns         TEXT NOT NULL,    -- as declared: JSON
+    rows_per_person INTEGER NOT NULL,
+    sha256          TEXT NOT NULL,    -- of the file
+    rows            INTEGER NOT NULL, -- that were read, matched or not
+    replaces        INTEGER,
+    snapshot_id     INTEGER NOT NULL REFERENCES snapshot (id) DEFERRABLE INITIALLY DEFERRED,
+    at              TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE partner_table_deletion (
+    id       INTEGER PRIMARY KEY,
+    table_id INTEGER NOT NULL UNIQUE,
+    at       TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE erasure (
     id         INTEGER PRIMARY KEY,
     subject_id INTEGER NOT NULL UNIQUE,
@@ -342,6 +361,27 @@ CREATE TABLE partner_act (
     at         TEXT NOT NULL
 ) STRICT;
 
+CREATE TABLE creator_act (            -- an account may be named in public, or may not be any more
+    id          INTEGER PRIMARY KEY,
+    creator     INTEGER NOT NULL,     -- its number, under a key
+    act         TEXT NOT NULL,
+    platform    TEXT,                 -- of an `add`, like the category and the details
+    category    TEXT,
+    basis       TEXT NOT NULL,        -- why it may be named, or why not any more
+    details     TEXT,                 -- keyed commitment to its name, account and evidence
+    counts_from TEXT NOT NULL,        -- the tick from which on questions know it
+    at          TEXT NOT NULL
+) STRICT;
+CREATE INDEX creator_act_by_creator ON creator_act (creator);
+
+CREATE TABLE creator_name (           -- P: whoever is listed; gone when they are not any more
+    act_id    INTEGER PRIMARY KEY REFERENCES creator_act (id) DEFERRABLE INITIALLY DEFERRED,
+    native_id TEXT NOT NULL,
+    pseudonym TEXT NOT NULL,          -- the keyed hash under which streams know the account
+    name      TEXT NOT NULL,
+    evidence  TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE agreement_act (
     id        INTEGER PRIMARY KEY,
     agreement TEXT NOT NULL,
@@ -480,6 +520,12 @@ CREATE TRIGGER snapshot_never_goes BEFORE DELETE ON snapshot BEGIN SELECT RAISE(
 CREATE TRIGGER erasure_never_changes BEFORE UPDATE ON erasure BEGIN SELECT RAISE(ABORT, 'erasure is append-only'); END;
 CREATE TRIGGER erasure_never_goes BEFORE DELETE ON erasure BEGIN SELECT RAISE(ABORT, 'erasure is append-only'); END;
 
+CREATE TRIGGER partner_table_never_changes BEFORE UPDATE ON partner_table BEGIN SELECT RAISE(ABORT, 'partner_table is append-only'); END;
+CREATE TRIGGER partner_table_never_goes BEFORE DELETE ON partner_table BEGIN SELECT RAISE(ABORT, 'partner_table is append-only'); END;
+
+CREATE TRIGGER partner_table_deletion_never_changes BEFORE UPDATE ON partner_table_deletion BEGIN SELECT RAISE(ABORT, 'partner_table_deletion is append-only'); END;
+CREATE TRIGGER partner_table_deletion_never_goes BEFORE DELETE ON partner_table_deletion BEGIN SELECT RAISE(ABORT, 'partner_table_deletion is append-only'); END;
+
 CREATE TRIGGER notice_never_changes BEFORE UPDATE ON notice BEGIN SELECT RAISE(ABORT, 'notice is append-only'); END;
 CREATE TRIGGER notice_never_goes BEFORE DELETE ON notice BEGIN SELECT RAISE(ABORT, 'notice is append-only'); END;
 
@@ -488,6 +534,11 @@ CREATE TRIGGER consent_event_never_goes BEFORE DELETE ON consent_event BEGIN SEL
 
 CREATE TRIGGER partner_act_never_changes BEFORE UPDATE ON partner_act BEGIN SELECT RAISE(ABORT, 'partner_act is append-only'); END;
 CREATE TRIGGER partner_act_never_goes BEFORE DELETE ON partner_act BEGIN SELECT RAISE(ABORT, 'partner_act is append-only'); END;
+
+CREATE TRIGGER creator_act_never_changes BEFORE UPDATE ON creator_act BEGIN SELECT RAISE(ABORT, 'creator_act is append-only'); END;
+CREATE TRIGGER creator_act_never_goes BEFORE DELETE ON creator_act BEGIN SELECT RAISE(ABORT, 'creator_act is append-only'); END;
+CREATE TRIGGER creator_name_never_changes BEFORE UPDATE ON creator_name BEGIN SELECT RAISE(ABORT, 'creator_name is append-only'); END;
+CREATE TRIGGER creator_name_goes_with_its_listing BEFORE DELETE ON creator_name WHEN NOT EXISTS (SELECT 1 FROM creator_act a JOIN creator_act w ON w.creator = a.creator AND w.id > a.id AND w.act = 'withdraw' WHERE a.id = OLD.act_id) BEGIN SELECT RAISE(ABORT, 'creator_name goes only with its listing'); END;
 
 CREATE TRIGGER agreement_act_never_changes BEFORE UPDATE ON agreement_act BEGIN SELECT RAISE(ABORT, 'agreement_act is append-only'); END;
 CREATE TRIGGER agreement_act_never_goes BEFORE DELETE ON agreement_act BEGIN SELECT RAISE(ABORT, 'agreement_act is append-only'); END;

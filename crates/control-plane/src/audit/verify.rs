@@ -90,6 +90,9 @@ impl ControlPlane {
         if let bad @ Some(_) = crate::accounting::first_wrong(tx, &self.inner, lost).await?.and_then(|what| found(None, what)) {
             return Ok(bad);
         }
+        if let bad @ Some(_) = crate::creator::first_wrong(tx, &self.inner, lost).await?.and_then(|what| found(None, what)) {
+            return Ok(bad);
+        }
         match lake {
             Some(lake) => self.lake(tx, entries, lake).await,
             None => Ok(None),

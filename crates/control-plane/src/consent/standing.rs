@@ -273,9 +273,14 @@ impl Standings {
 
     /// What the ledger says of a use.
     pub(crate) fn consent(&self, subject: SubjectId, partner: &PartnerName, purpose: Purpose, part: DataScope, now: Timestamp) -> Consent {
+        self.consent_of(subject, purpose, part, now, |recipient| self.partners.covers(recipient, partner))
+    }
+
+    /// What the ledger says of a use by those of whom `covers` says that a choice speaks to them.
+    fn consent_of(&self, subject: SubjectId, purpose: Purpose, part: DataScope, now: Timestamp, covers: impl Fn(&Recipient) -> bool) -> Consent {
         let of_purpose = self.known.get(&(subject, purpose)).into_iter().flatten();
         let covering: Vec<Covering> = of_purpose
-            .filter(|(recipient, scope, _)| scope.covers(part) && self.partners.covers(recipient, partner))
+            .filter(|(recipient, scope, _)| scope.covers(part) && covers(recipient))
             .map(|(recipient, scope, standing)| Covering {
                 recipient: recipient.clone(),
                 scope: *scope,
@@ -297,6 +302,13 @@ impl Standings {
         let limits = Limits::covering(self.limits(person.subject), partner, purpose);
         let Person { subject, status, age, residence } = *person;
         Facts { status, age, residence, consent: self.consent(subject, partner, purpose, part, now), limits }
+    }
+
+    /// The same of a recipient that is no partner: only choices that name it speak to it.
+    pub(crate) fn facts_to(&self, person: &Person, recipient: &Recipient, purpose: Purpose, part: DataScope, now: Timestamp) -> Facts {
+        let Person { subject, status, age, residence } = *person;
+        let limits = Limits::of_purpose(self.limits(subject), purpose);
+        Facts { status, age, residence, consent: self.consent_of(subject, purpose, part, now, |other| other == recipient), limits }
     }
 
     /// Whether each part of a person's data may be used, in the order of [`DataScope::PARTS`].

@@ -45,14 +45,6 @@ impl NewAccounts {
         all.push(account);
     }
 
-    pub(super) const fn is_empty(&self) -> bool {
-        self.all.is_empty()
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = &NewAccount> {
-        self.all.iter()
-    }
-
     pub(super) fn into_all(self) -> Vec<NewAccount> {
         self.all
     }

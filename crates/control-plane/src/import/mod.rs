@@ -39,8 +39,6 @@ pub struct Import {
     first_source: u32,
     people: People,
     sources: Vec<Named>,
-    /// Everybody whom the sources name.
-    named: SubjectSet,
     /// Held until the import ends, so that no other can give the same ids.
     lock: LakeLock,
 }
@@ -76,10 +74,24 @@ impl Import {
         self.first_source
     }
 
-    /// Whether somebody is in it who was not known before.
+    /// Everybody whom its source number `source` names so far, by the ids that their accounts have.
     #[must_use]
-    pub fn has_new_people(&self) -> bool {
-        self.people.has_accounts()
+    pub fn named(&self, source: u32) -> Option<&SubjectSet> {
+        usize::try_from(source).ok().and_then(|place| self.sources.get(place)).map(|source| &source.people)
+    }
+
+    /// Says that source number `source` was read to its end: the SHA-256 of its bytes, and whom it turned
+    /// out not to name. Whoever is new and named by no other source stays unknown.
+    ///
+    /// # Errors
+    /// A fault when there is no such source.
+    pub fn end(&mut self, source: u32, sha256: String, withdrawn: &SubjectSet) -> Result<(), Error> {
+        let source = usize::try_from(source).ok().and_then(|place| self.sources.get_mut(place)).ok_or_else(|| Fault::broken("a source ends that never began"))?;
+        source.sha256 = Some(sha256);
+        withdrawn.iter().for_each(|id| {
+            source.people.remove(id);
+        });
+        Ok(())
     }
 }
 
@@ -87,20 +99,22 @@ impl Import {
 #[derive(Debug)]
 struct Named {
     info: SourceInfo,
-    subjects: u64,
-    first: Option<SubjectId>,
+    people: SubjectSet,
+    /// Known at its end.
+    sha256: Option<String>,
 }
 
 impl Named {
     /// The source as the import's row keeps it.
-    fn row(&self, number: u32, counts: Counts) -> ImportedSource {
-        let SourceInfo { path, kind, platform, sha256, parser } = self.info.clone();
-        ImportedSource { number, path, kind, platform, sha256, parser, subjects: self.subjects, counts }
+    fn row(&self, number: u32, counts: Counts) -> Result<ImportedSource, Fault> {
+        let SourceInfo { path, kind, platform, parser } = self.info.clone();
+        let sha256 = self.sha256.clone().ok_or_else(|| Fault::broken("a source was not read to its end"))?;
+        Ok(ImportedSource { number, path, kind, platform, sha256, parser, subjects: self.people.len(), counts })
     }
 
     /// Whose source it is, when it is one person's.
     fn only(&self) -> Option<SubjectId> {
-        self.first.filter(|_| self.subjects == 1)
+        self.people.iter().next().filter(|_| self.people.len() == 1)
     }
 }
 
@@ -127,8 +141,7 @@ impl ControlPlane {
         let merged = crate::subject::merged(&mut tx).await?;
         let first_subject = counter(&mut tx, "subject").await?;
         let first_source = counter(&mut tx, "source").await?;
-        let (people, named) = (People::default(), SubjectSet::new());
-        Ok(Import { id, base, merged, first_subject, next_subject: first_subject, first_source, people, sources: Vec::new(), named, lock })
+        Ok(Import { id, base, merged, first_subject, next_subject: first_subject, first_source, people: People::default(), sources: Vec::new(), lock })
     }
 
     /// The ids of the people of a batch of source number `source`, in order: known accounts keep
@@ -139,15 +152,13 @@ impl ControlPlane {
     pub async fn import_assign(&self, import: &mut Import, source: u32, batch: &NormalizedBatch) -> Result<Vec<SubjectId>, Error> {
         let place = usize::try_from(source).map_err(|e| Fault::new("numbering sources", e))?;
         if import.sources.len() == place {
-            import.sources.push(Named { info: batch.source.clone(), subjects: 0, first: None });
+            import.sources.push(Named { info: batch.source.clone(), people: SubjectSet::new(), sha256: None });
         }
         let ids = import.people.assign(&self.inner, &mut import.next_subject, batch).await?;
         let named = import.sources.get_mut(place).ok_or_else(|| Fault::broken("sources must come in order"))?;
         ids.iter().for_each(|id| {
-            import.named.insert(*id);
+            named.people.insert(*id);
         });
-        named.subjects += ids.len() as u64;
-        named.first = named.first.or_else(|| ids.first().copied());
         Ok(ids)
     }
 
@@ -161,13 +172,15 @@ impl ControlPlane {
     /// # Errors
     /// A fault of the store.
     pub async fn import_commit(&self, import: Import, staged: &Staged) -> Result<ImportRecord, Error> {
-        let Import { id, base, merged: _, first_subject, next_subject, first_source, people, sources, named, lock } = import;
+        let Import { id, base, merged: _, first_subject, next_subject: _, first_source, people, sources, lock } = import;
         let mut tx = self.inner.store.begin().await?;
         let nothing = Counts::default();
         let counts = staged.counts.iter().chain(std::iter::repeat(&nothing));
-        let rows: Vec<ImportedSource> = (first_source..).zip(&sources).zip(counts).map(|((number, source), counts)| source.row(number, *counts)).collect();
+        let rows: Vec<ImportedSource> = (first_source..).zip(&sources).zip(counts).map(|((number, source), counts)| source.row(number, *counts)).collect::<Result<_, _>>()?;
         let rows = serde_json::to_string(&rows).map_err(|e| unreadable("sources", e))?;
-        let people = people.write(&mut tx, &self.inner, id, first_subject).await?;
+        let mut named = SubjectSet::new();
+        sources.iter().for_each(|source| named.union_with(&source.people));
+        let people = people.write(&mut tx, &self.inner, id, &named, first_subject).await?;
         let mut audit = AuditWriter::begin(&mut tx, &self.inner).await?;
         let changed = base.as_ref().is_none_or(|b| b.manifest != staged.manifest);
         let snapshot = if changed { Some(snapshot::publish(&mut tx, &mut audit, SnapshotCause::Import, &staged.manifest, self.now()).await?) } else { None };
@@ -181,6 +194,8 @@ impl ControlPlane {
             .execute(&mut *tx)
             .await?;
         let next_source = u32::try_from(sources.len()).ok().and_then(|n| first_source.checked_add(n)).ok_or_else(|| Fault::broken("there are no source numbers left"))?;
+        // Ids beyond the last that somebody has are free for the next import.
+        let next_subject = named.last().map_or(Some(first_subject), |last| last.0.checked_add(1)).ok_or_else(|| Fault::broken("there are no subject ids left"))?.max(first_subject);
         for (name, value) in [("subject", next_subject), ("source", next_source)] {
             sqlx::query("UPDATE counter SET value = ? WHERE name = ?").bind(value).bind(name).execute(&mut *tx).await?;
         }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::record::{AccountKey, NormalizedBatch};
 use domain::subject::AgeBand;
-use domain::{Fault, Platform, SubjectId};
+use domain::{Fault, Platform, SubjectId, SubjectSet};
 use hashbrown::HashMap;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -129,15 +129,13 @@ impl People {
         Ok(())
     }
 
-    /// Whether anything here is new to the store; facts may turn out not to be.
-    pub(super) fn has_accounts(&self) -> bool {
-        !self.accounts.is_empty()
-    }
-
-    /// Writes everything as lines of import `import`; gives the digest that binds them to its row.
-    /// People from `first_new` on are new.
-    pub(super) async fn write(self, tx: &mut SqliteConnection, inner: &Inner, import: i64, first_new: u32) -> Result<String, Error> {
-        let Self { accounts, known: _, facts, store_has_accounts: _ } = self;
+    /// Writes what is said of those who are `named` in the end, as lines of import `import`; gives the
+    /// digest that binds them to its row. People from `first_new` on are new.
+    pub(super) async fn write(self, tx: &mut SqliteConnection, inner: &Inner, import: i64, named: &SubjectSet, first_new: u32) -> Result<String, Error> {
+        let Self { accounts, known: _, mut facts, store_has_accounts: _ } = self;
+        let mut accounts = accounts.into_all();
+        accounts.retain(|new| named.contains(new.subject));
+        facts.retain(|id, _| named.contains(*id));
         let is_new = |id: &SubjectId| id.0 >= first_new;
         let mut new: Vec<SubjectId> = accounts.iter().map(|new| new.subject).filter(is_new).collect();
         new.sort_unstable();
@@ -146,14 +144,15 @@ impl People {
         let mut salts = Salts::default();
         salts.draw(inner, &new)?;
         salts.read(tx, &old.into_iter().collect::<Vec<_>>()).await?;
-        for (first, salts) in (salts.first_new..).step_by(LINES).zip(salts.new.chunks(LINES)) {
+        for ids in new.chunk_by(|a, b| a.0.checked_add(1) == Some(b.0)).flat_map(|ids| ids.chunks(LINES)) {
             // Ids follow one another, and the salts lie in one blob.
+            let (Some(first), salts) = (ids.first(), ids.iter().map(|id| salts.get(*id).copied()).collect::<Result<Vec<_>, _>>()?) else { continue };
             let insert = "INSERT INTO subject (subject_id, status, age_band, salt) WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?2) SELECT ?1 + i, 'active', 'unknown', substr(?3, i * 16 + 1, 16) FROM n";
             let many = i64::try_from(salts.len()).map_err(|e| Fault::new("counting people", e))?;
-            sqlx::query(insert).bind(first).bind(many).bind(salts.as_flattened()).execute(&mut *tx).await?;
+            sqlx::query(insert).bind(first.0).bind(many).bind(salts.as_flattened()).execute(&mut *tx).await?;
         }
         // Whoever was erased while the import was running is not told of any more.
-        let mut lines: Vec<AccountLine> = accounts.into_all().into_iter().filter(|new| salts.get(new.subject).is_ok()).map(|new| AccountLine::of(&inner.seal, new)).collect();
+        let mut lines: Vec<AccountLine> = accounts.into_iter().filter(|new| salts.get(new.subject).is_ok()).map(|new| AccountLine::of(&inner.seal, new)).collect();
         // In the order of the store's key, those that one statement adds together.
         lines.sort_unstable_by(|a, b| (a.0, a.2, &a.1).cmp(&(b.0, b.2, &b.1)));
         let facts: Vec<_> =
@@ -204,7 +203,7 @@ async fn found(connection: &mut SqliteConnection, wanted: impl Iterator<Item = (
     found.iter().map(|row| Ok((usize::try_from(row.try_get::<i64, _>(0)?).map_err(|e| unreadable("an account", e))?, SubjectId(row.try_get(1)?)))).collect()
 }
 
-/// The salts of some people: those who are new by their place, since their ids follow one another.
+/// The salts of some people: those who are new by their place, since their ids nearly follow one another.
 #[derive(Default)]
 struct Salts {
     first_new: u32,
@@ -215,11 +214,8 @@ struct Salts {
 impl Salts {
     fn draw(&mut self, inner: &Inner, new: &[SubjectId]) -> Result<(), Error> {
         let (Some(first), Some(last)) = (new.first(), new.last()) else { return Ok(()) };
-        if usize::try_from(last.0 - first.0).ok().and_then(|n| n.checked_add(1)) != Some(new.len()) {
-            return Err(Fault::broken("the ids of new people do not follow one another").into());
-        }
         self.first_new = first.0;
-        self.new = vec![[0; SALT]; new.len()];
+        self.new = vec![[0; SALT]; last.0.saturating_sub(first.0) as usize + 1];
         inner.entropy.fill(self.new.as_flattened_mut())?;
         Ok(())
     }

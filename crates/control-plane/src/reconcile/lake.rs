@@ -1,5 +1,6 @@
 //! The lake after a restore: the newest files that are there, with every later act on them.
 
+use domain::catalog::TableName;
 use domain::lake::{Manifest, Snapshot, SnapshotCause};
 use domain::port::Lake;
 use domain::subject::IdentityAct;
@@ -8,6 +9,7 @@ use sqlx::{Row, SqliteConnection};
 
 use crate::audit::AuditWriter;
 use crate::import::undo_of;
+use crate::partner_table::without_deleted;
 use crate::store::parse_word;
 use crate::{Error, snapshot};
 
@@ -15,8 +17,8 @@ use crate::{Error, snapshot};
 /// it lacks.
 ///
 /// # Guarantee
-/// Rows of erased people and of imports that were taken back do not come back with older files, and
-/// nobody's rows are counted under an id that they were split from.
+/// Rows of erased people, of imports that were taken back and of partners' tables that were deleted do not
+/// come back with older files, and nobody's rows are counted under an id that they were split from.
 pub(super) async fn restore(tx: &mut SqliteConnection, audit: &mut AuditWriter<'_>, lake: &dyn Lake, at: Timestamp) -> Result<(Option<i64>, Vec<i64>), Error> {
     let live = snapshot::live(tx, at).await?;
     let Some(head) = live.last() else { return Ok((None, Vec::new())) };
@@ -29,10 +31,11 @@ pub(super) async fn restore(tx: &mut SqliteConnection, audit: &mut AuditWriter<'
     }
     let (base, manifest) = match newest_whole(tx, lake).await? {
         Some(found) => (found.id, found.manifest),
-        // Nothing is there: an empty lake, into which everything is imported again.
-        None => (0, Manifest { tables: head.manifest.tables.keys().map(|table| (*table, Vec::new())).collect(), ..head.manifest.clone() }),
+        // Nothing is there: an empty lake, into which everything is imported again, and partners upload theirs.
+        None => (0, Manifest { tables: TableName::PRIVATE.iter().map(|table| (*table, Vec::new())).collect(), ..head.manifest.clone() }),
     };
     let manifest = acted(tx, lake, base, manifest).await?;
+    let manifest = without_deleted(tx, manifest).await?;
     // Older files may hold whoever was erased since; the list is worked off after this.
     sqlx::query("INSERT INTO erasure_pending (subject_id) SELECT subject_id FROM erasure WHERE true ON CONFLICT DO NOTHING").execute(&mut *tx).await?;
     let id = snapshot::publish_now(tx, audit, SnapshotCause::Restore, &manifest, at).await?;

@@ -87,6 +87,7 @@ impl Replay {
                 let older = "DELETE FROM contact_address WHERE act_id < ?1 AND subject_id = (SELECT subject_id FROM contact_act WHERE id = ?1)";
                 execute(tx, older, id).await
             }
+            "creator_act" => crate::creator::follow(tx, id).await,
             "notice" => crate::notice::follow(tx, id).await,
             "cap_choice" => {
                 let newest = "INSERT INTO subject_cap (subject_id, rho_cap, delta_cap) SELECT subject_id, rho_cap, delta_cap FROM cap_choice WHERE id = ? ON CONFLICT (subject_id) DO UPDATE SET rho_cap = excluded.rho_cap, delta_cap = excluded.delta_cap";

@@ -13,7 +13,7 @@ impl ControlPlane {
     /// # Errors
     /// The refusals that asking would give, except that of an empty budget: the quote says how many fit.
     pub async fn release_quote(&self, room: &dyn CleanRoom, ask: &Ask) -> Result<Quote, Error> {
-        let prepared = room.prepare(&ask.question)?;
+        let prepared = room.prepare(&ask.question, &self.partner_table_visible(&ask.partner).await?, &self.creators().await?)?;
         let at = self.now();
         let mut tx = self.inner.store.snapshot().await?;
         let terms = agreement::covering(&mut tx, &ask.partner, ask.purpose, ask.agreement.as_ref(), at.date_naive()).await?;

@@ -14,7 +14,7 @@ use super::Ask;
 use crate::audit::AuditWriter;
 use crate::error::unreadable;
 use crate::store::{from_i64, parse_time, parse_word, time_text, to_i64};
-use crate::{ControlPlane, Error, accounting, agreement, budget, consent, snapshot};
+use crate::{ControlPlane, Error, accounting, agreement, budget, consent, creator, partner_table, snapshot};
 
 /// What the first transaction led to.
 pub(super) enum Start {
@@ -46,17 +46,21 @@ pub(super) struct Stored {
 }
 
 impl ControlPlane {
-    /// Reserves a release, or finds its stored answer.
+    /// Reserves a release, or finds its stored answer; neither where the question was understood by a list of creators
+    /// that is not the one of now.
     ///
     /// # Guarantee
     /// One write transaction reads the choices and pays: a withdrawal that was acknowledged before it
     /// began is honoured, and everything that was spent is on disk before any row is looked at. The
     /// entry that announces the release, and the set of people who are charged should it fail, are in
     /// the same transaction.
-    pub(super) async fn release_reserve(&self, ask: &Ask, prepared: &Prepared) -> Result<Start, Error> {
+    pub(super) async fn release_reserve(&self, ask: &Ask, prepared: &Prepared) -> Result<Option<Start>, Error> {
         let mut tx = self.inner.store.begin().await?;
         // After the transaction began: what a sweep removed before is not looked at.
         let at = self.now();
+        if prepared.plan.creators.is_some() && !creator::current(&mut tx, &self.inner, at).await?.is_some_and(|creators| prepared.holds_with(&creators)) {
+            return Ok(None);
+        }
         let terms = agreement::covering(&mut tx, &ask.partner, ask.purpose, ask.agreement.as_ref(), at.date_naive()).await?;
         let key = release_key(ask, &terms, prepared, at);
         if !ask.fresh
@@ -67,9 +71,10 @@ impl ControlPlane {
             audit.append(&mut tx, EntryKind::ReleaseRedelivered, "release_redelivery", inserted.last_insert_rowid()).await?;
             audit.finish(&mut tx).await?;
             tx.commit().await?;
-            return Ok(Start::Stored(Box::new(stored)));
+            return Ok(Some(Start::Stored(Box::new(stored))));
         }
         let snapshot = snapshot::visible(&mut tx, at).await?.ok_or_else(no_snapshot)?;
+        partner_table::check(&mut tx, &ask.partner, &prepared.plan, &snapshot.manifest).await?;
         let window = budget::month(at);
         budget::open_scope(&mut tx, &budget::window_scope(&terms.name, at), agreement::window_cap(&terms)).await?;
         budget::charge(&mut tx, &budget::scopes(&ask.partner, &terms.name, &window), prepared.cost).await?;
@@ -104,7 +109,7 @@ impl ControlPlane {
         accounting::open(&mut tx, &self.inner, &id, at, &eligible).await?;
         tx.commit().await?;
         let charge = Charge::of_durable_reservation(prepared.cost);
-        Ok(Start::Reserved(Box::new(Reserved { id, agreement: terms, charge, snapshot, eligible, at })))
+        Ok(Some(Start::Reserved(Box::new(Reserved { id, agreement: terms, charge, snapshot, eligible, at }))))
     }
 }
 

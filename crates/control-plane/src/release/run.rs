@@ -17,6 +17,9 @@ use crate::audit::AuditWriter;
 use crate::store::{time_text, to_i64};
 use crate::{ControlPlane, Error, budget};
 
+/// How often a question is understood anew because the list of creators has changed meanwhile.
+const STARTS_MAX: u32 = 8;
+
 impl ControlPlane {
     /// Answers a question: refuses it for free, delivers a stored answer for free, or pays, looks, and
     /// commits the answer before anybody sees it.
@@ -29,8 +32,8 @@ impl ControlPlane {
     /// # Errors
     /// A refusal (nothing is charged), or a fault (charged, if it happened after the reservation).
     pub async fn release_run(&self, room: Arc<dyn CleanRoom>, ask: &Ask) -> Result<Release, Error> {
-        let prepared = room.prepare(&ask.question)?;
-        match self.release_reserve(ask, &prepared).await? {
+        let (prepared, start) = self.start(&*room, ask).await?;
+        match start {
             Start::Stored(stored) => {
                 let presented = prepared.view.present(&stored.table);
                 let budget = self.agreement_balance(&stored.agreement.name).await?;
@@ -43,6 +46,17 @@ impl ControlPlane {
                 Ok(Release { id, redelivered: false, cost, budget, as_of, presented: prepared.view.present(&table) })
             }
         }
+    }
+
+    /// Understands a question by the list of creators as it is when the release starts.
+    async fn start(&self, room: &dyn CleanRoom, ask: &Ask) -> Result<(Prepared, Start), Error> {
+        for _ in 0..STARTS_MAX {
+            let prepared = room.prepare(&ask.question, &self.partner_table_visible(&ask.partner).await?, &self.creators().await?)?;
+            if let Some(start) = self.release_reserve(ask, &prepared).await? {
+                return Ok((prepared, start));
+            }
+        }
+        Err(Error::Conflict("the list of creators is being changed; ask again".to_owned()))
     }
 
     /// Runs the clean room and commits what it gave.

@@ -50,11 +50,14 @@ pub(crate) const RECORDED: &[(&str, &[&str])] = &[
     ("limit_event", &["id", "subject_id", "kind", "purpose", "partner", "at", "act", "actor", "source", "two_step", "evidence", "recorded_at"]),
     ("rule_pack_act", &["id", "pack", "version", "act", "by", "text", "at"]),
     ("partner_act", &["id", "partner", "act", "legal_name", "class", "rho_cap", "delta_cap", "at"]),
+    ("creator_act", &["id", "creator", "act", "platform", "category", "basis", "details", "counts_from", "at"]),
     ("agreement_act", &["id", "agreement", "act", "terms", "at"]),
     ("release_reservation", &["id", "release", "partner", "agreement", "purpose", "release_key", "plan", "rho", "delta", "budget_window", "consent_seq", "snapshot_id", "at"]),
     ("release_outcome", &["id", "release", "outcome", "answer", "settled", "participants", "at"]),
     ("cap_choice", &["id", "subject_id", "rho_cap", "delta_cap", "method", "at"]),
     ("release_redelivery", &["id", "release", "at"]),
+    ("partner_table", &["id", "partner", "name", "columns", "rows_per_person", "sha256", "rows", "replaces", "snapshot_id", "at"]),
+    ("partner_table_deletion", &["id", "table_id", "at"]),
 ];
 
 /// What people lost by acts on identities; each row goes with the row of its act, which commits to it.

@@ -10,7 +10,7 @@ use domain::consent::{ConsentAction, ConsentMethod};
 use domain::port::{CleanRoom, Clock, PaidLook};
 use domain::question::{Prepared, Question};
 use domain::release::Answered;
-use domain::{Fault, Purpose, Refusal, SubjectId, SubjectSet};
+use domain::{CreatorList, Fault, Purpose, Refusal, SubjectId, SubjectSet};
 use dp::{Cost, Rho};
 use rand::RngExt;
 use testkit::{Generator, env_seed};
@@ -102,8 +102,8 @@ impl Waiting {
 }
 
 impl CleanRoom for Waiting {
-    fn prepare(&self, question: &Question) -> Result<Prepared, Refusal> {
-        self.room.prepare(question)
+    fn prepare(&self, question: &Question, tables: &[domain::partner_table::PartnerTable], creators: &Arc<CreatorList>) -> Result<Prepared, Refusal> {
+        self.room.prepare(question, tables, creators)
     }
 
     fn answer(&self, look: &PaidLook<'_>) -> Result<Answered, Fault> {

@@ -1,8 +1,10 @@
 //! Imports that are taken back, and people whom streams alone know.
 
 use control_plane::Error;
+use domain::catalog::TableName;
 use domain::consent::ConsentAction;
-use domain::record::{AccountKey, SourceKind, SubjectRecord};
+use domain::lake::{Manifest, Staged};
+use domain::record::{AccountKey, NormalizedBatch, SourceInfo, SourceKind, SubjectRecord};
 use domain::subject::{AgeBand, SubjectStatus};
 use domain::{Platform, Purpose, SubjectId};
 
@@ -92,6 +94,45 @@ async fn a_third_party_is_known_by_a_pseudonym_until_they_enrol() {
     world.control.erasure_finish(&world.control.lake_lock().unwrap(), &[ids[0]].into_iter().collect(), &[]).await.unwrap();
     assert_eq!(world.store_files_with("plc:abcdefgh"), Vec::<String>::new());
     assert!(world.control.audit_verify(None).await.unwrap().verified);
+}
+
+#[tokio::test]
+async fn whoever_a_source_turns_out_not_to_name_stays_unknown() {
+    let world = World::new().await;
+    let mut import = world.control.import_begin().await.unwrap();
+    let mut ids = Vec::new();
+    for (number, names) in [(0, &["a", "b", "c", "d"][..]), (1, &["b", "e"])] {
+        let source = SourceInfo { path: "events.ndjson".into(), kind: SourceKind::Stream, platform: Platform::Bluesky, parser: "jetstream/1".into() };
+        let batch = NormalizedBatch { subjects: names.iter().map(|name| of_the_stream(&format!("did:plc:{name}"))).collect(), ..NormalizedBatch::new(source) };
+        ids.push(world.control.import_assign(&mut import, number, &batch).await.unwrap());
+    }
+    let first = ids[0][0].0;
+    let id = |n: u32| SubjectId(first + n);
+    import.end(0, "00".into(), &[id(1), id(2)].into_iter().collect()).unwrap();
+    import.end(1, "01".into(), &[id(4)].into_iter().collect()).unwrap();
+    assert_eq!(import.named(0).unwrap().iter().collect::<Vec<_>>(), [id(0), id(3)]);
+    let staged = Staged { manifest: Manifest { schema: 1, bucket_size: 1024, tables: [(TableName::Subject, Vec::new())].into() }, counts: Vec::new() };
+    let record = world.control.import_commit(import, &staged).await.unwrap();
+    for (name, expected) in [("a", Some(id(0))), ("b", Some(id(1))), ("c", None), ("d", Some(id(3))), ("e", None)] {
+        assert_eq!(world.control.subject_find(&format!("bluesky:did:plc:{name}")).await.ok().map(|person| person.id), expected, "{name}");
+    }
+    let info = world.control.import_show(record.id).await.unwrap();
+    assert_eq!(info.sources.iter().map(|source| (source.sha256.as_str(), source.subjects)).collect::<Vec<_>>(), [("00", 2), ("01", 1)]);
+    assert_eq!(info.named.iter().collect::<Vec<_>>(), [id(0), id(1), id(3)]);
+    assert_eq!(world.import_records(&[(SourceKind::Stream, vec![of_the_stream("did:plc:c")])]).await, [id(4)], "the next id is that after the last");
+    assert!(world.control.audit_verify(None).await.unwrap().verified);
+}
+
+#[tokio::test]
+async fn a_source_that_was_not_read_to_its_end_is_not_recorded() {
+    let world = World::new().await;
+    let mut import = world.control.import_begin().await.unwrap();
+    let source = SourceInfo { path: "events.ndjson".into(), kind: SourceKind::Stream, platform: Platform::Bluesky, parser: "jetstream/1".into() };
+    world.control.import_assign(&mut import, 0, &NormalizedBatch::new(source)).await.unwrap();
+    let staged = Staged { manifest: Manifest { schema: 1, bucket_size: 1024, tables: [(TableName::Subject, Vec::new())].into() }, counts: Vec::new() };
+    let before = world.control.import_list().await.unwrap().len();
+    assert!(world.control.import_commit(import, &staged).await.is_err());
+    assert_eq!(world.control.import_list().await.unwrap().len(), before);
 }
 
 #[tokio::test]

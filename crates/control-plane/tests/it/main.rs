@@ -3,12 +3,14 @@
 
 mod accounting;
 mod choices;
+mod creators;
 mod identity;
 mod imports;
 mod law;
 mod letters;
 mod links;
 mod notices;
+mod partner_tables;
 mod receipts;
 mod reconcile;
 mod releases;

@@ -10,6 +10,7 @@ use control_plane::Error;
 use domain::catalog::TableName;
 use domain::consent::{ConsentAction, ConsentMethod, ConsentState};
 use domain::lake::{Manifest, Undo};
+use domain::partner_table::{PartnerRows, PartnerTableId};
 use domain::port::{FeatureExtractor, Lake, LakeImport, Progress};
 use domain::subject::{AgeBand, SubjectStatus};
 use domain::{Fault, Purpose, SubjectId, SubjectSet};
@@ -45,6 +46,12 @@ impl Lake for StillLake {
 
     fn split(&self, base: &Manifest, _: SubjectId, _: SubjectId) -> Result<Manifest, Fault> {
         Ok(base.clone())
+    }
+
+    fn put(&self, base: Option<&Manifest>, table: PartnerTableId, _: &PartnerRows) -> Result<Manifest, Fault> {
+        let mut manifest = base.cloned().ok_or_else(|| Fault::broken("nothing was imported"))?;
+        manifest.tables.insert(TableName::Partner(table), Vec::new());
+        Ok(manifest)
     }
 
     fn trace(&self, _: &Manifest, _: SubjectId, _: Option<&str>) -> Result<Vec<domain::lake::Traced>, Fault> {

@@ -145,8 +145,13 @@ async fn what_a_crash_left_open_is_abandoned_later_and_stays_charged() {
 struct Sleeping(ScriptedRoom);
 
 impl domain::port::CleanRoom for Sleeping {
-    fn prepare(&self, question: &domain::question::Question) -> Result<domain::question::Prepared, domain::Refusal> {
-        self.0.prepare(question)
+    fn prepare(
+        &self,
+        question: &domain::question::Question,
+        tables: &[domain::partner_table::PartnerTable],
+        creators: &Arc<domain::CreatorList>,
+    ) -> Result<domain::question::Prepared, domain::Refusal> {
+        self.0.prepare(question, tables, creators)
     }
 
     fn answer(&self, _: &domain::port::PaidLook<'_>) -> Result<domain::release::Answered, Fault> {

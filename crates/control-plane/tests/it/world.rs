@@ -12,6 +12,7 @@ use domain::consent::{Actor, ConsentAction, ConsentKey, ConsentMethod, DataScope
 use domain::lake::{Manifest, SnapshotClock, Staged};
 use domain::mail::{Contact, ContactSource};
 use domain::notice::{NoticeRef, NoticeTerms, ServedBy, Wording};
+use domain::partner_table::PartnerTable;
 use domain::party::Party;
 use domain::port::{CleanRoom, PaidLook};
 use domain::question::expr::{Expr, Function};
@@ -19,7 +20,7 @@ use domain::question::{Aggregate, Comparison, Field, Mechanisms, Narrowing, Plan
 use domain::record::{AccountKey, Counts, NormalizedBatch, SourceInfo, SourceKind, SubjectRecord};
 use domain::release::{Answered, NoisedAggregate, NoisedRow, NoisedTable};
 use domain::subject::AgeBand;
-use domain::{Fault, Platform, Purpose, Refusal, RefusalCode, SubjectId, SubjectSet};
+use domain::{CreatorList, Fault, Platform, Purpose, Refusal, RefusalCode, SubjectId, SubjectSet};
 use dp::{Cost, Delta};
 use tempfile::TempDir;
 use testkit::{ManualClock, SeededEntropy};
@@ -91,9 +92,10 @@ impl World {
         let mut import = self.control.import_begin().await.unwrap();
         let mut ids = Vec::new();
         for (number, (kind, subjects)) in (0..).zip(sources) {
-            let source = SourceInfo { path: "people.csv".into(), kind: *kind, platform: Platform::Csv, sha256: "00".into(), parser: "csv/1".into() };
+            let source = SourceInfo { path: "people.csv".into(), kind: *kind, platform: Platform::Csv, parser: "csv/1".into() };
             let batch = NormalizedBatch { subjects: subjects.clone(), ..NormalizedBatch::new(source) };
             ids.extend(self.control.import_assign(&mut import, number, &batch).await.unwrap());
+            import.end(number, "00".into(), &SubjectSet::new()).unwrap();
         }
         let staged = Staged { manifest: Manifest { schema: 1, bucket_size: 1024, tables: [(TableName::Subject, Vec::new())].into() }, counts: vec![Counts::default()] };
         self.control.import_commit(import, &staged).await.unwrap();
@@ -263,12 +265,12 @@ pub(crate) struct ScriptedRoom {
 }
 
 impl CleanRoom for ScriptedRoom {
-    fn prepare(&self, question: &Question) -> Result<Prepared, Refusal> {
+    fn prepare(&self, question: &Question, _: &[PartnerTable], creators: &Arc<CreatorList>) -> Result<Prepared, Refusal> {
         if !question.sql.starts_with("count") {
             return Err(Refusal::new(RefusalCode::Syntax, "not in the script"));
         }
         // The text stands in for the plan: different questions have different filters.
-        let language = Expr::Leaf(Field::Column(Table::of(TableName::Activity).named("language").unwrap()));
+        let language = Expr::Leaf(Field::Column(Table::of(TableName::Activity).named(TableName::Activity, "language").unwrap()));
         let filter = Some(Expr::call2(Function::Compare(Comparison::Eq), language, Expr::Constant(Value::Text(question.sql.clone()))));
         let bounds = dp::ContributionBounds::new(1, 1, 1).unwrap();
         let plan = Plan {
@@ -280,10 +282,11 @@ impl CleanRoom for ScriptedRoom {
             aggregates: vec![Aggregate::CountSubjects],
             bounds,
             cohort: 1,
+            creators: question.sql.ends_with("creators").then(|| creators.version().to_owned()),
         };
         let view = View { columns: vec![ViewColumn { name: "n".into(), expr: Expr::Leaf(Released::Number(0)) }], having: None, order_by: Vec::new(), limit: None, offset: 0 };
         let cost = Mechanisms::cost(&plan, question.rho);
-        Ok(Prepared { plan, view, cost })
+        Ok(Prepared { plan, view, cost, creators: Arc::clone(creators) })
     }
 
     fn answer(&self, look: &PaidLook<'_>) -> Result<Answered, Fault> {

@@ -10,13 +10,13 @@ use std::ops::Range;
 use datafusion::arrow::array::{ArrayRef, BooleanArray};
 use datafusion::arrow::buffer::BooleanBuffer;
 use datafusion::arrow::compute::FilterBuilder;
-use domain::question::{Plan, Tally, Value, encode_key};
+use domain::question::{Plan, Tally, Value};
 use domain::{Fault, SubjectId, SubjectSet};
-use dp::{BoundingKey, GroupTag};
+use dp::BoundingKey;
 use hashbrown::HashMap;
 
-use super::computed::Coded;
 use super::filter::Visitor;
+use super::grouping::Grouping;
 use super::join::Scanned;
 use super::mask::Mask;
 use super::measure::{Added, Measure};
@@ -26,7 +26,7 @@ use super::set::{Kept, Set};
 /// What one group gets from bounded people.
 pub(super) struct Group {
     pub(super) key: Vec<Value>,
-    /// The key's bytes, by which groups are merged and, equal tags aside, ranked.
+    /// The key's bytes, by which groups are merged.
     pub(super) encoded: Vec<u8>,
     /// Exact values, in the order of the plan's aggregates; 0 for those that are sets.
     pub(super) values: Vec<i128>,
@@ -39,15 +39,13 @@ pub(super) struct Bounded<'a> {
     plan: &'a Plan,
     key: &'a BoundingKey,
     mask: Option<Mask>,
-    coders: Vec<Coded>,
+    grouping: Grouping,
     measures: Vec<Measure>,
     /// Which of the measures each aggregate reads, if it reads one.
     measured: Vec<Option<usize>>,
     sets: Vec<Set>,
     /// How often each item of a set was kept in each group.
     kept: Vec<HashMap<(u32, u32), u64>>,
-    /// Groups by pairs of numbers: that of the columns before, and that of the next, from the second on.
-    pairs: Vec<HashMap<(u32, u32), u32>>,
     groups: Groups,
     participants: SubjectSet,
     person: Person,
@@ -59,13 +57,9 @@ pub(super) struct Bounded<'a> {
     rows_max: u32,
 }
 
-/// The groups that were seen, each with a number from 0.
+/// What is added up of each group, by its number.
 #[derive(Default)]
 struct Groups {
-    /// The numbers of each group's values, one per key column.
-    codes: Vec<Vec<u32>>,
-    encoded: Vec<Vec<u8>>,
-    tags: Vec<GroupTag>,
     /// Exact values, `aggregates` per group.
     values: Vec<i128>,
     /// Whether somebody counts in it: a group that was only seen is nobody's.
@@ -90,18 +84,15 @@ fn broken() -> Fault {
 impl<'a> Bounded<'a> {
     /// Nobody yet. `scanned` are the scan's columns.
     pub(super) fn new(plan: &'a Plan, key: &'a BoundingKey, scanned: &[Scanned]) -> Result<Self, Fault> {
-        let coders = plan.keys.iter().map(|k| Coded::of(&k.of, scanned)).collect::<Result<Vec<_>, _>>()?;
+        let grouping = Grouping::of(plan.keys.iter().map(|k| &k.of), scanned, key)?;
         let (measures, measured) = Measure::all(&plan.aggregates, scanned)?;
         let sets = plan.aggregates.iter().filter_map(|a| Set::of(a, scanned).transpose()).collect::<Result<Vec<_>, _>>()?;
         let mask = plan.row_filter().map(|f| Mask::of(&f, scanned)).transpose()?;
-        let pairs = plan.keys.iter().skip(1).map(|_| HashMap::new()).collect();
         let kept = sets.iter().map(|_| HashMap::new()).collect();
-        let rows_max = if plan.tables.len() + plan.per_subject.len() > 1 { u32::MAX } else { plan.bounds.rows_at_scan() };
+        let rows_max = if plan.tables.len() == 1 && plan.per_subject.is_empty() { plan.bounds.rows_at_scan() } else { u32::MAX };
         let (groups, participants, person, ranked) = (Groups::default(), SubjectSet::new(), Person::new(measures.len(), sets.len()), Vec::new());
-        let mut bounded = Self { plan, key, mask, coders, measures, measured, sets, kept, pairs, groups, participants, person, ranked, counted: Vec::new(), rows_max };
-        if plan.keys.is_empty() {
-            bounded.new_group(Vec::new())?;
-        }
+        let mut bounded = Self { plan, key, mask, grouping, measures, measured, sets, kept, groups, participants, person, ranked, counted: Vec::new(), rows_max };
+        bounded.make_room();
         Ok(bounded)
     }
 
@@ -117,73 +108,33 @@ impl<'a> Bounded<'a> {
             }
         }
         let mut groups = Vec::new();
-        for (place, encoded) in self.groups.encoded.into_iter().enumerate() {
+        for (place, group) in (0..self.grouping.len()).zip(0..) {
             // A group that no person's bound left anybody in must not even be a candidate: whether it
             // was seen depends on more groups of a person than the bound allows.
             if self.groups.counted.get(place) == Some(&true) {
-                let codes = self.groups.codes.get(place).ok_or_else(broken)?;
+                let encoded = self.grouping.encoded(group).ok_or_else(broken)?.to_vec();
                 let values = self.groups.values.get(place * width..(place + 1) * width).ok_or_else(broken)?.to_vec();
-                let kept = u32::try_from(place).ok().and_then(|place| kept.remove(&place));
-                let kept = kept.unwrap_or_else(|| self.sets.iter().map(Set::nothing).collect());
-                groups.push(Group { key: key_of(&self.coders, codes)?, encoded, values, kept });
+                let kept = kept.remove(&group).unwrap_or_else(|| self.sets.iter().map(Set::nothing).collect());
+                groups.push(Group { key: self.grouping.key(group)?, encoded, values, kept });
             }
         }
         Ok((groups, self.participants))
     }
 
-    fn new_group(&mut self, codes: Vec<u32>) -> Result<u32, Fault> {
-        let number = u32::try_from(self.groups.encoded.len()).map_err(|_| broken())?;
-        let encoded = encode_key(&key_of(&self.coders, &codes)?);
-        self.groups.tags.push(self.key.tag(&encoded));
-        self.groups.encoded.push(encoded);
-        self.groups.codes.push(codes);
-        self.groups.values.resize(self.groups.values.len() + self.plan.aggregates.len(), 0);
-        self.groups.counted.push(false);
-        self.person.new_group();
-        Ok(number)
-    }
-
-    /// The group of each row of a batch.
-    fn groups_of(&mut self, columns: &[ArrayRef], rows: usize) -> Result<Vec<u32>, Fault> {
-        if self.coders.is_empty() {
-            return Ok(vec![0; rows]);
+    /// There may be more groups than before.
+    fn make_room(&mut self) {
+        let groups = self.grouping.len();
+        for _ in self.groups.counted.len()..groups {
+            self.person.new_group();
         }
-        let mut codes = self.coders.iter_mut().map(|coder| coder.codes(columns, rows)).collect::<Result<Vec<_>, _>>()?;
-        if let [only] = codes.as_mut_slice() {
-            // Numbers of one column become groups as they come.
-            let seen = self.coders.first().map_or(0, |c| c.values().len());
-            for code in self.groups.encoded.len()..seen {
-                self.new_group(vec![u32::try_from(code).map_err(|_| broken())?])?;
-            }
-            return Ok(std::mem::take(only));
-        }
-        let mut groups = codes.first().cloned().unwrap_or_default();
-        for column in 1..codes.len() {
-            // Rows side by side are often of one group: what a person is, is the same in all of theirs.
-            let mut last = None;
-            for (row, (group, code)) in groups.iter_mut().zip(codes.get(column).ok_or_else(broken)?).enumerate() {
-                let pair = (*group, *code);
-                *group = match last {
-                    Some((same, number)) if same == pair => number,
-                    _ => {
-                        let pairs = self.pairs.get_mut(column - 1).ok_or_else(broken)?;
-                        let next = u32::try_from(pairs.len()).map_err(|_| broken())?;
-                        let number = *pairs.entry(pair).or_insert(next);
-                        if number == next && column + 1 == codes.len() {
-                            self.new_group(codes.iter().map(|c| c.get(row).copied().ok_or_else(broken)).collect::<Result<_, _>>()?)?;
-                        }
-                        last = Some((pair, number));
-                        number
-                    }
-                };
-            }
-        }
-        Ok(groups)
+        self.groups.values.resize(groups * self.plan.aggregates.len(), 0);
+        self.groups.counted.resize(groups, false);
     }
 
     /// The groups of matching rows, and what they add.
     fn grouped(&mut self, columns: &[ArrayRef], rows: usize, before: Option<Vec<usize>>) -> Result<Grouped, Fault> {
-        let groups = self.groups_of(columns, rows)?;
+        let groups = self.grouping.groups(columns, rows, self.key)?;
+        self.make_room();
         let added = self.measures.iter().map(|measure| measure.added(columns, rows)).collect::<Result<_, _>>()?;
         let items = self.sets.iter_mut().map(|set| set.items(columns, rows, self.key)).collect::<Result<_, _>>()?;
         Ok(Grouped { before, groups, added, items })
@@ -204,11 +155,9 @@ impl<'a> Bounded<'a> {
             // group, ties by the key.
             self.ranked.clear();
             for group in touched {
-                let tag = self.groups.tags.get(index(*group)).ok_or_else(broken)?;
-                self.ranked.push((self.key.rank(subject.0, *tag), *group));
+                self.ranked.push((self.key.rank(subject.0, self.grouping.tag(*group)?), *group));
             }
-            let encoded = |group: u32| self.groups.encoded.get(index(group));
-            let order = |a: &(u64, u32), b: &(u64, u32)| a.0.cmp(&b.0).then_with(|| encoded(a.1).cmp(&encoded(b.1)));
+            let order = |a: &(u64, u32), b: &(u64, u32)| a.0.cmp(&b.0).then_with(|| self.grouping.encoded(a.1).cmp(&self.grouping.encoded(b.1)));
             if bounds.rows_overall().is_some() {
                 self.ranked.sort_unstable_by(order);
             } else {
@@ -262,10 +211,6 @@ impl Groups {
         }
         Ok(())
     }
-}
-
-fn key_of(coders: &[Coded], codes: &[u32]) -> Result<Vec<Value>, Fault> {
-    coders.iter().zip(codes).map(|(coder, code)| coder.values().get(index(*code)).cloned().ok_or_else(broken)).collect()
 }
 
 impl Visitor for Bounded<'_> {

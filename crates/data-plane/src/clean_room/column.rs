@@ -6,8 +6,8 @@ use datafusion::arrow::array::{Array, ArrayRef, AsArray, UInt8Array};
 use datafusion::arrow::buffer::NullBuffer;
 use datafusion::arrow::datatypes::{Date32Type, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType, UInt8Type, UInt32Type};
 use domain::Fault;
-use domain::catalog::{ColumnName, ColumnType};
-use domain::question::{Field, Fold, Value};
+use domain::catalog::ColumnType;
+use domain::question::{Field, Value};
 use hashbrown::HashMap;
 
 use super::join::Scanned;
@@ -33,12 +33,14 @@ impl Column {
                 (Scanned::Stored(name.table(), column), storage)
             }
             Field::Fold(place, fold) => {
-                let storage = match fold_type(fold)? {
+                let storage = match fold.made() {
                     ColumnType::Integer => Storage::Whole,
                     ColumnType::Float => Storage::Float,
                     ColumnType::Date => Storage::Day(DayPart::Whole),
                     ColumnType::Timestamp => Storage::Instant,
-                    ColumnType::Id | ColumnType::Text | ColumnType::Boolean => return Err(broken()),
+                    ColumnType::Text => Storage::Text,
+                    ColumnType::Boolean => Storage::Truth,
+                    ColumnType::Id => return Err(broken()),
                 };
                 (Scanned::Fold(*place, (**fold).clone()), storage)
             }
@@ -49,12 +51,12 @@ impl Column {
 
     /// Whether so many different values are likely that they are better not remembered.
     pub(super) const fn is_wide(&self) -> bool {
-        matches!(self.storage, Storage::Count | Storage::Float | Storage::Instant | Storage::Id | Storage::Whole)
+        matches!(self.storage, Storage::Count | Storage::Float | Storage::Instant | Storage::Id | Storage::Account | Storage::Whole)
     }
 
     /// Whether its values can be numbered as they lie in the scan.
     pub(super) const fn has_codes(&self) -> bool {
-        !matches!(self.storage, Storage::Float | Storage::Instant | Storage::Id)
+        !matches!(self.storage, Storage::Float | Storage::Instant | Storage::Id | Storage::Account)
     }
 
     /// The column's array.
@@ -73,6 +75,7 @@ impl Column {
             Storage::Small => Value::Integer(i64::from(array.as_primitive_opt::<UInt8Type>().ok_or_else(broken)?.value(row))),
             Storage::Count => Value::Integer(i64::from(array.as_primitive_opt::<UInt32Type>().ok_or_else(broken)?.value(row))),
             Storage::Whole => Value::Integer(array.as_primitive_opt::<Int64Type>().ok_or_else(broken)?.value(row)),
+            Storage::Truth => Value::Boolean(array.as_boolean_opt().ok_or_else(broken)?.value(row)),
             Storage::Float => Value::float(array.as_primitive_opt::<Float64Type>().ok_or_else(broken)?.value(row)),
             Storage::Day(part) => day(part, array.as_primitive_opt::<Date32Type>().ok_or_else(broken)?.value(row))?,
             Storage::Instant => {
@@ -87,19 +90,9 @@ impl Column {
                     text => Value::Text(text.to_owned()),
                 }
             }
-            Storage::Id => return Err(broken()),
+            Storage::Id | Storage::Account => return Err(broken()),
         })
     }
-}
-
-/// The type of what a subquery makes.
-pub(super) fn fold_type(fold: &Fold) -> Result<ColumnType, Fault> {
-    let of = match fold.of() {
-        None => Some(ColumnType::Integer),
-        Some(of) => of.clone().typed(&|column: &ColumnName| column.column().ty).map_err(|e| Fault::new("typing a subquery", e))?.1,
-    };
-    // What is always null has no type: any will do.
-    fold.ty(of.unwrap_or(ColumnType::Integer)).ok_or_else(broken)
 }
 
 fn word(words: &'static [&'static str], code: u8) -> Result<Value, Fault> {
@@ -154,8 +147,12 @@ impl Coder {
                 let numbers = array.as_primitive_opt::<Int64Type>().ok_or_else(broken)?;
                 self.of_numbers(numbers.iter(), |x| Ok(Value::Integer(x)))
             }
+            Storage::Truth => {
+                let truths = array.as_boolean_opt().ok_or_else(broken)?;
+                self.of_numbers(truths.iter().map(|truth| truth.map(i64::from)), |truth| Ok(Value::Boolean(truth == 1)))
+            }
             Storage::Text => self.of_texts(&array),
-            Storage::Id | Storage::Float | Storage::Instant => Err(broken()),
+            Storage::Id | Storage::Account | Storage::Float | Storage::Instant => Err(broken()),
         }
     }
 

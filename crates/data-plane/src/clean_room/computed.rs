@@ -7,8 +7,8 @@ use std::cell::RefCell;
 
 use datafusion::arrow::array::ArrayRef;
 use domain::Fault;
-use domain::question::expr::Expr;
-use domain::question::{Field, RowExpr, Value, encode_key};
+use domain::question::expr::{Expr, Function, List};
+use domain::question::{RowExpr, Value, encode_key};
 use hashbrown::HashMap;
 
 use super::column::{Coder, Column};
@@ -16,36 +16,78 @@ use super::join::Scanned;
 
 /// An expression whose columns were found.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Computed(Expr<Column>);
+pub(super) struct Computed(Expr<Leaf>);
+
+/// What is looked up in a row.
+#[derive(Debug, Clone, PartialEq)]
+enum Leaf {
+    Column(Column),
+    /// An expression, in a list.
+    Listed(Box<(Expr<Self>, List)>),
+}
+
+/// The same expression over the columns `scanned`. Lists of constants become lookups.
+fn found(expr: &RowExpr, scanned: &[Scanned]) -> Result<Expr<Leaf>, Fault> {
+    let all = |parts: &[RowExpr]| parts.iter().map(|part| found(part, scanned)).collect::<Result<Vec<_>, Fault>>();
+    Ok(match expr {
+        Expr::Leaf(field) => Expr::Leaf(Leaf::Column(Column::find(field, scanned)?)),
+        Expr::Constant(value) => Expr::Constant(value.clone()),
+        Expr::Call(Function::In, args)
+            if let [of, list @ ..] = args.as_slice()
+                && let Some(list) = constants(list) =>
+        {
+            Expr::Leaf(Leaf::Listed(Box::new((found(of, scanned)?, list))))
+        }
+        Expr::Call(function, args) => Expr::Call(*function, all(args)?),
+        Expr::Case { branches, otherwise } => {
+            let branches = branches.iter().map(|(condition, result)| Ok((found(condition, scanned)?, found(result, scanned)?)));
+            Expr::Case { branches: branches.collect::<Result<_, Fault>>()?, otherwise: Box::new(found(otherwise, scanned)?) }
+        }
+    })
+}
+
+/// The list, where it has constants only.
+fn constants(list: &[RowExpr]) -> Option<List> {
+    let values = list.iter().map(|item| if let Expr::Constant(value) = item { Some(value.clone()) } else { None });
+    List::of(values.collect::<Option<_>>()?)
+}
+
+/// The value of an expression where `column` looks up columns.
+fn evaluate(expr: &Expr<Leaf>, column: &impl Fn(&Column) -> Value) -> Value {
+    expr.evaluate(&|leaf| match leaf {
+        Leaf::Column(of) => column(of),
+        Leaf::Listed(listed) => listed.1.has(&evaluate(&listed.0, column)),
+    })
+}
+
+/// The columns that an expression reads.
+fn columns(expr: &Expr<Leaf>, into: &mut Vec<Column>) {
+    expr.leaves(&mut |leaf| match leaf {
+        Leaf::Column(column) => into.push(*column),
+        Leaf::Listed(listed) => columns(&listed.0, into),
+    });
+}
 
 impl Computed {
     /// The expression over the columns `scanned`.
     pub(super) fn of(expr: &RowExpr, scanned: &[Scanned]) -> Result<Self, Fault> {
-        let mut failed = None;
-        let found = expr.clone().map(&mut |field: Field| match Column::find(&field, scanned) {
-            Ok(column) => Expr::Leaf(column),
-            Err(fault) => {
-                failed = Some(fault);
-                Expr::Constant(Value::Null)
-            }
-        });
-        failed.map_or(Ok(Self(found)), Err)
+        found(expr, scanned).map(Self)
     }
 
     /// The column, where it is nothing else.
     pub(super) const fn column(&self) -> Option<Column> {
         match self.0 {
-            Expr::Leaf(column) => Some(column),
+            Expr::Leaf(Leaf::Column(column)) => Some(column),
             _ => None,
         }
     }
 
     /// The only column that it reads, if that has few values.
     pub(super) fn narrow(&self) -> Option<Column> {
-        let mut columns = Vec::new();
-        self.0.leaves(&mut |column| columns.push(*column));
-        columns.dedup();
-        match columns.as_slice() {
+        let mut read = Vec::new();
+        columns(&self.0, &mut read);
+        read.dedup();
+        match read.as_slice() {
             [only] if !only.is_wide() => Some(*only),
             _ => None,
         }
@@ -53,13 +95,13 @@ impl Computed {
 
     /// Its value where its only column has `value`.
     pub(super) fn of_value(&self, value: &Value) -> Value {
-        self.0.evaluate(&|_| value.clone())
+        evaluate(&self.0, &|_| value.clone())
     }
 
     /// Its value in one row.
     pub(super) fn value(&self, batch: &[ArrayRef], row: usize) -> Result<Value, Fault> {
         let failed = RefCell::new(None);
-        let value = self.0.evaluate(&|column| {
+        let value = evaluate(&self.0, &|column| {
             column.value(batch, row).unwrap_or_else(|fault| {
                 failed.replace(Some(fault));
                 Value::Null

@@ -19,12 +19,14 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionConfig;
 use domain::lake::{LakeFile, Snapshot};
-use domain::question::Plan;
+use domain::question::Prepared;
 use domain::{Fault, SubjectId, SubjectSet};
+use dp::BoundingKey;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt};
 
-use super::join::{ACT, Held, Read, Reading, Scanned, Subquery, Tables, Widening, owners};
+use super::fold::Sink;
+use super::join::{ACT, Collected, Held, Read, Reading, Scanned, Subquery, Tables, Widening, owners};
 use crate::ParquetLake;
 use crate::schema::schema;
 
@@ -36,11 +38,13 @@ const OWNER: usize = 0;
 
 /// Rows per batch: so many that what each batch costs does not count, and so few that all its columns stay
 /// near the processor.
-const BATCH_ROWS: usize = 16 * 1024;
+pub(super) const BATCH_ROWS: usize = 16 * 1024;
 
 /// A scan over the rows of eligible people.
 pub(super) struct Consented {
     eligible: Arc<SubjectSet>,
+    /// By which rows of a subquery are drawn.
+    secret: BoundingKey,
     partitions: Vec<Vec<Bucket>>,
     context: Arc<TaskContext>,
     tables: Arc<Tables>,
@@ -51,7 +55,7 @@ struct Bucket {
     scanned: Scans,
     /// Of the tables whose rows are joined to the scanned ones, in their order.
     beside: Vec<Scans>,
-    /// Of the subqueries, in their order.
+    /// Of the subqueries, in the order of [`Tables`].
     subqueries: Vec<Self>,
 }
 
@@ -71,9 +75,9 @@ impl Bucket {
 }
 
 impl Consented {
-    /// The scan of `plan` over `snapshot`, cut into at most `threads` partitions between buckets.
-    pub(super) fn of(lake: &ParquetLake, plan: &Plan, snapshot: &Snapshot, eligible: &SubjectSet, threads: usize) -> Result<Self, Fault> {
-        let tables = Tables::of(plan)?;
+    /// The scan of a question over `snapshot`, cut into at most `threads` partitions between buckets.
+    pub(super) fn of(lake: &ParquetLake, prepared: &Prepared, snapshot: &Snapshot, eligible: &SubjectSet, secret: &BoundingKey, threads: usize) -> Result<Self, Fault> {
+        let tables = Tables::of(&prepared.plan, &prepared.creators);
         let files = snapshot.manifest.files(tables.leading()?.table);
         let context = Arc::new(TaskContext::default().with_session_config(SessionConfig::new().with_batch_size(BATCH_ROWS)));
         if !files.is_empty() {
@@ -82,7 +86,7 @@ impl Consented {
         let buckets =
             |buckets: Vec<&[LakeFile]>| buckets.into_iter().filter_map(<[LakeFile]>::first).map(|file| Bucket::of(&tables, snapshot, file)).collect::<Result<Vec<_>, _>>();
         let partitions = split(files, threads).into_iter().map(buckets).collect::<Result<_, _>>().map_err(engine)?;
-        Ok(Self { eligible: Arc::new(eligible.clone()), partitions, context, tables: Arc::new(tables) })
+        Ok(Self { eligible: Arc::new(eligible.clone()), secret: secret.clone(), partitions, context, tables: Arc::new(tables) })
     }
 
     /// The columns after the owner, in order.
@@ -92,8 +96,8 @@ impl Consented {
 
     /// The partitions, each to be read by one task.
     pub(super) fn into_partitions(self) -> Vec<Partition> {
-        let Self { eligible, partitions, context, tables } = self;
-        let partition = |buckets| Partition { eligible: Arc::clone(&eligible), buckets, context: Arc::clone(&context), tables: Arc::clone(&tables) };
+        let Self { eligible, secret, partitions, context, tables } = self;
+        let partition = |buckets| Partition { eligible: Arc::clone(&eligible), secret: secret.clone(), buckets, context: Arc::clone(&context), tables: Arc::clone(&tables) };
         partitions.into_iter().map(partition).collect()
     }
 }
@@ -101,6 +105,7 @@ impl Consented {
 /// One partition: whole people only.
 pub(super) struct Partition {
     eligible: Arc<SubjectSet>,
+    secret: BoundingKey,
     buckets: Vec<Bucket>,
     context: Arc<TaskContext>,
     tables: Arc<Tables>,
@@ -196,7 +201,7 @@ impl Partition {
     /// Reads the partition from beginning to end.
     pub(super) async fn visit<V: Visitor>(self, visitor: &mut V) -> Result<(), Fault> {
         for bucket in self.buckets {
-            let reader = Reader { tables: &self.tables, eligible: &self.eligible, context: &self.context };
+            let reader = Reader { tables: &self.tables, eligible: &self.eligible, secret: &self.secret, context: &self.context };
             reader.read(bucket, visitor).await?;
         }
         Ok(())
@@ -208,6 +213,7 @@ impl Partition {
 struct Reader<'a> {
     tables: &'a Tables,
     eligible: &'a SubjectSet,
+    secret: &'a BoundingKey,
     context: &'a Arc<TaskContext>,
 }
 
@@ -223,21 +229,18 @@ impl Reader<'_> {
             }
             held.push(Held::of(read, &batches, self.eligible)?);
         }
-        let mut made = Vec::with_capacity(bucket.subqueries.len());
-        for (subquery, bucket) in self.tables.subqueries.iter().zip(bucket.subqueries) {
-            made.push(self.make(subquery, bucket).await?);
-        }
-        let mut made = made.into_iter();
-        // Where there are subqueries only, the rows of the first are those that the others are joined to.
-        let scanned = if self.tables.scanned.is_none() { made.next() } else { None };
-        for (people, columns) in made {
-            held.push(Held::made(&people, columns)?);
+        let mut subqueries = self.tables.subqueries.iter().zip(bucket.subqueries);
+        let made = if self.tables.scanned.is_none() { subqueries.next() } else { None };
+        for (subquery, bucket) in subqueries {
+            let mut collected = Collected::default();
+            self.make(subquery, bucket, &mut collected).await?;
+            held.push(collected.held()?);
         }
         let widening = Widening { tables: self.tables, held: &held, eligible: self.eligible };
-        if let Some((people, columns)) = scanned {
-            return self.hand_out(people, columns, &widening, visitor);
+        if let Some((subquery, bucket)) = made {
+            return self.make(subquery, bucket, &mut HandOut { widening, visitor }).await;
         }
-        let widening = (!held.is_empty()).then_some(&widening);
+        let widening = self.tables.are_several().then_some(&widening);
         let lane =
             |plan: Arc<dyn ExecutionPlan>| Ok(Lane { stream: plan.execute(0, Arc::clone(self.context)).map_err(engine)?, loaded: None, last: None, reading: Reading::default() });
         let lanes = bucket.scanned.into_iter().map(lane);
@@ -256,24 +259,31 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// The rows of a subquery: people, ascending, and their columns. It has no subqueries of its own.
-    fn make<'a>(&'a self, subquery: &'a Subquery, bucket: Bucket) -> BoxFuture<'a, Result<(UInt32Array, Vec<ArrayRef>), Fault>> {
+    /// Gives the rows of a subquery to `sink`.
+    fn make<'b>(&'b self, subquery: &'b Subquery, bucket: Bucket, sink: &'b mut dyn Sink) -> BoxFuture<'b, Result<(), Fault>> {
         async move {
-            let mut folding = subquery.folds.start(&subquery.tables.columns())?;
-            Reader { tables: &subquery.tables, ..*self }.read(bucket, &mut folding).await?;
-            folding.finish()
+            let mut people = subquery.folds.start(&subquery.tables.columns(), self.secret, sink)?;
+            Reader { tables: &subquery.tables, ..*self }.read(bucket, &mut people).await?;
+            people.finish()
         }
         .boxed()
     }
+}
 
-    /// Hands out rows that a subquery made.
-    fn hand_out<V: Visitor>(self, people: UInt32Array, columns: Vec<ArrayRef>, widening: &Widening<'_>, visitor: &mut V) -> Result<(), Fault> {
-        let batch: Vec<ArrayRef> = std::iter::once(Arc::new(people) as ArrayRef).chain(columns).collect();
-        let (owners, columns) = widening.widen(&batch, &mut Reading::default())?;
+/// Hands out the rows of a subquery, joined, as they are made.
+struct HandOut<'a, V> {
+    widening: Widening<'a>,
+    visitor: &'a mut V,
+}
+
+impl<V: Visitor> Sink for HandOut<'_, V> {
+    fn take(&mut self, owners: UInt32Array, columns: Vec<ArrayRef>) -> Result<(), Fault> {
+        let batch: Vec<ArrayRef> = std::iter::once(Arc::new(owners) as ArrayRef).chain(columns).collect();
+        let (owners, columns) = self.widening.widen(&batch, &mut Reading::default())?;
         if owners.is_empty() {
             return Ok(());
         }
-        let batch = visitor.batch(&columns, owners.len())?;
+        let batch = self.visitor.batch(&columns, owners.len())?;
         let mut next = 0;
         while let Some(rest) = owners.get(next..)
             && let Some(&subject) = rest.first()
@@ -281,8 +291,8 @@ impl Reader<'_> {
             let rows = next..next + run(rest, subject);
             next = rows.end;
             // INVARIANT (consent): only rows of eligible people were widened.
-            if self.eligible.contains(SubjectId(subject)) {
-                visitor.run(&batch, SubjectId(subject), rows)?;
+            if self.widening.eligible.contains(SubjectId(subject)) {
+                self.visitor.run(&batch, SubjectId(subject), rows)?;
             }
         }
         Ok(())

@@ -1,27 +1,32 @@
 //! Rows of several tables, joined within one person.
 //!
-//! One table is scanned; of the others the rows of the same bucket are held and looked up, row by row.
-//! Files of one bucket hold the same people in every table, so that a bucket needs no other.
+//! One table is scanned, or the rows of one subquery are made; of the others the rows of the same bucket are held
+//! and looked up, row by row. Files of one bucket hold the same people in every table, so that a bucket needs no
+//! other.
 //!
 //! # Guarantee
 //! A joined row is made of rows of one person, who is eligible. Which rows of theirs are joined is a
-//! function of their own rows alone: the first `rows_at_scan` of the scanned table, in the lake's order,
-//! each with its act, its person, and the first [`INTERESTS_JOINED`] interests of that person.
+//! function of their own rows and the bounding key alone: the first `rows_at_scan` of the scanned table, in the
+//! lake's order, or those that the subquery makes, each with its act, its person, and the first
+//! [`INTERESTS_JOINED`] interests of that person. The list of creators is public: what it says of a row follows from
+//! that row.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, FixedSizeBinaryArray, RecordBatch, UInt32Array};
 use datafusion::arrow::buffer::ScalarBuffer;
-use datafusion::arrow::compute::{concat_batches, filter_record_batch, take};
+use datafusion::arrow::compute::{concat, concat_batches, filter_record_batch, take};
 use datafusion::arrow::datatypes::UInt32Type;
 use datafusion::arrow::error::ArrowError;
 use domain::catalog::{ColumnName, INTERESTS_JOINED, TableName};
-use domain::question::{Fold, PerSubject, Plan};
-use domain::{Fault, SubjectId, SubjectSet};
+use domain::question::{Fold, Inner, Plan};
+use domain::{CreatorList, Fault, SubjectId, SubjectSet};
 use hashbrown::HashMap;
 
-use super::fold::Folds;
-use crate::schema::{ACTIVITY_ID_BYTES, stored};
+use super::creator::Listed;
+use super::fold::{Folds, Sink};
+use crate::schema::{ACTIVITY_ID_BYTES, CREATOR, stored};
 
 /// The column by which acts and their hashtags are joined.
 pub(super) const ACT: &str = "activity_id";
@@ -52,19 +57,25 @@ pub(super) struct Read {
 /// The tables of a plan, or of one of its subqueries.
 #[derive(Debug, Clone)]
 pub(super) struct Tables {
-    /// The one that is scanned: that with the most rows per person, which a join multiplies least. None
-    /// where there are subqueries only; then the first of these is.
+    /// The one that is scanned: that with the most rows per person, which a join multiplies least. None where
+    /// the rows of the first subquery are those that others are joined to: there are subqueries only, or a person
+    /// can have several of these rows.
     pub(super) scanned: Option<Read>,
     /// Those whose rows are looked up.
     pub(super) beside: Vec<Read>,
-    /// Subqueries, whose rows are made and looked up.
+    /// Subqueries, whose rows are made; of all but at most the first, one per person.
     pub(super) subqueries: Vec<Subquery>,
+    /// The public list, to which acts are joined.
+    creators: Option<Arc<Listed>>,
+    /// Rows of a person that are looked at, at most, where a table is scanned.
     rows_at_scan: u32,
 }
 
 /// A subquery: its own tables, and what it makes of them.
 #[derive(Debug, Clone)]
 pub(super) struct Subquery {
+    /// By which fields name it.
+    place: usize,
     pub(super) tables: Tables,
     pub(super) folds: Folds,
 }
@@ -75,42 +86,71 @@ fn arrow(error: ArrowError) -> Fault {
 
 /// How each of `tables` is read, the one that is scanned first.
 fn reads(tables: &[TableName], read: &[ColumnName]) -> Vec<Read> {
-    let scan_order = [TableName::ActivityTag, TableName::Activity, TableName::SubjectInterest, TableName::Subject];
+    // Fewer rows of a person come later: of partners' tables few.
+    let own = [TableName::ActivityTag, TableName::Activity, TableName::SubjectInterest];
+    let partners = tables.iter().copied().filter(|table| matches!(table, TableName::Partner(_)));
+    let scan_order = own.into_iter().chain(partners).chain([TableName::Subject]);
     let both = tables.contains(&TableName::Activity) && tables.contains(&TableName::ActivityTag);
     let of = |table: TableName| {
         let mut columns: Vec<&'static str> = read.iter().filter(|column| column.table() == table).map(|column| stored(column.column()).0).collect();
+        if table == TableName::Activity && tables.contains(&TableName::Creator) {
+            columns.push(CREATOR);
+        }
         columns.sort_unstable();
         columns.dedup();
         Read { table, columns, by_act: both && matches!(table, TableName::Activity | TableName::ActivityTag) }
     };
-    scan_order.into_iter().filter(|table| tables.contains(table)).map(of).collect()
+    scan_order.filter(|table| tables.contains(table)).map(of).collect()
 }
 
 impl Tables {
     /// Which table of `plan` is scanned, which are looked up, and what is read of each.
-    pub(super) fn of(plan: &Plan) -> Result<Self, Fault> {
-        let rows_at_scan = plan.bounds.rows_at_scan();
-        let subquery = |(place, inner): (usize, &PerSubject)| {
-            let mut reads = reads(&inner.tables, &plan.inner_columns(place)).into_iter();
-            let tables = Self { scanned: reads.next(), beside: reads.collect(), subqueries: Vec::new(), rows_at_scan };
-            Ok(Subquery { tables, folds: Folds::of(plan, place)? })
+    pub(super) fn of(plan: &Plan, creators: &CreatorList) -> Self {
+        let public = plan.creators.is_some().then(|| Arc::new(Listed::of(creators)));
+        Self::read(&plan.tables, &plan.columns(), &plan.inner(), public.as_ref(), plan.bounds.rows_at_scan())
+    }
+
+    fn read(tables: &[TableName], columns: &[ColumnName], inner: &[Inner<'_>], public: Option<&Arc<Listed>>, rows_at_scan: u32) -> Self {
+        let subquery = |(place, inner): (usize, &Inner<'_>)| Subquery {
+            place,
+            tables: Self::read(&inner.subquery.tables, &inner.columns(), &inner.inner(), public, rows_at_scan),
+            folds: Folds::of(inner, rows_at_scan),
         };
-        let subqueries: Vec<Subquery> = plan.per_subject.iter().enumerate().map(subquery).collect::<Result<_, Fault>>()?;
-        let mut reads = reads(&plan.tables, &plan.columns()).into_iter();
-        Ok(Self { scanned: reads.next(), beside: reads.collect(), subqueries, rows_at_scan })
+        let mut subqueries: Vec<Subquery> = inner.iter().enumerate().map(subquery).collect();
+        subqueries.sort_by_key(|subquery| !subquery.folds.has_keys());
+        let made = subqueries.first().is_some_and(|first| first.folds.has_keys());
+        let mut reads = reads(tables, columns).into_iter();
+        let creators = public.filter(|_| tables.contains(&TableName::Creator)).cloned();
+        Self { scanned: if made { None } else { reads.next() }, beside: reads.collect(), subqueries, creators, rows_at_scan }
+    }
+
+    /// Whether rows are joined to others.
+    pub(super) fn are_several(&self) -> bool {
+        self.creators.is_some() || self.beside.len() + self.subqueries.len() + usize::from(self.scanned.is_some()) > 1
     }
 
     /// The columns of joined rows after the owner, in order.
     pub(super) fn columns(&self) -> Vec<Scanned> {
+        let listed = self.creators.iter().flat_map(|_| Listed::COLUMNS).map(|column| Scanned::Stored(TableName::Creator, column));
+        self.private_columns().into_iter().chain(listed).collect()
+    }
+
+    /// The same without those of the public list.
+    fn private_columns(&self) -> Vec<Scanned> {
         let of = |read: &Read| read.columns.iter().map(|column| Scanned::Stored(read.table, column)).collect::<Vec<_>>();
-        let stored = self.scanned.iter().chain(&self.beside).flat_map(of);
-        stored.chain(self.subqueries.iter().enumerate().flat_map(|(place, subquery)| subquery.folds.columns(place))).collect()
+        let made = |subquery: &Subquery| subquery.folds.columns(subquery.place).collect::<Vec<_>>();
+        let (first, others) = self.subqueries.split_at(usize::from(self.scanned.is_none()).min(self.subqueries.len()));
+        let scanned = self.scanned.iter().flat_map(of).chain(first.iter().flat_map(made));
+        scanned.chain(self.beside.iter().flat_map(of)).chain(others.iter().flat_map(made)).collect()
     }
 
     /// The table by whose files a scan is cut into partitions.
     pub(super) fn leading(&self) -> Result<&Read, Fault> {
-        let of_first = || self.subqueries.first().and_then(|first| first.tables.scanned.as_ref());
-        self.scanned.as_ref().or_else(of_first).ok_or_else(|| Fault::broken("a plan without a table"))
+        match (&self.scanned, self.subqueries.first()) {
+            (Some(scanned), _) => Ok(scanned),
+            (None, Some(first)) => first.tables.leading(),
+            (None, None) => Err(Fault::broken("a plan without a table")),
+        }
     }
 }
 
@@ -150,11 +190,6 @@ impl Held {
         Ok(Self { columns: rows.columns().iter().skip(keys).cloned().collect(), index })
     }
 
-    /// The rows that a subquery made: one per person, ascending.
-    pub(super) fn made(people: &UInt32Array, columns: Vec<ArrayRef>) -> Result<Self, Fault> {
-        Ok(Self { columns, index: Index::Person(self::people(people.values())?) })
-    }
-
     /// The rows that are joined to a row of that person and act.
     fn matches(&self, subject: u32, act: Option<&ActId>) -> Range<u32> {
         match (&self.index, act) {
@@ -165,8 +200,36 @@ impl Held {
     }
 }
 
+/// The rows that a subquery makes of the people of one bucket, to be looked up: one per person.
+#[derive(Default)]
+pub(super) struct Collected {
+    owners: Vec<u32>,
+    /// By batch, and column.
+    batches: Vec<Vec<ArrayRef>>,
+}
+
+impl Sink for Collected {
+    fn take(&mut self, owners: UInt32Array, columns: Vec<ArrayRef>) -> Result<(), Fault> {
+        self.owners.extend(owners.values());
+        self.batches.push(columns);
+        Ok(())
+    }
+}
+
+impl Collected {
+    /// The rows, once all are there.
+    pub(super) fn held(self) -> Result<Held, Fault> {
+        let mut columns = Vec::new();
+        for column in 0..self.batches.first().map_or(0, Vec::len) {
+            let parts: Vec<&dyn Array> = self.batches.iter().filter_map(|batch| batch.get(column).map(|part| &**part as &dyn Array)).collect();
+            columns.push(concat(&parts).map_err(arrow)?);
+        }
+        Ok(Held { columns, index: Index::Person(people(&self.owners)?) })
+    }
+}
+
 /// Each person's rows.
-fn people(owners: &ScalarBuffer<u32>) -> Result<HashMap<u32, Range<u32>>, Fault> {
+fn people(owners: &[u32]) -> Result<HashMap<u32, Range<u32>>, Fault> {
     let mut people = HashMap::new();
     let mut start = 0_u32;
     for run in owners.chunk_by(|a, b| a == b) {
@@ -199,7 +262,10 @@ impl Widening<'_> {
     /// [`Tables::columns`].
     pub(super) fn widen(&self, batch: &[ArrayRef], reading: &mut Reading) -> Result<(ScalarBuffer<u32>, Vec<ArrayRef>), Fault> {
         let scanned = owners(batch)?;
-        let by_act = self.tables.scanned.as_ref().is_some_and(|scanned| scanned.by_act);
+        let table = self.tables.scanned.as_ref();
+        let by_act = table.is_some_and(|table| table.by_act);
+        // Rows that a subquery made were limited there.
+        let rows_max = table.map_or(u32::MAX, |_| self.tables.rows_at_scan);
         let (acts, keys) = if by_act { (Some(acts(batch)?), 2) } else { (None, 1) };
         let mut picks: Vec<Vec<u32>> = vec![Vec::new(); self.held.len() + 1];
         let mut matches: Vec<Range<u32>> = Vec::with_capacity(self.held.len());
@@ -211,7 +277,7 @@ impl Widening<'_> {
             if reading.subject != Some(subject) {
                 *reading = Reading { subject: Some(subject), rows: 0 };
             }
-            if reading.rows >= self.tables.rows_at_scan {
+            if reading.rows >= rows_max {
                 continue;
             }
             reading.rows += 1;
@@ -237,6 +303,12 @@ impl Widening<'_> {
         }
         let owner = batch.first().ok_or_else(|| Fault::broken("a batch without an owner"))?;
         let owner = take(owner, &of_scan, None).map_err(arrow)?;
+        let Some(creators) = &self.tables.creators else { return Ok((owners(&[owner])?, columns)) };
+        let account = Scanned::Stored(TableName::Activity, CREATOR);
+        let account = self.tables.private_columns().iter().position(|column| *column == account).and_then(|place| columns.get(place)).cloned();
+        let account = account.ok_or_else(|| Fault::broken("a list of creators without acts"))?;
+        let mut columns = creators.join(&account, std::iter::once(owner).chain(columns).collect())?;
+        let owner = columns.remove(0);
         Ok((owners(&[owner])?, columns))
     }
 }
@@ -301,7 +373,7 @@ mod tests {
 
     #[test]
     fn a_person_whose_rows_lie_apart_is_a_fault() {
-        assert_eq!(people(&vec![3, 3, 5].into()).unwrap().get(&3), Some(&(0..2)));
-        people(&vec![3, 5, 3].into()).unwrap_err();
+        assert_eq!(people(&[3, 3, 5]).unwrap().get(&3), Some(&(0..2)));
+        people(&[3, 5, 3]).unwrap_err();
     }
 }

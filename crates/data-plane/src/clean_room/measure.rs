@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     fn column(name: &str) -> RowExpr {
-        Expr::Leaf(Field::Column(Table::of(TableName::Activity).named(name).unwrap()))
+        Expr::Leaf(Field::Column(Table::of(TableName::Activity).named(TableName::Activity, name).unwrap()))
     }
 
     fn measures(aggregates: &[Aggregate], column: &'static str) -> (Vec<Measure>, Vec<Option<usize>>) {

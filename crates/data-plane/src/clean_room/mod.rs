@@ -4,9 +4,12 @@ mod aggregate;
 mod bound;
 mod column;
 mod computed;
+mod creator;
 mod filter;
 mod fold;
+mod grouping;
 mod join;
+mod made;
 mod mask;
 mod measure;
 mod noise;
@@ -17,10 +20,11 @@ mod validate;
 use std::fmt;
 use std::sync::Arc;
 
+use domain::partner_table::PartnerTable;
 use domain::port::{CleanRoom, PaidLook};
 use domain::question::{Mechanisms, Prepared, Question};
 use domain::release::Answered;
-use domain::{Fault, Refusal};
+use domain::{CreatorList, Fault, Refusal};
 use dp::Noise;
 use tokio::runtime::Runtime;
 
@@ -62,14 +66,14 @@ impl DataFusionCleanRoom {
     fn exact(&self, look: &PaidLook<'_>) -> Result<ExactAnswer, Fault> {
         let runtime = self.runtime.as_ref().ok_or_else(|| Fault::broken("the clean room is closed"))?;
         let plan = &look.prepared.plan;
-        let consented = Consented::of(&self.lake, plan, look.snapshot, look.eligible, self.threads)?;
+        let consented = Consented::of(&self.lake, look.prepared, look.snapshot, look.eligible, look.bounding_key, self.threads)?;
         runtime.block_on(aggregate::aggregate(consented, plan, look.bounding_key))
     }
 }
 
 impl CleanRoom for DataFusionCleanRoom {
-    fn prepare(&self, question: &Question) -> Result<Prepared, Refusal> {
-        validate::validate(question)
+    fn prepare(&self, question: &Question, tables: &[PartnerTable], creators: &Arc<CreatorList>) -> Result<Prepared, Refusal> {
+        validate::prepare(question, tables, creators)
     }
 
     fn answer(&self, look: &PaidLook<'_>) -> Result<Answered, Fault> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::lake::{Arrival, Snapshot};
 use domain::port::{Lake, Unwatched};
 use domain::question::expr::{Expr, Function};
-use domain::question::{Aggregate, KeyValues, Narrowing, Plan, Prepared, Question};
+use domain::question::{Aggregate, KeyValues, Narrowing, PerSubject, Plan, Prepared, Question};
 use domain::record::NormalizedBatch;
 use domain::release::Charge;
 use domain::{SubjectId, SubjectSet, Timestamp};
@@ -14,7 +14,7 @@ use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use tempfile::TempDir;
-use testkit::{Generator, Part, Reference, ReferenceAnswer, ZeroNoise, env_seed, tables};
+use testkit::{Generator, Part, Reference, ReferenceAnswer, ZeroNoise, env_seed, partner_rows, partner_tables, tables};
 
 use super::*;
 
@@ -49,8 +49,10 @@ impl World {
             let of_part: Vec<Arrival> = arrivals.iter().map(|a| slice(a, part, imports, rng)).collect();
             manifest = Some(lake.stage(manifest.as_ref(), &of_part, &Unwatched).unwrap().manifest);
         }
+        let [table] = &partner_tables()[..] else { panic!("one table") };
+        let manifest = lake.put(manifest.as_ref(), table.id(), &partner_rows(arrivals)).unwrap();
         let room = DataFusionCleanRoom::new(lake, Arc::new(ZeroNoise), rng.random_range(1..5)).unwrap();
-        let snapshot = Snapshot { id: 1, cause: domain::lake::SnapshotCause::Import, at: Timestamp::UNIX_EPOCH, visible_from: Timestamp::UNIX_EPOCH, manifest: manifest.unwrap() };
+        let snapshot = Snapshot { id: 1, cause: domain::lake::SnapshotCause::Import, at: Timestamp::UNIX_EPOCH, visible_from: Timestamp::UNIX_EPOCH, manifest };
         Self { _folder: folder, room, snapshot }
     }
 
@@ -128,10 +130,11 @@ fn prepare(generator: &mut Generator) -> Prepared {
     let mut prepared = std::iter::repeat_with(|| {
         let sql = generator.sql();
         let question = Question { sql: sql.clone(), params: Vec::new(), rho: "0.1".parse().unwrap(), narrowing: narrowing.clone() };
-        match validate::validate(&question) {
+        match validate::validate(&question, &partner_tables()) {
             Ok(prepared) => Some(prepared),
             // What the generator cannot foresee.
-            Err(refusal) if refusal.message.ends_with("is the same for every row") => None,
+            Err(refusal) if ["is the same for every row", "is grouped by twice, with different keys"].iter().any(|why| refusal.message.ends_with(why)) => None,
+            Err(refusal) if refusal.message.ends_with("narrows nothing of what the question asks for") => None,
             Err(refusal) => panic!("{sql}: {refusal}"),
         }
     })
@@ -147,7 +150,23 @@ fn prepare(generator: &mut Generator) -> Prepared {
     if generator.0.random_ratio(1, 3) {
         prepared.plan.bounds = prepared.plan.bounds.with_rows_overall(generator.0.random_range(1..8)).unwrap();
     }
+    if generator.0.random_ratio(1, 2) {
+        let most = generator.0.random_range(1..6);
+        prepared.plan.per_subject.iter_mut().for_each(|inner| rows(inner, most));
+    }
     prepared
+}
+
+/// Subqueries with keys make `most` rows of a person at most.
+fn rows(inner: &mut PerSubject, most: u32) {
+    inner.rows = if inner.keys.is_empty() { 1 } else { most };
+    inner.per_subject.iter_mut().for_each(|inner| rows(inner, most));
+}
+
+/// Whether a subquery makes several rows of a person, and whether one is in another.
+fn shape(inner: &[PerSubject]) -> (bool, bool) {
+    let keyed = inner.iter().any(|inner| !inner.keys.is_empty() || shape(&inner.per_subject).0);
+    (keyed, inner.iter().any(|inner| !inner.per_subject.is_empty()))
 }
 
 /// T-DP1: one person comes or goes.
@@ -155,7 +174,7 @@ fn prepare(generator: &mut Generator) -> Prepared {
 fn one_person_changes_no_more_than_their_bound_and_nobody_else() {
     let seed = env_seed(20_261_124);
     eprintln!("seed {seed}");
-    let mut changed = 0;
+    let (mut changed, mut keyed) = (0, 0);
     for n in 0..TRIPLES / PER_DATA {
         let mut generator = Generator::new(seed + n);
         let mut layout = ChaCha20Rng::seed_from_u64(seed ^ n);
@@ -175,14 +194,21 @@ fn one_person_changes_no_more_than_their_bound_and_nobody_else() {
                 let capped = dp::ContributionBounds::new(b.groups(), b.rows_per_group(), generator.0.random_range(1..6)).unwrap();
                 prepared.plan.bounds = b.rows_overall().map_or(capped, |rows| capped.with_rows_overall(rows).unwrap());
             }
-            let eligible: SubjectSet = all.iter().copied().filter(|_| generator.0.random_ratio(4, 5)).collect();
-            let key = BoundingKey::from_bytes(generator.0.random());
             let place = generator.0.random_range(0..removed.len());
+            // Who is removed has nearly always agreed: else nothing can change.
+            let mut eligible: SubjectSet = all.iter().copied().filter(|id| *id != removed[place] && generator.0.random_ratio(4, 5)).collect();
+            if generator.0.random_ratio(19, 20) {
+                eligible.insert(removed[place]);
+            }
+            let key = BoundingKey::from_bytes(generator.0.random());
             let case = format!("FAIRSHARE_SEED={} {}", seed + n, prepared.plan.to_json());
-            changed += u64::from(check_removal(&world, &smaller[place], &prepared, &eligible, &key, removed[place], &case));
+            let matters = check_removal(&world, &smaller[place], &prepared, &eligible, &key, removed[place], &case);
+            changed += u64::from(matters);
+            keyed += u64::from(matters && shape(&prepared.plan.per_subject).0);
         }
     }
     assert!(changed > TRIPLES / 4, "people hardly ever mattered: {changed} of {TRIPLES}");
+    assert!(keyed > TRIPLES / 40, "several rows of a subquery hardly ever mattered: {keyed} of {TRIPLES}");
 }
 
 /// Checks one person, who is missing in `smaller`.
@@ -265,7 +291,7 @@ fn called(expr: &domain::question::RowExpr, into: &mut BTreeSet<Function>) {
 fn the_engine_agrees_with_the_plain_loops() {
     let seed = env_seed(42);
     eprintln!("seed {seed}");
-    let (mut joined, mut averages, mut listed, mut subqueries) = (0, 0, 0, 0);
+    let (mut joined, mut averages, mut listed, mut subqueries, mut named, mut partners, mut keyed, mut nested) = (0, 0, 0, 0, 0, 0, 0, 0);
     let (mut functions, mut aggregates): (BTreeSet<Function>, BTreeSet<String>) = (BTreeSet::new(), BTreeSet::new());
     for n in 0..320 {
         let mut generator = Generator::new(seed + n);
@@ -276,13 +302,19 @@ fn the_engine_agrees_with_the_plain_loops() {
             let prepared = prepare(&mut generator);
             let eligible: SubjectSet = arrivals[0].ids.iter().copied().filter(|_| generator.0.random_ratio(4, 5)).collect();
             let key = BoundingKey::from_bytes(generator.0.random());
-            let expected = Reference { plan: &prepared.plan, eligible: &eligible, key: &key }.answer(&tables(&Reference::tables(&prepared.plan), &arrivals));
+            let expected = Reference { plan: &prepared.plan, eligible: &eligible, key: &key, creators: &testkit::listed(&prepared.creators) }
+                .answer(&tables(&Reference::tables(&prepared.plan), &arrivals));
             assert_eq!(world.exact(&prepared, &eligible, &key), expected, "FAIRSHARE_SEED={} {}", seed + n, prepared.plan.to_json());
             let (plan, some) = (&prepared.plan, !expected.groups.is_empty());
             joined += u32::from(some && plan.tables.len() > 1);
             averages += u32::from(some && plan.aggregates.iter().any(|a| a.value_range().is_some()));
             listed += u32::from(some && plan.keys.iter().any(|k| matches!(k.values, KeyValues::Listed(_))));
             subqueries += u32::from(some && !plan.per_subject.is_empty());
+            named += u32::from(some && plan.tables.contains(&domain::catalog::TableName::Creator));
+            partners += u32::from(some && plan.partner_tables().next().is_some());
+            let (several, inner) = shape(&plan.per_subject);
+            keyed += u32::from(some && several);
+            nested += u32::from(some && inner);
             if some {
                 aggregates.extend(plan.aggregates.iter().map(|a| format!("{a:?}").split(' ').next().unwrap().to_owned()));
             }
@@ -290,8 +322,8 @@ fn the_engine_agrees_with_the_plain_loops() {
         }
     }
     assert!(
-        joined > 60 && averages > 40 && listed > 20 && subqueries > 60,
-        "questions reached too little: {joined} joins, {averages} averages, {listed} lists, {subqueries} subqueries"
+        joined > 60 && averages > 40 && listed > 20 && subqueries > 60 && named > 20 && partners > 60 && keyed > 60 && nested > 20,
+        "questions reached too little: {joined} joins, {averages} averages, {listed} lists, {subqueries} subqueries, {named} with creators, {partners} of a partner's table, {keyed} with several rows, {nested} nested"
     );
     assert_eq!(aggregates.len(), 8, "{aggregates:?}");
     // Every function, of those with parts of dates or types one of each.
@@ -302,7 +334,7 @@ fn the_engine_agrees_with_the_plain_loops() {
 }
 
 fn ask(sql: &str) -> Prepared {
-    validate::validate(&Question { sql: sql.into(), params: Vec::new(), rho: "0.1".parse().unwrap(), narrowing: Narrowing::default() }).unwrap()
+    validate::validate(&Question { sql: sql.into(), params: Vec::new(), rho: "0.1".parse().unwrap(), narrowing: Narrowing::default() }, &partner_tables()).unwrap()
 }
 
 fn answer(world: &World, prepared: &Prepared, eligible: &SubjectSet) -> Answered {
@@ -345,13 +377,13 @@ fn a_smallest_cohort_is_never_undercut() {
         let narrowing = Narrowing { cohort, ..Narrowing::default() };
         // At this price the threshold is 2 without noise.
         let question = Question { sql: "SELECT country, count(*) FROM subject GROUP BY country".into(), params: Vec::new(), rho: "1000000".parse().unwrap(), narrowing };
-        let prepared = validate::validate(&question).unwrap();
+        let prepared = validate::validate(&question, &[]).unwrap();
         (answer(&world, &prepared, &everybody).table.rows.len(), Mechanisms::of(&prepared.plan, prepared.cost.rho).unwrap().threshold.unwrap().threshold())
     };
     assert_eq!((shown(None), shown(Some(people - 1))), ((1, 2), (1, i128::from(people))));
     assert_eq!(shown(Some(people)).0, 0, "the threshold is above the cohort: noise decides, and here is none");
     let cohort = |sql: &str| {
-        validate::validate(&Question { narrowing: Narrowing { cohort: Some(5), ..Narrowing::default() }, sql: sql.into(), params: Vec::new(), rho: "1".parse().unwrap() })
+        validate::validate(&Question { narrowing: Narrowing { cohort: Some(5), ..Narrowing::default() }, sql: sql.into(), params: Vec::new(), rho: "1".parse().unwrap() }, &[])
     };
     assert!(cohort("SELECT kind, count(*) FROM activity GROUP BY kind").is_err(), "it would be ignored");
 }

@@ -17,11 +17,11 @@ use domain::catalog::TableName;
 use domain::lake::Arrival;
 use domain::record::{Activities, InterestOrigin, SubjectRecord};
 use domain::subject::{AgeBand, FollowersBand};
-use domain::{Fault, Platform, SubjectId};
+use domain::{CreatorId, Fault, Platform, SubjectId};
 
 use super::complete::{FOLLOWING, activity_id};
 use super::words::{self, Dictionaries};
-use crate::schema::{ACTIVITY_ID_BYTES, ARRIVED_AS, schema};
+use crate::schema::{ACTIVITY_ID_BYTES, ARRIVED_AS, CREATOR, schema};
 
 /// The act's number within its import: ties tags to acts.
 pub(super) const ORDINAL: &str = "ordinal";
@@ -36,8 +36,12 @@ pub(super) fn arriving(table: TableName) -> SchemaRef {
     if matches!(table, TableName::Activity | TableName::ActivityTag) {
         fields.push(Arc::new(Field::new(ORDINAL, DataType::UInt64, false)));
     }
-    if table == TableName::Activity {
-        fields.push(Arc::new(Field::new(REMOVED, DataType::UInt8, false)));
+    match table {
+        TableName::Activity => fields.push(Arc::new(Field::new(REMOVED, DataType::UInt8, false))),
+        TableName::ActivityTag => {}
+        // They do not arrive with imports.
+        TableName::Partner(_) | TableName::Creator => {}
+        TableName::Subject | TableName::SubjectInterest => fields.push(Arc::new(Field::new("source", DataType::UInt32, false))),
     }
     Arc::new(Schema::new(fields))
 }
@@ -66,8 +70,8 @@ pub(super) fn rows(
         tables.push((TableName::ActivityTag, acts.tags(batch.source.platform, dictionaries)?));
     }
     if !batch.subjects.is_empty() {
-        tables.push((TableName::Subject, subjects(&batch.subjects, described, dictionaries).map_err(fault)?));
-        tables.push((TableName::SubjectInterest, interests(&batch.subjects, described, dictionaries).map_err(fault)?));
+        tables.push((TableName::Subject, subjects(&batch.subjects, described, source, dictionaries).map_err(fault)?));
+        tables.push((TableName::SubjectInterest, interests(&batch.subjects, described, source, dictionaries).map_err(fault)?));
     }
     tables.retain(|(_, rows)| rows.num_rows() > 0);
     Ok(tables)
@@ -85,6 +89,14 @@ fn words<T: PartialEq>(all: &[T], each: impl Iterator<Item = T>) -> ArrayRef {
 /// What is one byte of each; the words of a public list are numbered in its order.
 fn bytes<T: Copy>(all: &[T], byte: impl Fn(T) -> u8) -> ArrayRef {
     Arc::new(UInt8Array::from_iter_values(all.iter().map(|one| byte(*one))))
+}
+
+/// The numbers of accounts. Many sources name none.
+fn creators(creators: &[Option<CreatorId>]) -> ArrayRef {
+    if creators.iter().all(Option::is_none) {
+        return new_null_array(&DataType::UInt64, creators.len());
+    }
+    Arc::new(creators.iter().map(|creator| creator.map(CreatorId::number)).collect::<UInt64Array>())
 }
 
 /// The acts of an arrival, and the ids under which their owners arrived.
@@ -127,6 +139,7 @@ impl Acts<'_> {
                 "visibility" => bytes(&acts.visibilities, |visibility| visibility as u8),
                 "link_domain" => dictionaries.recoded(TableName::Activity, "link_domain", &acts.link_domains)?,
                 "container" => dictionaries.recoded(TableName::Activity, "container", &acts.containers)?,
+                CREATOR => creators(&acts.creators),
                 "likes_received" => counts(&acts.likes_received),
                 "replies_received" => counts(&acts.replies_received),
                 "shares_received" => counts(&acts.shares_received),
@@ -167,7 +180,7 @@ impl Acts<'_> {
 }
 
 /// What a source knows of people: unknown is empty, so that merging can tell.
-fn subjects(records: &[SubjectRecord], ids: &[SubjectId], dictionaries: &mut Dictionaries) -> Result<RecordBatch, ArrowError> {
+fn subjects(records: &[SubjectRecord], ids: &[SubjectId], source: u32, dictionaries: &mut Dictionaries) -> Result<RecordBatch, ArrowError> {
     let all = || records.iter();
     let mut texts = |column, text: fn(&SubjectRecord) -> Option<&str>| dictionaries.coded(TableName::Subject, column, all().map(text));
     let month = |s: &SubjectRecord| s.joined.map(|at| Date32Type::from_naive_date(at.date_naive().with_day(1).unwrap_or_else(|| at.date_naive())));
@@ -179,16 +192,18 @@ fn subjects(records: &[SubjectRecord], ids: &[SubjectId], dictionaries: &mut Dic
         texts("language", |s| s.language.as_deref())?,
         Arc::new(all().map(month).collect::<Date32Array>()),
         words(FollowersBand::ALL, all().map(|s| FollowersBand::of(s.followers))),
+        Arc::new(UInt32Array::from_value(source, records.len())),
     ];
     RecordBatch::try_new(arriving(TableName::Subject), columns)
 }
 
-fn interests(records: &[SubjectRecord], ids: &[SubjectId], dictionaries: &mut Dictionaries) -> Result<RecordBatch, ArrowError> {
+fn interests(records: &[SubjectRecord], ids: &[SubjectId], source: u32, dictionaries: &mut Dictionaries) -> Result<RecordBatch, ArrowError> {
     let all = || records.iter().zip(ids).flat_map(|(s, id)| s.interests.iter().map(move |i| (id, i)));
     let columns: Vec<ArrayRef> = vec![
         Arc::new(UInt32Array::from_iter_values(all().map(|(id, _)| id.0))),
         dictionaries.coded(TableName::SubjectInterest, "interest", all().map(|(_, i)| Some(i.topic.as_str())))?,
         words(InterestOrigin::ALL, all().map(|(_, i)| i.origin)),
+        Arc::new(UInt32Array::from_value(source, all().count())),
     ];
     RecordBatch::try_new(arriving(TableName::SubjectInterest), columns)
 }

@@ -9,10 +9,10 @@ use domain::record::{ActivityKind, Counts};
 use hashbrown::{HashMap, HashSet};
 
 use super::append::{ORDINAL, REMOVED};
-use super::complete::{self, Platforms};
+use super::complete::{self, Sources};
 use super::merge::{ActKey, column};
 use super::order::by_subject;
-use crate::schema::schema;
+use crate::schema::{ARRIVED_AS, schema};
 
 /// The acts that arrive in one bucket, in ascending order of their people.
 pub(super) struct Arrivals<'a> {
@@ -33,13 +33,13 @@ impl<'a> Arrivals<'a> {
 
     /// The new acts among `rows`, which are all that arrive of their people: as rows of the lake, by
     /// person, instant and id.
-    pub(super) fn acts(&mut self, rows: RecordBatch, platforms: &Platforms) -> Result<RecordBatch, Fault> {
-        let ids = platforms.ids(&rows)?;
-        let order = self.settle(&rows, &ids)?;
-        complete::acts(&rows, &ids, &order, platforms)
+    pub(super) fn acts(&mut self, rows: RecordBatch, known: &Sources) -> Result<RecordBatch, Fault> {
+        let ids = known.ids(&rows)?;
+        let order = self.settle(&rows, &ids, known)?;
+        complete::acts(&rows, &ids, &order, known)
     }
 
-    fn settle(&mut self, rows: &RecordBatch, ids: &[[u8; 16]]) -> Result<UInt32Array, Fault> {
+    fn settle(&mut self, rows: &RecordBatch, ids: &[[u8; 16]], known: &Sources) -> Result<UInt32Array, Fault> {
         let (sources, kinds) = (column(rows, "source")?.as_primitive::<UInt32Type>(), column(rows, "kind")?.as_primitive::<UInt8Type>());
         let (ordinals, removed) = (column(rows, ORDINAL)?.as_primitive::<UInt64Type>(), column(rows, REMOVED)?.as_primitive::<UInt8Type>());
         let at = column(rows, "at")?.as_primitive::<TimestampMicrosecondType>();
@@ -47,6 +47,8 @@ impl<'a> Arrivals<'a> {
         let kind = |row: usize| ActivityKind::ALL.get(usize::from(kinds.value(row))).copied().ok_or_else(|| Fault::broken("an act of no kind"));
         let id = |row: usize| ids.get(row).map(|id| u128::from_be_bytes(*id)).ok_or_else(|| Fault::broken("an act without an id"));
         let owners = column(rows, "subject_id")?.as_primitive::<UInt32Type>();
+        let arrived_as = column(rows, ARRIVED_AS)?.as_primitive::<UInt32Type>();
+        let named = |row: usize| if arrived_as.is_null(row) { owners.value(row) } else { arrived_as.value(row) };
         let by_person = by_subject(owners.values().iter().copied().zip(0_u32..).collect());
         let mut order = Vec::with_capacity(rows.num_rows());
         let (mut acts, mut new) = (Vec::new(), Vec::new());
@@ -56,6 +58,11 @@ impl<'a> Arrivals<'a> {
             new.clear();
             for (_, row) in person {
                 let place = usize::try_from(*row).map_err(|e| Fault::new("numbering rows", e))?;
+                if known.withdraw() && known.is_withdrawn(sources.value(place), named(place)) {
+                    self.counts.entry(sources.value(place)).or_default().deleted += 1;
+                    self.left_out.insert(ordinals.value(place));
+                    continue;
+                }
                 acts.push((id(place)?, *row, place));
             }
             // By act, in the order of arrival.
@@ -66,12 +73,11 @@ impl<'a> Arrivals<'a> {
                 let mut stays = was_there;
                 let mut added = None;
                 for &(_, row, place) in act {
-                    let counts = self.counts.entry(sources.value(place)).or_default();
                     if removed.value(place) != 0 {
-                        counts.deleted += 1;
+                        self.counts.entry(sources.value(place)).or_default().deleted += 1;
                         (stays, added) = (false, None);
                     } else if stays || added.is_some() {
-                        counts.duplicates += 1;
+                        self.counts.entry(sources.value(place)).or_default().duplicates += 1;
                     } else {
                         added = Some((instant(place), id, row, place));
                     }

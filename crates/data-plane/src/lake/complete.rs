@@ -1,16 +1,17 @@
 //! Rows on their way become rows of the lake: in their final order, and with what follows from other
 //! columns.
 
+use std::collections::BTreeMap;
 use std::hash::Hasher;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, Date32Array, FixedSizeBinaryArray, RecordBatch, UInt8Array, UInt32Array, new_null_array};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, FixedSizeBinaryArray, RecordBatch, UInt8Array, UInt32Array, new_null_array};
 use datafusion::arrow::buffer::Buffer;
-use datafusion::arrow::compute::{interleave, take};
+use datafusion::arrow::compute::{concat, filter_record_batch, interleave, take};
 use datafusion::arrow::datatypes::{Field, Schema, TimestampMicrosecondType, UInt32Type};
 use datafusion::arrow::error::ArrowError;
 use domain::catalog::TableName;
-use domain::{Fault, Platform};
+use domain::{Fault, Platform, SubjectId, SubjectSet};
 use siphasher::sip128::{Hasher128, SipHasher13};
 
 use super::append::place;
@@ -44,16 +45,39 @@ fn id_under(mut platform: SipHasher13, native_key: &str) -> [u8; 16] {
     platform.finish128().as_bytes()
 }
 
-/// The platform of each source of an import.
-pub(super) struct Platforms {
-    pub(super) first_source: u32,
-    pub(super) of_source: Vec<Platform>,
+/// The sources of an import.
+pub(super) struct Sources {
+    /// The number of the first; the others follow.
+    pub(super) first: u32,
+    pub(super) platforms: Vec<Platform>,
+    /// Whose rows of which source are not taken in after all, by the ids under which they arrived.
+    pub(super) withdrawn: BTreeMap<u32, SubjectSet>,
 }
 
-impl Platforms {
-    fn of(&self, source: u32) -> Result<Platform, Fault> {
-        let place = source.checked_sub(self.first_source).and_then(|place| usize::try_from(place).ok());
-        place.and_then(|place| self.of_source.get(place)).copied().ok_or_else(|| Fault::broken("a row of no source"))
+impl Sources {
+    fn platform(&self, source: u32) -> Result<Platform, Fault> {
+        let place = source.checked_sub(self.first).and_then(|place| usize::try_from(place).ok());
+        place.and_then(|place| self.platforms.get(place)).copied().ok_or_else(|| Fault::broken("a row of no source"))
+    }
+
+    /// Whether anybody's rows are withdrawn.
+    pub(super) fn withdraw(&self) -> bool {
+        !self.withdrawn.is_empty()
+    }
+
+    /// Whether what a source brought of somebody is withdrawn.
+    pub(super) fn is_withdrawn(&self, source: u32, named: u32) -> bool {
+        self.withdrawn.get(&source).is_some_and(|people| people.contains(SubjectId(named)))
+    }
+
+    /// The rows about people that are not withdrawn.
+    pub(super) fn kept(&self, rows: RecordBatch) -> Result<RecordBatch, Fault> {
+        if !self.withdraw() {
+            return Ok(rows);
+        }
+        let (people, sources) = (column(&rows, "subject_id")?.as_primitive::<UInt32Type>(), sources(&rows)?);
+        let kept: BooleanArray = sources.values().iter().zip(people.values()).map(|(source, named)| Some(!self.is_withdrawn(*source, *named))).collect();
+        filter_record_batch(&rows, &kept).map_err(|e| Fault::new("choosing rows for the lake", e))
     }
 
     /// The ids of arriving acts.
@@ -62,14 +86,14 @@ impl Platforms {
         let mut ids = Vec::with_capacity(rows.num_rows());
         for run in sources(rows)?.values().chunk_by(|a, b| a == b) {
             let Some(source) = run.first() else { continue };
-            let platform = on(self.of(*source)?);
+            let platform = on(self.platform(*source)?);
             ids.extend((ids.len()..ids.len() + run.len()).map(|row| id_under(platform, keys.value(row))));
         }
         Ok(ids)
     }
 
     fn places(&self, sources: &UInt32Array) -> Result<ArrayRef, Fault> {
-        let place = |source: &u32| place(Platform::ALL, &self.of(*source)?).ok_or_else(|| Fault::broken("a platform without a place"));
+        let place = |source: &u32| place(Platform::ALL, &self.platform(*source)?).ok_or_else(|| Fault::broken("a platform without a place"));
         let mut places = Vec::with_capacity(sources.len());
         for run in sources.values().chunk_by(|a, b| a == b) {
             let Some(first) = run.first() else { continue };
@@ -84,7 +108,7 @@ fn sources(rows: &RecordBatch) -> Result<&UInt32Array, Fault> {
 }
 
 /// The rows of `order` in the shape of the lake; `ids` are those of all rows.
-pub(super) fn acts(rows: &RecordBatch, ids: &[[u8; 16]], order: &UInt32Array, platforms: &Platforms) -> Result<RecordBatch, Fault> {
+pub(super) fn acts(rows: &RecordBatch, ids: &[[u8; 16]], order: &UInt32Array, known: &Sources) -> Result<RecordBatch, Fault> {
     let doing = |e: ArrowError| Fault::new("completing rows for the lake", e);
     let at = taken(column(rows, "at")?, order).map_err(doing)?;
     let at = at.as_primitive_opt::<TimestampMicrosecondType>().ok_or_else(|| Fault::broken("an instant that is none"))?;
@@ -99,7 +123,7 @@ pub(super) fn acts(rows: &RecordBatch, ids: &[[u8; 16]], order: &UInt32Array, pl
                 let bytes = order.values().iter().map(id).collect::<Option<Vec<_>>>().ok_or_else(|| Fault::broken("an act without an id"))?;
                 Arc::new(FixedSizeBinaryArray::try_new(ACTIVITY_ID_BYTES, Buffer::from(bytes.into_flattened()), None).map_err(doing)?)
             }
-            "platform" => platforms.places(taken(column(rows, "source")?, order).map_err(doing)?.as_primitive())?,
+            "platform" => known.places(taken(column(rows, "source")?, order).map_err(doing)?.as_primitive())?,
             "at" => Arc::new(at.clone()),
             "day" => Arc::new(days().map_err(doing)?),
             "hour" => Arc::new(hours().map_err(doing)?),
@@ -133,6 +157,21 @@ pub(super) fn gathered(batches: &[RecordBatch], order: &[(usize, usize)]) -> Res
     RecordBatch::try_new(schema, columns)
 }
 
+/// Rows of several batches of one schema, one after the other.
+pub(super) fn joined(batches: &[RecordBatch]) -> Result<RecordBatch, ArrowError> {
+    if let [only] = batches {
+        return Ok(only.clone());
+    }
+    let schema = batches.first().map_or_else(|| Arc::new(Schema::empty()), RecordBatch::schema);
+    let rows = batches.iter().map(RecordBatch::num_rows).sum();
+    let column = |(place, field): (usize, &Arc<Field>)| {
+        let arrays: Vec<&dyn Array> = batches.iter().map(|batch| batch.column(place).as_ref()).collect();
+        if arrays.iter().all(|array| array.null_count() == array.len()) { Ok(new_null_array(field.data_type(), rows)) } else { concat(&arrays) }
+    };
+    let columns = schema.fields().iter().enumerate().map(column).collect::<Result<_, _>>()?;
+    RecordBatch::try_new(schema, columns)
+}
+
 #[cfg(test)]
 mod tests {
     use datafusion::arrow::array::StringArray;
@@ -160,5 +199,7 @@ mod tests {
         let expected = batch(vec![Some(3), None, Some(1), Some(3)], vec!["c", "b", "a", "c"]);
         assert_eq!(gathered(&batches, &[(1, 0), (0, 1), (0, 0), (1, 0)]).unwrap(), expected);
         assert_eq!(gathered(&batches, &[]).unwrap().num_rows(), 0);
+        assert_eq!(joined(&batches).unwrap(), gathered(&batches, &[(0, 0), (0, 1), (1, 0)]).unwrap());
+        assert_eq!(joined(&batches[1..]).unwrap(), batches[1]);
     }
 }

@@ -16,7 +16,7 @@ use domain::lake::LakeFile;
 use sha2::{Digest, Sha256};
 
 use super::store::Store;
-use crate::schema::schema;
+use crate::schema::{CREATOR, schema};
 
 /// Rows per row group.
 const ROW_GROUP_ROWS: usize = 512 * 1024;
@@ -80,7 +80,7 @@ pub(super) struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     pub(super) fn begin(store: &'a Store, part: Part) -> Result<Self, Fault> {
-        let folder = store.folder().join(part.table.as_str());
+        let folder = store.folder().join(part.table.folder());
         fs::create_dir_all(&folder).map_err(|e| part.fault(e))?;
         let temporary = folder.join(format!("b{:05}.tmp", part.bucket));
         let hashed = HashingFile::create(&temporary).map_err(|e| part.fault(e))?;
@@ -101,36 +101,36 @@ impl<'a> Writer<'a> {
         hashed.file.sync_all().map_err(|e| part.fault(e))?;
         let sha256 = hex::encode(hashed.digest.finalize());
         let name: String = sha256.chars().take(16).collect();
-        let path = format!("{table}/b{bucket:05}-{name}.parquet");
+        let path = format!("{}/b{bucket:05}-{name}.parquet", table.folder());
         store.keep(&temporary, &path)?;
         Ok(LakeFile { path, rows, bytes: hashed.bytes, sha256, bucket, features })
     }
 }
 
-/// No statistics on free text and identifiers: they would keep what an erased person wrote.
+/// No statistics: no scan skips by them, since each looks at whole buckets, and they would say of texts and
+/// identifiers what an erased person wrote.
 fn properties() -> Result<WriterProperties, Fault> {
     let level = ZstdLevel::try_new(1).map_err(|e| Fault::new("choosing a compression level", e))?;
-    let silent = |name: &str| ColumnPath::from(name);
+    let column = |name: &str| ColumnPath::from(name);
     Ok(WriterProperties::builder()
         // What is numbered is small already, and unpacking it costs every question; ids are as good as random.
         .set_compression(Compression::UNCOMPRESSED)
         // One value for most of a file, that no question asks for: compressed faster than numbered.
-        .set_column_dictionary_enabled(silent("source"), false)
-        .set_column_dictionary_enabled(silent("derived"), false)
-        .set_column_compression(silent("source"), Compression::ZSTD(level))
-        .set_column_compression(silent("derived"), Compression::ZSTD(level))
-        .set_column_compression(silent("at"), Compression::ZSTD(level))
-        .set_column_compression(silent("text"), Compression::ZSTD(level))
-        .set_column_compression(silent("native_key"), Compression::ZSTD(level))
+        .set_column_dictionary_enabled(column("source"), false)
+        .set_column_dictionary_enabled(column("derived"), false)
+        .set_column_compression(column("source"), Compression::ZSTD(level))
+        .set_column_compression(column("derived"), Compression::ZSTD(level))
+        .set_column_compression(column("at"), Compression::ZSTD(level))
+        .set_column_compression(column("text"), Compression::ZSTD(level))
+        .set_column_compression(column("native_key"), Compression::ZSTD(level))
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-        .set_column_statistics_enabled(silent("text"), EnabledStatistics::None)
-        .set_column_statistics_enabled(silent("native_key"), EnabledStatistics::None)
-        .set_column_statistics_enabled(silent("activity_id"), EnabledStatistics::None)
-        .set_column_dictionary_enabled(silent("text"), false)
-        .set_column_dictionary_enabled(silent("native_key"), false)
-        .set_column_dictionary_enabled(silent("activity_id"), false)
+        .set_statistics_enabled(EnabledStatistics::None)
+        .set_column_dictionary_enabled(column("text"), false)
+        .set_column_dictionary_enabled(column("native_key"), false)
+        .set_column_dictionary_enabled(column("activity_id"), false)
+        .set_column_dictionary_enabled(column(CREATOR), false)
         // Nearly every instant is another.
-        .set_column_dictionary_enabled(silent("at"), false)
+        .set_column_dictionary_enabled(column("at"), false)
         .build())
 }
 

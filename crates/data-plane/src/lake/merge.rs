@@ -15,12 +15,12 @@ use domain::subject::{AgeBand, FollowersBand};
 use hashbrown::{HashMap, HashSet};
 
 use super::arrivals::{Arrivals, tags};
-use super::complete::{Platforms, all_taken};
+use super::complete::{Sources, all_taken};
 use super::files::{self, Part, Writer};
 use super::order::by_subject;
 use super::spill::Spill;
 use super::store::Store;
-use crate::schema::{NO_TEXT, schema};
+use crate::schema::{NO_TEXT, PLACE, schema};
 
 /// Files of a bucket before they are made one.
 const FILES_MAX: usize = 4;
@@ -48,11 +48,11 @@ fn arrow(error: ArrowError) -> Fault {
 
 impl Bucket<'_> {
     /// Writes what changes, and counts by source what was new.
-    pub(super) fn merge(&self, spill: &mut Spill, platforms: &Platforms, counts: &mut HashMap<u32, Counts>) -> Result<Merged, Fault> {
+    pub(super) fn merge(&self, spill: &mut Spill, known: &Sources, counts: &mut HashMap<u32, Counts>) -> Result<Merged, Fault> {
         let mut merged = Merged::new();
         let base = (self.base)(TableName::Activity);
         let mut arrivals = Arrivals::new(self.there(&base, spill)?, counts);
-        let acts = self.add(TableName::Activity, &base, spill, |rows| arrivals.acts(rows, platforms))?;
+        let acts = self.add(TableName::Activity, &base, spill, |rows| arrivals.acts(rows, known))?;
         let Arrivals { left_out, gone, .. } = arrivals;
         merged.extend(self.finish(TableName::Activity, base, acts, &gone)?.map(|files| (TableName::Activity, files)));
         let base = (self.base)(TableName::ActivityTag);
@@ -61,7 +61,7 @@ impl Bucket<'_> {
         for (table, merge) in [(TableName::Subject, merge_subjects as fn(_, _) -> _), (TableName::SubjectInterest, merge_interests)] {
             let Some(rows) = spill.rows(table, &spill.people(self.number))? else { continue };
             let old = self.all(table, &(self.base)(table))?;
-            if let Some(all) = merge(old, rows)? {
+            if let Some(all) = merge(old, known.kept(rows)?)? {
                 merged.insert(table, vec![files::write(self.store, self.part(table, 0), &all)?]);
             }
         }
@@ -216,6 +216,8 @@ pub(super) fn sort(table: TableName, rows: &RecordBatch) -> Result<RecordBatch, 
         }
         TableName::Subject => sort_by(rows, &["subject_id"]),
         TableName::SubjectInterest => sort_by(rows, &["subject_id", "interest", "origin"]),
+        TableName::Creator => Err(Fault::broken("a public table has no rows in the lake")),
+        TableName::Partner(_) => sort_by(rows, &["subject_id", PLACE]),
     }
 }
 

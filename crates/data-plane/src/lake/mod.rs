@@ -14,6 +14,7 @@ mod files;
 mod identity;
 mod merge;
 mod order;
+mod partner;
 mod rewrite;
 mod s3;
 mod spill;
@@ -27,12 +28,13 @@ use std::path::{Path, PathBuf};
 
 use domain::catalog::TableName;
 use domain::lake::{Arrival, LakeFile, Manifest, Staged, Traced, Undo};
+use domain::partner_table::{PartnerRows, PartnerTableId};
 use domain::port::{FeatureExtractor, Lake, LakeImport, Progress, Unwatched};
 use domain::record::Counts;
 use domain::{Fault, SubjectId, SubjectSet};
 use hashbrown::HashMap;
 
-use complete::Platforms;
+use complete::Sources;
 use merge::Bucket;
 use s3::S3;
 pub use s3::{NoLocation, S3Access, S3Location};
@@ -90,6 +92,11 @@ impl ParquetLake {
         self.store.fetch(&file.path, to)
     }
 
+    /// A lake without rows.
+    const fn empty(&self) -> Manifest {
+        Manifest { schema: MANIFEST_SCHEMA, bucket_size: self.bucket_size, tables: BTreeMap::new() }
+    }
+
     /// Where the files are.
     pub(crate) const fn store(&self) -> &Store {
         &self.store
@@ -98,13 +105,12 @@ impl ParquetLake {
 
 impl Lake for ParquetLake {
     fn import(&self, base: Option<&Manifest>, first_source: u32) -> Result<Box<dyn LakeImport>, Fault> {
-        let empty = || Manifest { schema: MANIFEST_SCHEMA, bucket_size: self.bucket_size, tables: BTreeMap::new() };
-        let base = base.cloned().unwrap_or_else(empty);
+        let base = base.cloned().unwrap_or_else(|| self.empty());
         let spill = Spill::new(self.store.folder(), base.bucket_size, self.limits);
         Ok(Box::new(Importing {
             store: self.store.clone(),
             base,
-            platforms: Platforms { first_source, of_source: Vec::new() },
+            known: Sources { first: first_source, platforms: Vec::new(), withdrawn: BTreeMap::new() },
             spill,
             merged: BTreeMap::new(),
             sources: Vec::new(),
@@ -129,6 +135,10 @@ impl Lake for ParquetLake {
 
     fn split(&self, base: &Manifest, keep: SubjectId, other: SubjectId) -> Result<Manifest, Fault> {
         identity::Move::split(keep, other).apply(&self.store, base)
+    }
+
+    fn put(&self, base: Option<&Manifest>, table: PartnerTableId, rows: &PartnerRows) -> Result<Manifest, Fault> {
+        partner::put(&self.store, &base.cloned().unwrap_or_else(|| self.empty()), table, rows)
     }
 
     fn trace(&self, manifest: &Manifest, subject: SubjectId, native_key: Option<&str>) -> Result<Vec<Traced>, Fault> {
@@ -164,7 +174,7 @@ impl Lake for ParquetLake {
 struct Importing {
     store: Store,
     base: Manifest,
-    platforms: Platforms,
+    known: Sources,
     spill: Spill,
     /// Whose acts go to whom.
     merged: BTreeMap<SubjectId, SubjectId>,
@@ -182,13 +192,13 @@ impl LakeImport for Importing {
         let place = usize::try_from(source).map_err(|e| Fault::new("numbering sources", e))?;
         if self.sources.len() <= place {
             self.sources.resize(place + 1, Counts::default());
-            self.platforms.of_source.resize(place + 1, arrival.batch.source.platform);
+            self.known.platforms.resize(place + 1, arrival.batch.source.platform);
         }
         if let Some(counts) = self.sources.get_mut(place) {
             counts.deleted += arrival.batch.deleted;
             counts.rejected += arrival.batch.rejected.len() as u64;
         }
-        let number = self.platforms.first_source.checked_add(source).ok_or_else(|| Fault::broken("there are no source numbers left"))?;
+        let number = self.known.first.checked_add(source).ok_or_else(|| Fault::broken("there are no source numbers left"))?;
         for (table, rows) in append::rows(arrival, number, self.acts, &self.merged, &mut self.spill.dictionaries)? {
             self.spill.push(table, rows)?;
         }
@@ -197,20 +207,29 @@ impl LakeImport for Importing {
         Ok(())
     }
 
+    fn withdraw(&mut self, source: u32, people: SubjectSet) {
+        if !people.is_empty() {
+            self.known.withdrawn.entry(self.known.first.saturating_add(source)).or_default().union_with(&people);
+        }
+    }
+
     fn finish(self: Box<Self>, progress: &dyn Progress) -> Result<Staged, Fault> {
-        let Self { store, base, platforms, mut spill, merged: _, mut sources, acts: _ } = *self;
+        let Self { store, base, known, mut spill, merged: _, mut sources, acts: _ } = *self;
         spill.close()?;
         let mut tables: BTreeMap<TableName, BTreeMap<u32, Vec<LakeFile>>> = BTreeMap::new();
-        for &table in TableName::ALL {
+        // An import changes no partner's table, and leaves out none.
+        for &table in TableName::PRIVATE.iter().chain(base.tables.keys()) {
             let buckets = tables.entry(table).or_default();
-            base.files(table).iter().for_each(|f| buckets.entry(f.bucket).or_default().push(f.clone()));
+            if buckets.is_empty() {
+                base.files(table).iter().for_each(|f| buckets.entry(f.bucket).or_default().push(f.clone()));
+            }
         }
         let mut counts: HashMap<u32, Counts> = HashMap::new();
         let buckets = spill.buckets();
         progress.begin("writing", "buckets", Some(buckets.len() as u64));
         for number in buckets {
             let base = |table: TableName| tables.get(&table).and_then(|t| t.get(&number)).cloned().unwrap_or_default();
-            let merged = Bucket { store: &store, number, base: &base }.merge(&mut spill, &platforms, &mut counts)?;
+            let merged = Bucket { store: &store, number, base: &base }.merge(&mut spill, &known, &mut counts)?;
             for (table, files) in merged {
                 tables.entry(table).or_default().insert(number, files);
             }
@@ -219,7 +238,7 @@ impl LakeImport for Importing {
         progress.finish();
         store.sync()?;
         for (place, total) in (0..).zip(&mut sources) {
-            if let Some(counts) = counts.get(&(platforms.first_source + place)) {
+            if let Some(counts) = counts.get(&(known.first + place)) {
                 total.add(counts);
             }
         }

@@ -298,8 +298,8 @@ impl S3 {
         let below = Arc::clone(&self.below);
         let listed = self.wait("listing what is there", async move {
             let mut listed = Vec::new();
-            for table in TableName::ALL {
-                listed.extend(below.list(Some(&Path::from(table.as_str()))).map_ok(|object| object.location).try_collect::<Vec<_>>().await?);
+            for table in TableName::FOLDERS {
+                listed.extend(below.list(Some(&Path::from(*table))).map_ok(|object| object.location).try_collect::<Vec<_>>().await?);
             }
             Ok::<_, object_store::Error>(listed)
         })?;

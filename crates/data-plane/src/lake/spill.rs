@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, Int32Array, RecordBatch, StringArray, UInt32Array, new_null_array};
-use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::datatypes::{Int32Type, UInt32Type};
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::ipc::reader::FileReader;
@@ -18,7 +17,7 @@ use domain::Fault;
 use domain::catalog::TableName;
 
 use super::append::arriving;
-use super::complete::gathered;
+use super::complete::{gathered, joined};
 use super::order::by_subject;
 use super::words::{self, Dictionaries, TextArrays};
 use crate::schema::{NO_TEXT, dictionary, schema};
@@ -186,14 +185,15 @@ impl Spill {
                 texts.insert(run.has_texts);
             }
         }
-        let Some(first) = parts.first() else { return Ok(None) };
+        if parts.is_empty() {
+            return Ok(None);
+        }
         if !texts.contains(&true) {
             // Numbers of one dictionary.
-            return shared.with_dictionaries(table, &concat_batches(&first.schema(), &parts).map_err(arrow)?).map(Some);
+            return shared.with_dictionaries(table, &joined(&parts).map_err(arrow)?).map(Some);
         }
         let parts = parts.iter().map(|part| shared.with_texts(table, part)).collect::<Result<Vec<_>, _>>()?;
-        let Some(first) = parts.first() else { return Ok(None) };
-        words::with_dictionaries(table, &concat_batches(&first.schema(), &parts).map_err(arrow)?).map(Some)
+        words::with_dictionaries(table, &joined(&parts).map_err(arrow)?).map(Some)
     }
 
     /// What is pending, sorted by person, and whether its texts are in the place of numbers.

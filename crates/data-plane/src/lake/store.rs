@@ -152,8 +152,8 @@ fn remove_local(folder: &Path, named: &BTreeSet<&str>) -> Result<u64, Fault> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => {}
         Err(e) => return Err(fault(e)),
     }
-    for &table in TableName::ALL {
-        let entries = match fs::read_dir(folder.join(table.as_str())) {
+    for &table in TableName::FOLDERS {
+        let entries = match fs::read_dir(folder.join(table)) {
             Ok(entries) => entries,
             Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
             Err(e) => return Err(fault(e)),

@@ -273,3 +273,38 @@ fn how_much_fits_into_memory_changes_nothing() {
         }
     }
 }
+
+#[test]
+fn what_is_withdrawn_is_as_if_it_had_not_come() {
+    let gone = SubjectId(5_000);
+    let with_gone = |seed: u64| {
+        let mut arrival = arrival(seed, 12);
+        arrival.ids[11] = gone;
+        arrival
+    };
+    let without = |mut arrival: Arrival| {
+        arrival.ids.pop();
+        arrival.batch.subjects.pop();
+        arrival.batch.activities = arrival.batch.activities.iter().filter(|act| act.owner != 11).map(ActivityRecord::into_owned).collect();
+        arrival
+    };
+    for merged in [BTreeMap::new(), [(gone, SubjectId(97))].into()] {
+        for named_again in [false, true] {
+            let import = |second: Arrival, withdrawn: SubjectSet| {
+                let folder = tempfile::tempdir().unwrap();
+                let mut import = ParquetLake::with_bucket_size(folder.path(), 700).import(None, 7).unwrap();
+                import.resolve(&merged);
+                import.append(0, &arrival(30, 11)).unwrap();
+                import.append(1, &second).unwrap();
+                import.withdraw(1, withdrawn);
+                import.append(2, &if named_again { with_gone(32) } else { arrival(32, 11) }).unwrap();
+                import.finish(&Unwatched).unwrap()
+            };
+            let acts = with_gone(31).batch.activities.iter().filter(|act| act.owner == 11).count() as u64;
+            let (withdrawn, never) = (import(with_gone(31), [gone].into_iter().collect()), import(without(with_gone(31)), SubjectSet::new()));
+            assert_eq!(withdrawn.manifest, never.manifest, "{merged:?}, named again: {named_again}");
+            assert_eq!(withdrawn.counts[1], Counts { deleted: never.counts[1].deleted + acts, ..never.counts[1] });
+            assert_ne!(import(with_gone(31), SubjectSet::new()).manifest, never.manifest);
+        }
+    }
+}

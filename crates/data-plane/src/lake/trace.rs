@@ -50,7 +50,8 @@ pub(super) fn trace(store: &Store, manifest: &Manifest, subject: SubjectId, nati
         }
     }
     if native_key.is_none() {
-        for table in [TableName::Subject, TableName::SubjectInterest] {
+        let partners = manifest.tables.keys().filter(|table| matches!(table, TableName::Partner(_)));
+        for &table in [TableName::Subject, TableName::SubjectInterest].iter().chain(partners) {
             for batch in read(table, &["subject_id"])? {
                 let here = owners(&batch)?.values().iter().filter(|s| **s == subject.0).count() as u64;
                 if here > 0 {

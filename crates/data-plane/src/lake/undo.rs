@@ -41,7 +41,9 @@ pub(super) fn undo(store: &Store, base: &Manifest, undo: &Undo) -> Result<Manife
             bucket.only(|rows| Ok(keys(rows)?.into_iter().map(|key| Some(!gone.contains(&key))).collect()))
         }
         TableName::Subject => describe(bucket, undo),
-        TableName::SubjectInterest => bucket.without(&undo.alone),
+        // A partner's row about somebody whom only this import names says nothing without them.
+        TableName::SubjectInterest | TableName::Partner(_) => bucket.without(&undo.alone),
+        TableName::Creator => Ok(None),
     })
 }
 

@@ -150,6 +150,13 @@ impl Limits {
         self.0 == 0
     }
 
+    /// Those of `keys`, which are set, that cover a purpose, whoever the recipient is.
+    #[must_use]
+    pub fn of_purpose<'a>(keys: impl IntoIterator<Item = &'a LimitKey>, purpose: Purpose) -> Self {
+        let covers = |key: &&LimitKey| key.purpose.is_none_or(|p| p == purpose) && key.partner.is_none();
+        keys.into_iter().filter(covers).fold(Self::NONE, |limits, key| limits.with(key.kind))
+    }
+
     /// Those of `keys`, which are set, that cover a use.
     #[must_use]
     pub fn covering<'a>(keys: impl IntoIterator<Item = &'a LimitKey>, partner: &PartnerName, purpose: Purpose) -> Self {

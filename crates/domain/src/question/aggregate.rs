@@ -276,7 +276,7 @@ mod tests {
     use crate::question::expr::Expr;
 
     fn parts(low: i64, high: i64) -> [Aggregate; 3] {
-        let of = Expr::Leaf(Field::Column(Table::of(TableName::Activity).named("word_count").unwrap()));
+        let of = Expr::Leaf(Field::Column(Table::of(TableName::Activity).named(TableName::Activity, "word_count").unwrap()));
         let values = Grid { low, high, denominator: 1 };
         [Aggregate::CountKnown { of: of.clone() }, Aggregate::CenteredSum { of: of.clone(), values }, Aggregate::CenteredSquares { of, values }]
     }

@@ -1,4 +1,6 @@
 //! What expressions over rows look up: columns of tables, and what a subquery made of one person's rows.
+//!
+//! What a subquery makes is made of expressions over its own rows, which may come from further subqueries.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -6,9 +8,9 @@ use std::hash::{DefaultHasher, Hasher};
 
 use serde::{Serialize, Serializer};
 
-use super::Value;
 use super::expr::{Expr, Range};
-use crate::catalog::{ColumnName, ColumnType, TableName};
+use super::{PerSubject, Value};
+use crate::catalog::{Calendar, ColumnName, ColumnType};
 
 /// An expression over one row.
 pub type RowExpr = Expr<Field>;
@@ -22,46 +24,36 @@ pub enum Field {
     Fold(usize, Box<Fold>),
 }
 
-/// What a subquery makes of all rows of one person: one value.
+/// What a subquery makes of the rows of one person that have the same keys: one value. Without keys these are
+/// all of theirs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fold {
+    /// One of the keys, which all of these rows share.
+    Key(RowExpr),
     /// `count(*)`
     CountRows,
     /// `count(x)`: rows in which it is known.
-    Count(Expr<ColumnName>),
+    Count(RowExpr),
     /// `count(distinct x)`
-    CountDistinct(Expr<ColumnName>),
+    CountDistinct(RowExpr),
     /// `sum(x)`: null where none is known; whole numbers saturate.
-    Sum(Expr<ColumnName>),
+    Sum(RowExpr),
     /// `avg(x)`
-    Average(Expr<ColumnName>),
+    Average(RowExpr),
     /// `min(x)`
-    Min(Expr<ColumnName>),
+    Min(RowExpr),
     /// `max(x)`
-    Max(Expr<ColumnName>),
-}
-
-/// A subquery that aggregates per subject: `(SELECT subject_id, … FROM … WHERE … GROUP BY subject_id)`.
-///
-/// # Guarantee
-/// It has at most one row per person, which is a function of that person's rows alone. What a person's
-/// rows are joined to, and how often they count afterwards, is bounded after the join like everything else.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct PerSubject {
-    /// Its tables, in the catalogue's order.
-    pub tables: Vec<TableName>,
-    /// Which rows.
-    pub filter: Option<Expr<ColumnName>>,
+    Max(RowExpr),
 }
 
 impl Fold {
     /// What it reads.
     #[must_use]
-    pub const fn of(&self) -> Option<&Expr<ColumnName>> {
+    pub const fn of(&self) -> Option<&RowExpr> {
         match self {
             Self::CountRows => None,
-            Self::Count(of) | Self::CountDistinct(of) | Self::Sum(of) | Self::Average(of) | Self::Min(of) | Self::Max(of) => Some(of),
+            Self::Key(of) | Self::Count(of) | Self::CountDistinct(of) | Self::Sum(of) | Self::Average(of) | Self::Min(of) | Self::Max(of) => Some(of),
         }
     }
 
@@ -69,6 +61,7 @@ impl Fold {
     #[must_use]
     pub const fn ty(&self, ty: ColumnType) -> Option<ColumnType> {
         match (self, ty) {
+            (Self::Key(_), _) => Some(ty),
             (Self::CountRows | Self::Count(_) | Self::CountDistinct(_), _) => Some(ColumnType::Integer),
             (Self::Sum(_), ColumnType::Integer) => Some(ColumnType::Integer),
             (Self::Sum(_) | Self::Average(_), ColumnType::Integer | ColumnType::Float) => Some(ColumnType::Float),
@@ -77,10 +70,24 @@ impl Fold {
         }
     }
 
+    /// The type of its values. What is always null has none: any will do.
+    #[must_use]
+    pub fn made(&self) -> ColumnType {
+        let of = self.of().and_then(|of| of.clone().typed(&Field::ty).ok()?.1);
+        self.ty(of.unwrap_or(ColumnType::Integer)).unwrap_or(ColumnType::Integer)
+    }
+
+    /// Whether it counts something: it is never null, and has no end.
+    #[must_use]
+    pub const fn is_count(&self) -> bool {
+        matches!(self, Self::CountRows | Self::Count(_) | Self::CountDistinct(_))
+    }
+
     /// Nothing yet of a person.
     #[must_use]
     pub const fn start(&self) -> Folding {
         match self {
+            Self::Key(_) => Folding::Same(Value::Null),
             Self::CountRows | Self::Count(_) => Folding::Count(0),
             Self::CountDistinct(_) => Folding::Distinct(BTreeSet::new()),
             Self::Sum(_) => Folding::Sum { known: 0, whole: Some(0), total: 0.0, average: false },
@@ -94,6 +101,8 @@ impl Fold {
 /// What a fold has of a person's rows so far: as little as its value needs, however many rows there are.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Folding {
+    /// What all rows have.
+    Same(Value),
     /// Rows, or known values.
     Count(u64),
     /// Different values, by 128 bits of their hash: two of one person's are taken for one with a chance below
@@ -126,6 +135,7 @@ impl Folding {
             return;
         }
         match self {
+            Self::Same(value) => *value = added,
             Self::Count(count) => *count = count.saturating_add(1),
             Self::Distinct(seen) => {
                 let encoded = super::encode_key(&[added]);
@@ -166,18 +176,33 @@ impl Folding {
             Self::Sum { known, total, average: true, .. } => Value::float(total / known as f64),
             Self::Sum { whole: Some(whole), .. } => Value::Integer(whole),
             Self::Sum { total, .. } => Value::float(total),
-            Self::Extreme { value, .. } => value,
+            Self::Same(value) | Self::Extreme { value, .. } => value,
         }
     }
 }
 
 impl Field {
+    /// Its type.
+    #[must_use]
+    pub fn ty(&self) -> ColumnType {
+        match self {
+            Self::Column(column) => column.column().ty,
+            Self::Fold(_, fold) => fold.made(),
+        }
+    }
+
     /// Its values, when they are public.
     #[must_use]
     pub fn values(&self) -> Option<Vec<Value>> {
         match self {
             Self::Column(column) => column.column().domain.map(crate::catalog::Domain::values),
-            Self::Fold(..) => None,
+            Self::Fold(_, fold) => {
+                if let Fold::Key(of) = &**fold {
+                    of.values(&Self::values)
+                } else {
+                    None
+                }
+            }
         }
     }
 
@@ -186,7 +211,13 @@ impl Field {
     pub fn nullable(&self) -> bool {
         match self {
             Self::Column(column) => column.column().nullable,
-            Self::Fold(_, fold) => !matches!(**fold, Fold::CountRows | Fold::Count(_) | Fold::CountDistinct(_)),
+            Self::Fold(_, fold) => {
+                if let Fold::Key(of) = &**fold {
+                    of.nullable(&Self::nullable)
+                } else {
+                    !fold.is_count()
+                }
+            }
         }
     }
 
@@ -199,17 +230,60 @@ impl Field {
                 Some(crate::catalog::Domain::Range(low, high)) => Some(Range { low: low as f64, high: high as f64 }),
                 _ => None,
             },
-            Self::Fold(_, fold) => matches!(**fold, Fold::CountRows | Fold::Count(_) | Fold::CountDistinct(_)).then_some(Range { low: 0.0, high: f64::INFINITY }),
+            Self::Fold(_, fold) => match &**fold {
+                Fold::Key(of) => of.range(&Self::range),
+                fold => fold.is_count().then_some(Range { low: 0.0, high: f64::INFINITY }),
+            },
         }
     }
 
-    /// Whether all rows of a person have the same.
+    /// Which days it can hold, if it holds days of a calendar.
     #[must_use]
-    pub fn is_of_person(&self) -> bool {
+    pub fn calendar(&self) -> Option<Calendar> {
         match self {
-            Self::Column(column) => column.table() == TableName::Subject,
-            Self::Fold(..) => true,
+            Self::Column(column) => column.column().calendar,
+            Self::Fold(_, fold) => {
+                if let Fold::Key(Expr::Leaf(field)) = &**fold {
+                    field.calendar()
+                } else {
+                    None
+                }
+            }
         }
+    }
+
+    /// Whether all rows of a person have the same; `per_subject` are the subqueries beside these rows.
+    #[must_use]
+    pub fn is_of_person(&self, per_subject: &[PerSubject]) -> bool {
+        match self {
+            Self::Column(column) => column.column().of_person,
+            Self::Fold(place, fold) => match (per_subject.get(*place), &**fold) {
+                (Some(inner), Fold::Key(of)) if !inner.keys.is_empty() => of.is_of_person(&inner.per_subject),
+                (inner, _) => inner.is_some_and(|inner| inner.keys.is_empty()),
+            },
+        }
+    }
+}
+
+impl RowExpr {
+    /// Whether it is the same in all rows of a person, as [`Field::is_of_person`].
+    #[must_use]
+    pub fn is_of_person(&self, per_subject: &[PerSubject]) -> bool {
+        let mut of_person = true;
+        self.leaves(&mut |field| of_person &= field.is_of_person(per_subject));
+        of_person
+    }
+
+    /// How many nodes it has with those of what it looks up.
+    #[must_use]
+    pub fn whole_size(&self) -> usize {
+        let mut size = self.size();
+        self.leaves(&mut |field| {
+            if let Field::Fold(_, fold) = field {
+                size = size.saturating_add(fold.of().map_or(0, Self::whole_size));
+            }
+        });
+        size
     }
 }
 
@@ -224,15 +298,15 @@ impl fmt::Display for Field {
 
 impl fmt::Display for Fold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = |f: &mut fmt::Formatter<'_>, name: &str, of: &Expr<ColumnName>| write!(f, "{name}{})", of.clone().map(&mut |column| Expr::Leaf(Field::Column(column))));
         match self {
+            Self::Key(of) => write!(f, "{of}"),
             Self::CountRows => f.write_str("count(*)"),
-            Self::Count(of) => names(f, "count(", of),
-            Self::CountDistinct(of) => names(f, "count(distinct ", of),
-            Self::Sum(of) => names(f, "sum(", of),
-            Self::Average(of) => names(f, "avg(", of),
-            Self::Min(of) => names(f, "min(", of),
-            Self::Max(of) => names(f, "max(", of),
+            Self::Count(of) => write!(f, "count({of})"),
+            Self::CountDistinct(of) => write!(f, "count(distinct {of})"),
+            Self::Sum(of) => write!(f, "sum({of})"),
+            Self::Average(of) => write!(f, "avg({of})"),
+            Self::Min(of) => write!(f, "min({of})"),
+            Self::Max(of) => write!(f, "max({of})"),
         }
     }
 }
@@ -265,8 +339,9 @@ mod tests {
         assert_eq!(value(&Fold::Sum(of()), &mixed), Value::Float(4.5));
         assert_eq!(value(&Fold::Sum(of()), &[Value::Integer(i64::MAX), two.clone()]), Value::Integer(i64::MAX), "whole numbers saturate");
         assert_eq!(value(&Fold::Average(of()), &[one.clone(), null.clone(), two.clone()]), Value::Float(1.5));
-        assert_eq!((value(&Fold::Min(of()), &mixed), value(&Fold::Max(of()), &mixed)), (half, two));
-        for fold in [Fold::Sum(of()), Fold::Average(of()), Fold::Min(of()), Fold::Max(of())] {
+        assert_eq!((value(&Fold::Min(of()), &mixed), value(&Fold::Max(of()), &mixed)), (half, two.clone()));
+        assert_eq!(value(&Fold::Key(of()), &[two.clone(), two.clone()]), two);
+        for fold in [Fold::Key(of()), Fold::Sum(of()), Fold::Average(of()), Fold::Min(of()), Fold::Max(of())] {
             assert_eq!(value(&fold, std::slice::from_ref(&null)), Value::Null, "{fold}");
         }
     }

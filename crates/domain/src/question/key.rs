@@ -67,14 +67,6 @@ impl Key {
         }
     }
 
-    /// Whether a person is in one group of it only, whatever rows they have.
-    #[must_use]
-    pub fn is_of_person(&self) -> bool {
-        let mut of_person = true;
-        self.of.leaves(&mut |field| of_person &= field.is_of_person());
-        of_person
-    }
-
     /// The rows that a list lets in; none where all are.
     pub(super) fn condition(&self) -> Option<RowExpr> {
         let KeyValues::Listed(values) = &self.values else { return None };
@@ -98,7 +90,7 @@ mod tests {
     use crate::catalog::{Table, TableName};
 
     fn column(name: &str) -> RowExpr {
-        Expr::Leaf(Field::Column(Table::of(TableName::Activity).named(name).unwrap()))
+        Expr::Leaf(Field::Column(Table::of(TableName::Activity).named(TableName::Activity, name).unwrap()))
     }
 
     #[test]

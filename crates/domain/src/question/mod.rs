@@ -8,14 +8,16 @@ mod field;
 mod key;
 mod plan;
 mod price;
+mod subquery;
 mod value;
 mod view;
 
 pub use aggregate::{Aggregate, Grid, Tally, tree_shape};
 pub use comparison::Comparison;
-pub use field::{Field, Fold, Folding, PerSubject, RowExpr};
+pub use field::{Field, Fold, Folding, RowExpr};
 pub use key::{Key, KeySource, KeyValues};
 pub use plan::{Narrowing, Plan, PlanLimits};
 pub use price::{AggregateEstimate, AverageEstimate, Estimate, HalfWidth, Mechanisms, Prepared, Question};
+pub use subquery::{Inner, PerSubject};
 pub use value::{Value, encode_key};
 pub use view::{Moments, OrderBy, Presented, PresentedColumn, Released, Shown, Statistic, Tie, View, ViewColumn, ViewExpr, widened};

@@ -6,9 +6,11 @@ use dp::ContributionBounds;
 use serde::Serialize;
 
 use super::expr::{Expr, Function};
-use super::{Aggregate, Field, Fold, Key, KeySource, KeyValues, PerSubject, RowExpr, Value};
+use super::subquery::{Inner, columns};
+use super::{Aggregate, Key, KeySource, KeyValues, PerSubject, RowExpr, Value};
 use crate::catalog::{ColumnName, TableName};
 use crate::consent::DataScope;
+use crate::partner_table::PartnerTableId;
 
 /// What a question computes from people's rows. Two questions with equal plans are one question.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -16,9 +18,9 @@ pub struct Plan {
     /// Version of this layout; part of the key under which answers are kept.
     pub schema: u32,
     /// The tables, in the catalogue's order. Several are joined within each person: on the person, and
-    /// acts and their hashtags also on the act.
+    /// acts and their hashtags also on the act. Acts are joined to the public list of creators on the account.
     pub tables: Vec<TableName>,
-    /// Subqueries that aggregate per subject: their one row per person is joined to every row of theirs.
+    /// Subqueries that aggregate per subject: their rows of a person are joined to every row of theirs.
     pub per_subject: Vec<PerSubject>,
     /// Which rows.
     pub filter: Option<RowExpr>,
@@ -31,6 +33,10 @@ pub struct Plan {
     pub bounds: ContributionBounds,
     /// A group with an unknown key and fewer people than this is never shown; at least 1.
     pub cohort: u32,
+    /// The version of the public list of creators, where the question looks at it: after a new list it is another
+    /// question.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub creators: Option<String>,
 }
 
 impl Plan {
@@ -69,62 +75,37 @@ impl Plan {
     /// Which parts of people's data the plan looks at: whoever did not open one of them is not counted.
     #[must_use]
     pub fn scopes(&self) -> Vec<DataScope> {
-        let tables = self.tables.iter().chain(self.per_subject.iter().flat_map(|inner| &inner.tables)).map(|table| table.scope());
-        let inner = (0..self.per_subject.len()).flat_map(|place| self.inner_columns(place));
-        let mut scopes: Vec<DataScope> = tables.chain(self.columns().into_iter().chain(inner).map(ColumnName::scope)).collect();
+        let inner = self.inner();
+        let tables = self.tables.iter().copied().chain(inner.iter().flat_map(Inner::all_tables)).map(TableName::scope);
+        let columns = self.columns().into_iter().chain(inner.iter().flat_map(Inner::all_columns)).map(ColumnName::scope);
+        let mut scopes: Vec<DataScope> = tables.chain(columns).collect();
         scopes.sort();
         scopes.dedup();
         scopes
     }
 
+    /// The partners' tables that the plan looks at.
+    pub fn partner_tables(&self) -> impl Iterator<Item = PartnerTableId> {
+        let inner: Vec<TableName> = self.inner().iter().flat_map(Inner::all_tables).collect();
+        self.tables.iter().copied().chain(inner).filter_map(|table| if let TableName::Partner(id) = table { Some(id) } else { None })
+    }
+
     /// The columns of its own tables that the plan reads, sorted, without the owner.
     #[must_use]
     pub fn columns(&self) -> Vec<ColumnName> {
-        let mut columns = Vec::new();
-        self.fields(&mut |field| {
-            if let Field::Column(column) = field {
-                columns.push(*column);
-            }
-        });
-        columns.sort();
-        columns.dedup();
-        columns
+        columns(self.exprs())
     }
 
-    /// What the plan reads of a subquery, each once.
+    /// Its subqueries, with what it reads of each.
     #[must_use]
-    pub fn folds(&self, place: usize) -> Vec<Fold> {
-        let mut folds: Vec<Fold> = Vec::new();
-        self.fields(&mut |field| {
-            if let Field::Fold(of, fold) = field
-                && *of == place
-                && !folds.contains(fold)
-            {
-                folds.push((**fold).clone());
-            }
-        });
-        folds
+    pub fn inner(&self) -> Vec<Inner<'_>> {
+        Inner::all(&self.per_subject, &self.exprs().collect::<Vec<_>>())
     }
 
-    /// The columns that a subquery reads, sorted, without the owner.
-    #[must_use]
-    pub fn inner_columns(&self, place: usize) -> Vec<ColumnName> {
-        let mut columns = Vec::new();
-        let filter = self.per_subject.get(place).and_then(|inner| inner.filter.as_ref());
-        filter.into_iter().for_each(|filter| filter.leaves(&mut |column| columns.push(*column)));
-        for fold in self.folds(place) {
-            fold.of().into_iter().for_each(|of| of.leaves(&mut |column| columns.push(*column)));
-        }
-        columns.sort();
-        columns.dedup();
-        columns
-    }
-
-    /// Everything that is looked up in rows.
-    fn fields<'a>(&'a self, visit: &mut impl FnMut(&'a Field)) {
+    /// What is worked out of joined rows.
+    fn exprs(&self) -> impl Iterator<Item = &RowExpr> {
         let keys = self.keys.iter().map(|key| &key.of);
-        let all = keys.chain(&self.filter).chain(self.aggregates.iter().filter_map(Aggregate::of));
-        all.for_each(|expr| expr.leaves(visit));
+        keys.chain(&self.filter).chain(self.aggregates.iter().filter_map(Aggregate::of))
     }
 }
 
@@ -161,9 +142,9 @@ impl PlanLimits {
     pub const RUN_TOKENS: usize = 1_000;
     /// Bytes of a pattern of `LIKE`.
     pub const PATTERN_BYTES: usize = 250;
-    /// Subqueries.
+    /// Subqueries, with those in subqueries.
     pub const PER_SUBJECT: usize = 4;
-    /// What subqueries make of a person, in all.
+    /// What subqueries make of the rows of a person, in all.
     pub const FOLDS: usize = 16;
     /// Percentiles of one expression.
     pub const QUANTILES: usize = 16;

@@ -1,11 +1,14 @@
 //! What a question costs and what can be expected of its answer: functions of public parameters.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use dp::{Cost, Delta, KeyThreshold, Quantile, QuantileTree, Rho, Variance};
 use serde::Serialize;
 
+use super::view::STEP;
 use super::{Aggregate, Grid, KeySource, Narrowing, Plan, Value, View, tree_shape};
+use crate::CreatorList;
 use crate::refusal::{Refusal, RefusalCode};
 
 /// What a partner sends.
@@ -30,6 +33,8 @@ pub struct Prepared {
     pub view: View,
     /// What it costs.
     pub cost: Cost,
+    /// The public list of creators by which it was understood.
+    pub creators: Arc<CreatorList>,
 }
 
 /// The mechanisms that answer a plan at a price.
@@ -148,6 +153,12 @@ pub struct Estimate {
 }
 
 impl Prepared {
+    /// Whether it means the same by this list of creators.
+    #[must_use]
+    pub fn holds_with(&self, creators: &CreatorList) -> bool {
+        self.plan.creators.as_deref().is_none_or(|version| version == creators.version())
+    }
+
     /// The estimate of the answer's accuracy.
     ///
     /// # Errors
@@ -196,11 +207,12 @@ impl Prepared {
 
     /// The average of which `sum` is a part, if it is one. Its true distance from the middle is at most
     /// half the range, so that the range of its quotient is at most (sum's + half the range · count's) /
-    /// (count − count's), all of them half-widths.
+    /// (count − count's), all of them half-widths, each with the step that answers add to it.
     fn average(&self, sum: &Aggregate, of_sum: &AggregateEstimate, all: &[AggregateEstimate]) -> Option<AverageEstimate> {
         let ((low, high), of) = (sum.value_range()?, sum.of()?);
         let place = self.plan.aggregates.iter().position(|a| *a == Aggregate::CountKnown { of: of.clone() })?;
-        let (sum, count, half) = (of_sum.half_width_95, all.get(place)?.half_width_95, (high - low) / 2.0);
+        let count = all.get(place)?.half_width_95 + STEP;
+        let (sum, half) = (of_sum.half_width_95 + STEP / f64::from(sum.denominator()), (high - low) / 2.0);
         let half_widths = COUNTS.map(|n| {
             #[expect(clippy::cast_precision_loss, reason = "round counts below 2^53")]
             let left = (n as f64 - count).max(1.0);

@@ -230,7 +230,7 @@ impl Row<'_> {
     fn half_width(&self, place: usize, widened: f64) -> Option<f64> {
         let aggregate = self.table.aggregates.get(place)?;
         let beyond = beyond(aggregate.half_width);
-        let half_width = if widened > 1.0 { beyond * widened } else { beyond - 1.0 };
+        let half_width = if widened > 1.0 { beyond * widened } else { beyond - STEP };
         Some(half_width / f64::from(aggregate.denominator.max(1)))
     }
 
@@ -300,12 +300,15 @@ pub fn widened(parts: usize) -> f64 {
     (1.0 + 2.0 * parts.ln() / (1.96 * 1.96)).sqrt()
 }
 
+/// What is added to the half-width of a number, in grid units, where something is made of it.
+pub(super) const STEP: f64 = 1.0;
+
 /// At least 1.96 σ in grid units: a table's half-width is the smallest whole number beyond which the noise is in
 /// at most 5 % of cases, which can be less by less than one. What is made of several numbers begins here.
 fn beyond(half_width: i64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "a range that is shown")]
     let half_width = half_width.max(0) as f64;
-    half_width + 1.0
+    half_width + STEP
 }
 
 impl Moments {

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use hashbrown::HashMap;
 
 use super::{ActivityKind, ActivityRecord, Media, Visibility};
-use crate::Timestamp;
+use crate::{CreatorId, Timestamp};
 
 /// Texts one after the other.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -172,6 +172,7 @@ pub struct Activities {
     pub visibilities: Vec<Visibility>,
     pub link_domains: Words,
     pub containers: Words,
+    pub creators: Vec<Option<CreatorId>>,
     pub likes_received: Vec<Option<u32>>,
     pub replies_received: Vec<Option<u32>>,
     pub shares_received: Vec<Option<u32>>,
@@ -202,6 +203,7 @@ impl Activities {
             visibilities: room(acts),
             link_domains: Words::with_capacity(acts),
             containers: Words::with_capacity(acts),
+            creators: room(acts),
             likes_received: room(acts),
             replies_received: room(acts),
             shares_received: room(acts),
@@ -238,6 +240,7 @@ impl Activities {
         self.visibilities.push(act.visibility);
         self.link_domains.push(act.link_domain.as_deref());
         self.containers.push(act.container.as_deref());
+        self.creators.push(act.creator);
         self.likes_received.push(act.likes_received);
         self.replies_received.push(act.replies_received);
         self.shares_received.push(act.shares_received);
@@ -259,6 +262,7 @@ impl Activities {
         act.visibility = *self.visibilities.get(row)?;
         act.link_domain = self.link_domains.get(row).map(Cow::Borrowed);
         act.container = self.containers.get(row).map(Cow::Borrowed);
+        act.creator = *self.creators.get(row)?;
         act.likes_received = *self.likes_received.get(row)?;
         act.replies_received = *self.replies_received.get(row)?;
         act.shares_received = *self.shares_received.get(row)?;
@@ -302,6 +306,7 @@ mod tests {
         full.visibility = Visibility::Public;
         full.link_domain = Some("example.org".into());
         full.container = Some("".into());
+        full.creator = CreatorId::from_number(u64::MAX);
         full.likes_received = Some(0);
         full.shares_received = Some(u32::MAX);
         full.tags = vec!["x".into(), "y".into()];

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::Timestamp;
+use crate::{CreatorId, Timestamp};
 
 crate::words! {
     /// What the person did.
@@ -87,6 +87,9 @@ pub struct ActivityRecord<'a> {
     pub link_domain: Option<Cow<'a, str>>,
     /// The group, channel or forum it happened in.
     pub container: Option<Cow<'a, str>>,
+    /// The account that it was about, whose post was liked, passed on or answered, or who was followed: where the
+    /// source of the actor names it.
+    pub creator: Option<CreatorId>,
     /// Likes received when the source was made: an imported constant.
     pub likes_received: Option<u32>,
     /// Replies received, likewise.
@@ -116,6 +119,7 @@ impl<'a> ActivityRecord<'a> {
             visibility: Visibility::Unknown,
             link_domain: None,
             container: None,
+            creator: None,
             likes_received: None,
             replies_received: None,
             shares_received: None,
@@ -141,6 +145,7 @@ impl<'a> ActivityRecord<'a> {
             word_count: self.word_count,
             media: self.media,
             visibility: self.visibility,
+            creator: self.creator,
             likes_received: self.likes_received,
             replies_received: self.replies_received,
             shares_received: self.shares_received,

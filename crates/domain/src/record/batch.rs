@@ -28,7 +28,7 @@ impl SourceKind {
     }
 }
 
-/// The source that a batch came from.
+/// The source that a batch came from, as far as it is known before it is read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceInfo {
     /// Where the operator found it.
@@ -37,10 +37,20 @@ pub struct SourceInfo {
     pub kind: SourceKind,
     /// Its platform.
     pub platform: Platform,
-    /// SHA-256 of its bytes, in hexadecimal; of a folder, of its files' names and hashes.
-    pub sha256: String,
     /// Which reader made the rows, and its version, e.g. `mastodon/1`.
     pub parser: String,
+}
+
+/// What is known of a source when it was read to its end.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SourceEnd {
+    /// SHA-256 of its bytes, in hexadecimal; of a folder, of its files' names and hashes.
+    pub sha256: String,
+    /// Accounts that the platform says were deleted: if they are here, their people are to be erased.
+    pub departed: Vec<AccountKey>,
+    /// People whose accounts departed after the source had named them, by their places: nothing that it
+    /// brought of theirs is taken in.
+    pub withdrawn: Vec<u32>,
 }
 
 /// Something in a source that could not become a row. Kept, so that nothing is lost in silence.
@@ -67,8 +77,6 @@ pub struct NormalizedBatch {
     pub activities: Activities,
     /// Records that were marked as deleted by their owner, and therefore left out.
     pub deleted: u64,
-    /// Accounts that the platform says were deleted: if they are here, their people are to be erased.
-    pub departed: Vec<AccountKey>,
     /// What could not become a row.
     pub rejected: Vec<RejectedRecord>,
 }
@@ -77,16 +85,15 @@ impl NormalizedBatch {
     /// Nothing yet of `source`.
     #[must_use]
     pub fn new(source: SourceInfo) -> Self {
-        Self { source, subjects: Vec::new(), activities: Activities::default(), deleted: 0, departed: Vec::new(), rejected: Vec::new() }
+        Self { source, subjects: Vec::new(), activities: Activities::default(), deleted: 0, rejected: Vec::new() }
     }
 
     /// Adds the next batch of the same source.
     pub fn extend(&mut self, next: Self) {
-        let Self { source: _, subjects, activities, deleted, departed, rejected } = next;
+        let Self { source: _, subjects, activities, deleted, rejected } = next;
         self.subjects.extend(subjects);
         self.activities.extend(activities.iter());
         self.deleted += deleted;
-        self.departed.extend(departed);
         self.rejected.extend(rejected);
     }
 }

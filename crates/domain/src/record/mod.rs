@@ -11,6 +11,6 @@ mod subject;
 
 pub use activities::{Activities, Texts, Words};
 pub use activity::{ActivityKind, ActivityRecord, Media, Visibility};
-pub use batch::{Counts, NormalizedBatch, RejectedRecord, SourceInfo, SourceKind};
+pub use batch::{Counts, NormalizedBatch, RejectedRecord, SourceEnd, SourceInfo, SourceKind};
 pub use features::Features;
 pub use subject::{AccountKey, Interest, InterestOrigin, SubjectRecord};

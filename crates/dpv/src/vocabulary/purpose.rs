@@ -77,6 +77,7 @@ pub const PURPOSES: &[PurposeMapping] = &[
     mapping("public_archive", PurposeTerm::PublicBenefit, Fit::Wider),
     PurposeMapping { word: "search_indexing", term: None },
     mapping("political_advertising", PurposeTerm::TargetedAdvertising, Fit::Wider),
+    PurposeMapping { word: "public_naming", term: None },
 ];
 
 const fn mapping(word: &'static str, term: PurposeTerm, fit: Fit) -> PurposeMapping {

@@ -8,10 +8,10 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 
 use anyhow::Context;
 use control_plane::{ControlPlane, Error, Import};
-use domain::SubjectId;
 use domain::lake::Arrival;
 use domain::port::{Clock, Lake, LakeImport, Progress, Unwatched};
-use domain::record::{AccountKey, Counts, NormalizedBatch, RejectedRecord, SourceInfo};
+use domain::record::{AccountKey, Counts, NormalizedBatch, RejectedRecord, SourceEnd, SourceInfo};
+use domain::{Fault, SubjectId};
 use ingest::{Options, Source};
 use serde_json::{Value, json};
 
@@ -43,8 +43,8 @@ pub(crate) struct Imported {
 /// What one source of an import led to.
 pub(crate) struct Imports {
     pub(crate) source: SourceInfo,
-    /// How many people it names, and the first of them.
-    pub(crate) subjects: usize,
+    /// How many people it names, and one of them.
+    pub(crate) subjects: u64,
     pub(crate) first: Option<SubjectId>,
     pub(crate) counts: Counts,
 }
@@ -53,7 +53,14 @@ pub(crate) async fn import(args: ImportArgs, deployment: &Deployment, format: Fo
     if let Some(past) = args.past {
         return past_import::past_import(past, deployment, format).await;
     }
-    let options = Options { platform: args.platform, mapping: args.mapping, deletions: args.deletions, today: SystemClock.now().date_naive(), threads: threads() };
+    let options = Options {
+        platform: args.platform,
+        mapping: args.mapping,
+        deletions: args.deletions,
+        creators: deployment.control.creator_key(),
+        today: SystemClock.now().date_naive(),
+        threads: threads(),
+    };
     let imported = run(&args.paths, &options, args.dry_run, deployment, &TerminalProgress::default()).await?;
     print(&imported, format)?;
     if let Some(file) = &imported.rejects_file {
@@ -87,8 +94,11 @@ pub(crate) async fn run(paths: &[PathBuf], options: &Options, dry_run: bool, dep
     tokio::task::block_in_place(|| {
         std::thread::scope(|scope| {
             let reader = scope.spawn(move || read_all(&sources, options, progress, &send));
-            for (source, batch) in receive {
-                runtime.block_on(read.append(control, &mut import, &mut *arriving, source, batch))?;
+            for (source, part) in receive {
+                match part {
+                    Part::Batch(batch) => runtime.block_on(read.append(control, &mut import, &mut *arriving, source, *batch))?,
+                    Part::End(end) => read.end(&mut import, &mut *arriving, source, end)?,
+                }
             }
             reader.join().map_err(|_| anyhow::anyhow!("the reader stopped"))?
         })
@@ -130,8 +140,15 @@ async fn erase_departed(account: &AccountKey, deployment: &Deployment) -> anyhow
     }
 }
 
+/// Something of a source.
+enum Part {
+    Batch(Box<NormalizedBatch>),
+    /// After its last batch.
+    End(SourceEnd),
+}
+
 /// Reads all sources in order, batch by batch.
-fn read_all(sources: &[Source], options: &Options, progress: &dyn Progress, send: &SyncSender<(u32, NormalizedBatch)>) -> anyhow::Result<()> {
+fn read_all(sources: &[Source], options: &Options, progress: &dyn Progress, send: &SyncSender<(u32, Part)>) -> anyhow::Result<()> {
     // Many small archives are counted as archives, a few large sources by what is in each.
     let many = sources.len() >= MANY_SOURCES;
     if many {
@@ -140,8 +157,9 @@ fn read_all(sources: &[Source], options: &Options, progress: &dyn Progress, send
     for (number, source) in (0..).zip(sources) {
         let within: &dyn Progress = if many { &Unwatched } else { progress };
         // Nobody listens any more when the lake has failed; it says why.
-        let mut sink = |batch| if send.send((number, batch)).is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) };
-        ingest::read(source, options, within, &mut sink)?;
+        let mut sink = |batch| if send.send((number, Part::Batch(Box::new(batch)))).is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) };
+        let Some(end) = ingest::read(source, options, within, &mut sink)? else { return Ok(()) };
+        send.send((number, Part::End(end))).unwrap_or_default();
         if many {
             progress.advance(1);
         }
@@ -169,16 +187,26 @@ impl Read {
             self.sources.push(Imports { source: batch.source.clone(), subjects: 0, first: None, counts: Counts::default() });
         }
         self.ids.extend(control.import_assign(import, source, &batch).await?);
-        if let Some(imports) = self.sources.last_mut() {
-            imports.subjects += batch.subjects.len();
-            imports.first = self.ids.first().map(|id| import.merged().get(id).copied().unwrap_or(*id));
-        }
         let room = REJECTED_MAX.saturating_sub(self.rejected.len());
         self.rejected.extend(batch.rejected.iter().take(room).cloned());
-        self.departed.extend(batch.departed.iter().cloned());
         let arrival = Arrival { ids: std::mem::take(&mut self.ids), batch };
         lake.append(source, &arrival)?;
         self.ids = arrival.ids;
+        Ok(())
+    }
+
+    /// After the last batch of a source.
+    fn end(&mut self, import: &mut Import, lake: &mut dyn LakeImport, source: u32, end: SourceEnd) -> anyhow::Result<()> {
+        let SourceEnd { sha256, departed, withdrawn } = end;
+        let id = |place: &u32| self.ids.get(*place as usize).copied().ok_or_else(|| Fault::broken("somebody is withdrawn who was not named"));
+        let withdrawn = withdrawn.iter().map(id).collect::<Result<_, _>>()?;
+        import.end(source, sha256, &withdrawn)?;
+        lake.withdraw(source, withdrawn);
+        self.departed.extend(departed);
+        if let (Some(imports), Some(named)) = (self.sources.last_mut(), import.named(source)) {
+            imports.subjects = named.len();
+            imports.first = named.iter().next().map(|id| import.merged().get(&id).copied().unwrap_or(id));
+        }
         Ok(())
     }
 }

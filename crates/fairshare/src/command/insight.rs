@@ -2,8 +2,10 @@
 
 use std::process::ExitCode;
 
+use control_plane::PartnerTableState;
 use domain::question::{Narrowing, Question};
 use domain::release::Release;
+use domain::{PartnerIdentifier, PartnerName};
 use serde_json::{Value, json};
 
 use super::query;
@@ -20,11 +22,12 @@ pub(crate) fn insights(format: Format) -> anyhow::Result<()> {
 
 /// Asks one.
 pub(crate) async fn insight(args: Insight, deployment: &Deployment, format: Format) -> anyhow::Result<ExitCode> {
-    let Insight::Run(InsightRun { insight, asking, from, to, kind, platform, country, tag, by, top, show_sql }) = args else {
+    let Insight::Run(InsightRun { insight, asking, from, to, kind, platform, country, tag, category, by, top, table, show_sql }) = args else {
         insights(format)?;
         return Ok(ExitCode::SUCCESS);
     };
-    let asked = insight.question(&Params { from, to, kind, platform, country, tags: tag, by, top })?;
+    let table_name = table.clone();
+    let asked = insight.question(&Params { from, to, kind, platform, country, tags: tag, category, by, top, table })?;
     if show_sql {
         return show(&asked, format);
     }
@@ -33,7 +36,8 @@ pub(crate) async fn insight(args: Insight, deployment: &Deployment, format: Form
         return query::estimated(&asking.ask(question), deployment, format).await;
     }
     let release = query::released(&asking.ask(question), deployment).await?;
-    print(insight, &asked, &release, format)?;
+    let uploaded = if insight == Kind::Overlap { uploaded(deployment, &asking.partner, table_name.as_ref()).await? } else { None };
+    print(&read(insight, &release.presented, uploaded), insight, &asked, &release, format)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -51,9 +55,15 @@ fn show(asked: &Asked, format: Format) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn print(insight: Kind, asked: &Asked, release: &Release, format: Format) -> anyhow::Result<()> {
-    let Reading { headers, cells, chart, notes } = read(insight, &release.presented);
-    let (headers, cells) = query::for_format((headers, cells), format);
+/// The rows that the partner uploaded as the table which questions can name now.
+async fn uploaded(deployment: &Deployment, partner: &PartnerName, table: Option<&PartnerIdentifier>) -> anyhow::Result<Option<u64>> {
+    let tables = deployment.control.partner_table_list(Some(partner)).await?;
+    Ok(tables.iter().find(|info| info.state == PartnerTableState::Visible && Some(info.table.name()) == table).map(|info| info.file.rows))
+}
+
+fn print(reading: &Reading, insight: Kind, asked: &Asked, release: &Release, format: Format) -> anyhow::Result<()> {
+    let Reading { headers, cells, chart, notes } = reading;
+    let (headers, cells) = query::for_format((headers.clone(), cells.clone()), format);
     let names: Vec<&str> = headers.iter().map(String::as_str).collect();
     let mut document = query::release_document(release);
     if let Value::Object(fields) = &mut document {
@@ -62,8 +72,8 @@ fn print(insight: Kind, asked: &Asked, release: &Release, format: Format) -> any
     }
     rows(format, &names, &cells, &document)?;
     if format == Format::Table {
-        line(&chart)?;
-        if matches!(insight, Kind::Audience | Kind::TopTags | Kind::ShareOfVoice) {
+        line(chart)?;
+        if matches!(insight, Kind::Audience | Kind::TopTags | Kind::ShareOfVoice | Kind::TopCreators) {
             query::ties(&release.presented).iter().for_each(|sentence| note(sentence));
         }
         notes.iter().for_each(|sentence| note(sentence));

@@ -97,7 +97,7 @@ async fn show(deployment: &Deployment, format: Format) -> anyhow::Result<()> {
         let (count, bytes): (u64, u64) = (files.iter().map(|f| f.rows).sum(), files.iter().map(|f| f.bytes).sum());
         vec![json!(table), json!(count), json!(bytes), json!(files.len()), json!(files.chunk_by(|a, b| a.bucket == b.bucket).count())]
     };
-    let table: Vec<Vec<Value>> = TableName::ALL.iter().map(|t| line(*t)).collect();
+    let table: Vec<Vec<Value>> = TableName::PRIVATE.iter().map(|t| line(*t)).collect();
     // The lowest version counts: it is what all rows have.
     let features = head.manifest.files(TableName::Activity).iter().map(|f| f.features).min().unwrap_or(0);
     let snapshot = json!({ "id": head.id, "at": head.at, "cause": head.cause, "visible_from": head.visible_from });

@@ -7,6 +7,7 @@ mod budget;
 mod consent;
 mod consent_import;
 mod controller;
+mod creator;
 mod decide;
 pub(crate) mod import;
 mod insight;
@@ -14,6 +15,7 @@ mod lake;
 mod limit;
 mod notice;
 mod partner;
+mod partner_table;
 mod past_import;
 pub(crate) mod query;
 mod release;
@@ -53,7 +55,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             clap_complete::generate(shell, &mut Cli::command(), "fairshare", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)
         }
-        Command::Table(args) => table::table(args, format),
+        Command::Table(args) if args.is_public() => table::public(args, format).map(|()| ExitCode::SUCCESS),
         Command::Insight(Insight::List) => insight::insights(format).map(|()| ExitCode::SUCCESS),
         Command::Consent(Consent::Verify { receipt, key }) => consent::verify(&receipt, &key),
         Command::Signal(Signal::Decode(text)) => signal::decode(text, format),
@@ -93,11 +95,13 @@ async fn on_deployment(command: Command, deployment: &Deployment, format: Format
         Command::Notice(args) => notice::notice(args, deployment, format).await?,
         Command::Controller(args) => controller::controller(args, deployment, format).await?,
         Command::Partner(args) => partner::partner(args, deployment, format).await?,
+        Command::Creator(args) => creator::creator(args, deployment, format).await?,
         Command::Agreement(args) => agreement::agreement(args, deployment, format).await?,
         Command::Consent(args) => consent::consent(args, deployment, format).await?,
         Command::Limit(args) => limit::limit(args, deployment, format).await?,
         Command::RulePack(args) => rule_pack::rule_pack(args, deployment, format).await?,
         Command::Signal(Signal::Record(args)) => signal::record(args, deployment, format).await?,
+        Command::Table(args) => table::table(args, deployment, format).await?,
         Command::Query(args) => query::query(args, deployment, format).await?,
         Command::Insight(args) => insight::insight(args, deployment, format).await?,
         Command::Subject(args) => subject::subject(args, deployment, format).await?,
@@ -119,6 +123,7 @@ async fn on_deployment(command: Command, deployment: &Deployment, format: Format
                 | Command::Notice(_)
                 | Command::Controller(_)
                 | Command::Partner(_)
+                | Command::Creator(_)
                 | Command::Agreement(_)
                 | Command::Consent(_)
                 | Command::Limit(_)

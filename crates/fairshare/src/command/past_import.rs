@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
-use control_plane::{ImportInfo, ImportedSource};
+use control_plane::{ImportInfo, ImportedSource, PartnerTableInfo};
+use domain::catalog::TableName;
 use domain::lake::Traced;
 use domain::port::Lake as _;
 use domain::record::Counts;
@@ -101,6 +102,7 @@ async fn trace(subject: &str, key: Option<&str>, deployment: &Deployment, format
     }
     // Recorded before anything is looked at.
     let provenance = deployment.control.staff_read(person.id, if key.is_some() { "trace of an act" } else { "trace" }).await?;
+    let partners = deployment.control.partner_table_list(None).await?;
     let mut traced = Vec::new();
     if let Some(head) = deployment.control.snapshot_head().await? {
         for id in std::iter::once(&person.id).chain(&person.merged) {
@@ -112,6 +114,7 @@ async fn trace(subject: &str, key: Option<&str>, deployment: &Deployment, format
     for (id, Traced { table: name, source, arrived_as, rows }) in traced {
         let about = [json!(name), json!(id.0), json!(rows), json!(arrived_as.map(|s| s.0))];
         let origins: Vec<[Value; 6]> = match source {
+            None if let TableName::Partner(uploaded) = name => partners.iter().filter(|info| info.table.id() == uploaded).map(of_partner).collect(),
             Some(number) => vec![provenance.source(number).map_or([Value::Null, json!(number), Value::Null, Value::Null, Value::Null, Value::Null], |(i, s)| origin(i, s))],
             // Several imports may have told the same: each that names the person.
             None => provenance.naming(id).map(|i| [json!(i.id), Value::Null, Value::Null, Value::Null, Value::Null, Value::Null]).collect(),
@@ -124,6 +127,11 @@ async fn trace(subject: &str, key: Option<&str>, deployment: &Deployment, format
     }
     note("this look was recorded");
     Ok(())
+}
+
+/// A partner's file, where others have an import's.
+fn of_partner(info: &PartnerTableInfo) -> [Value; 6] {
+    [Value::Null, Value::Null, json!("partner_table"), json!(format!("partner.{} of {}", info.table.name(), info.partner)), json!(info.file.sha256), Value::Null]
 }
 
 fn origin(import: &ImportInfo, source: &ImportedSource) -> [Value; 6] {

@@ -42,7 +42,8 @@ pub(crate) async fn query(args: Query, deployment: &Deployment, format: Format) 
     if simulate {
         // As for an estimate: the partner must be allowed to ask.
         let quote = deployment.control.release_quote(&*deployment.clean_room()?, &ask).await?;
-        return print_simulated(&simulation::simulate(&ask.question).await?, &quote, format);
+        let tables = deployment.control.partner_table_visible(&ask.partner).await?;
+        return print_simulated(&simulation::simulate(&ask.question, tables).await?, &quote, format);
     }
     if asking.estimate {
         return estimated(&ask, deployment, format).await;

@@ -1,20 +1,23 @@
 //! `fairshare subject`.
 
+use std::path::Path;
 use std::process::ExitCode;
 
-use control_plane::{Counted, IdentityChange, Meter, SubjectInfo};
+use control_plane::{Counted, Error, IdentityChange, Meter, SubjectInfo};
 use domain::SubjectId;
 use domain::consent::ConsentMethod;
 use domain::mail::{Contact, ContactSource};
-use domain::port::Lake as _;
+use domain::port::{Lake as _, Progress as _};
 use domain::subject::IdentityAct;
 use dp::Cost;
+use ingest::ContactRow;
 use serde_json::{Value, json};
 
 use super::{import, lake};
 use crate::cli::Subject;
 use crate::deployment::Deployment;
 use crate::output::{Format, note, number, object, objects, rows};
+use crate::progress::TerminalProgress;
 
 pub(crate) async fn subject(args: Subject, deployment: &Deployment, format: Format) -> anyhow::Result<ExitCode> {
     match args {
@@ -47,6 +50,7 @@ pub(crate) async fn subject(args: Subject, deployment: &Deployment, format: Form
             deployment.control.subject_contact_set(person.id, contact.as_ref(), ContactSource::Operator).await?;
             object(format, &json!({ "schema": 1, "subject": person.id.0, "reachable": contact.is_some() }))?;
         }
+        Subject::Contacts { file } => contacts(&file, deployment, format).await?,
         Subject::Cap { subject, rho, delta } => {
             let person = deployment.control.subject_find(&subject).await?;
             deployment.control.subject_cap(person.id, Cost { rho, delta }, ConsentMethod::Operator).await?;
@@ -54,6 +58,70 @@ pub(crate) async fn subject(args: Subject, deployment: &Deployment, format: Form
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Rows that could not be taken, of which so many are named.
+const NAMED: usize = 20;
+
+/// Rows that are written down together.
+const BATCH: usize = 1_000;
+
+/// Writes down how people are reached. What was taken stays when the rest fails, and the same file again
+/// changes nothing.
+async fn contacts(file: &Path, deployment: &Deployment, format: Format) -> anyhow::Result<()> {
+    let progress = TerminalProgress::default();
+    let mut report = Report::default();
+    let mut batch: Vec<(u64, SubjectId, Contact)> = Vec::new();
+    progress.begin("writing down addresses", "rows", None);
+    for row in ingest::contacts(file)? {
+        progress.advance(1);
+        match row {
+            Err(bad) => report.reject(bad.to_string()),
+            Ok(ContactRow { line, subject, contact }) => match deployment.control.subject_id(&subject).await {
+                Ok(person) => batch.push((line, person, contact)),
+                Err(error @ Error::NotFound { .. }) => report.reject(format!("line {line}: {error}")),
+                Err(error) => return Err(error.into()),
+            },
+        }
+        if batch.len() >= BATCH {
+            report.write(&mut batch, deployment).await?;
+        }
+    }
+    report.write(&mut batch, deployment).await?;
+    progress.finish();
+    let Report { written, rejected, reasons } = report;
+    object(format, &json!({ "schema": 1, "written": written, "rejected": rejected, "reasons": reasons }))?;
+    Ok(())
+}
+
+/// What became of the rows of a file.
+#[derive(Default)]
+struct Report {
+    written: u64,
+    rejected: u64,
+    /// Of the first ones that could not be taken.
+    reasons: Vec<String>,
+}
+
+impl Report {
+    fn reject(&mut self, why: String) {
+        self.rejected += 1;
+        if self.reasons.len() < NAMED {
+            self.reasons.push(why);
+        }
+    }
+
+    async fn write(&mut self, batch: &mut Vec<(u64, SubjectId, Contact)>, deployment: &Deployment) -> anyhow::Result<()> {
+        let contacts: Vec<_> = batch.iter().map(|(_, person, contact)| (*person, Some(contact.clone()))).collect();
+        let refused = deployment.control.subject_contacts_set(&contacts, ContactSource::Operator).await?;
+        for ((line, ..), refused) in batch.drain(..).zip(refused) {
+            match refused {
+                None => self.written += 1,
+                Some(refusal) => self.reject(format!("line {line}: {refusal}")),
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Carries out a merge or split: files first, then the record that makes them visible.

@@ -1,6 +1,7 @@
 //! `fairshare demo`: the whole main job on a synthetic town, through the real importers, the real
 //! ledger and the real clean room.
 
+mod survey;
 mod tour;
 pub(crate) mod town;
 
@@ -78,13 +79,15 @@ async fn set_up(args: &Demo, data: &Path) -> anyhow::Result<Demonstration> {
 
     note(&format!("Wendelhaven, a town of {} people who do not exist (seed {}).\n", crate::chart::count(args.subjects.into()), args.seed));
     let today = SystemClock.now().date_naive();
+    deployment.control.creator_add(&town::creators()).await?;
     let town = town::build(&data.join("exports"), &TownOptions { people: args.subjects, seed: args.seed, today })?;
-    let options = Options { platform: None, mapping: None, deletions: Deletions::Apply, today, threads: crate::deployment::threads() };
+    let options = Options { platform: None, mapping: None, deletions: Deletions::Apply, creators: deployment.control.creator_key(), today, threads: crate::deployment::threads() };
     let imported = command::import::run(&town.sources, &options, false, &deployment, &TerminalProgress::default()).await?;
     let mut counts = Counts::default();
     imported.sources.iter().for_each(|s| counts.add(&s.counts));
     set_up_partners(&deployment).await?;
     record_choices(&deployment, &town).await?;
+    survey::upload(&deployment, &town, today).await?;
     deployment.control.audit_checkpoint().await?;
     Ok(Demonstration { deployment, town, counts, rejects_file: imported.rejects_file })
 }

@@ -18,6 +18,8 @@ use crate::output::note;
 const TAGS: &str = "SELECT tag, count(distinct subject_id) AS people FROM activity_tag GROUP BY tag ORDER BY people DESC LIMIT 12";
 const HOURS: &str = "SELECT hour, count(*) AS acts FROM activity GROUP BY hour HAVING hour IS NOT NULL ORDER BY hour";
 
+const SURVEY: &str = "SELECT satisfied, count(distinct subject_id) AS people FROM partner.survey GROUP BY satisfied KEYS ('yes', 'no')";
+
 /// Shows the town; tells how many releases it made.
 pub(super) async fn tour(demo: &Demonstration) -> anyhow::Result<u64> {
     let control = &demo.deployment.control;
@@ -47,10 +49,15 @@ pub(super) async fn tour(demo: &Demonstration) -> anyhow::Result<u64> {
     heading(5, "What the rules refuse, they refuse before any data is read");
     refusals(demo, &room).await?;
 
-    heading(6, "Somebody changes their mind");
+    heading(6, "A partner brings rows of its own, matched by hashed address to people who agreed");
+    let survey = ask(TownPartner::University, Purpose::AggregateStatistics, SURVEY, "0.05", false)?;
+    question(&survey);
+    show(&control.release_run(Arc::clone(&room), &survey).await?, 0);
+
+    heading(7, "Somebody changes their mind");
     withdrawal(demo, &room).await?;
 
-    heading(7, "And all of it can be proven");
+    heading(8, "And all of it can be proven");
     let report = control.audit_verify(Some(&demo.deployment.lake)).await?;
     control.audit_checkpoint().await?;
     note(&format!("  {} entries recomputed: every import, notice, choice, agreement act and release.", count(report.entries)));

@@ -1,9 +1,9 @@
 //! From an insight and its options to a question.
 
 use chrono::{Datelike, NaiveDate};
-use domain::Platform;
 use domain::question::Value;
 use domain::record::ActivityKind;
+use domain::{PartnerIdentifier, Platform};
 
 use super::Kind;
 use crate::failure::Usage;
@@ -40,8 +40,10 @@ pub(crate) struct Params {
     pub(crate) platform: Option<Platform>,
     pub(crate) country: Option<String>,
     pub(crate) tags: Vec<String>,
+    pub(crate) category: Option<String>,
     pub(crate) by: Option<Period>,
     pub(crate) top: Option<u64>,
+    pub(crate) table: Option<PartnerIdentifier>,
 }
 
 /// A question: its text, and what its parameters are.
@@ -53,6 +55,9 @@ pub(crate) struct Asked {
 
 /// Rows that are shown where nobody says how many.
 const TOP: u64 = 20;
+
+/// What people do with what somebody made.
+const REACTIONS: &str = "'like', 'share', 'reply', 'follow'";
 
 /// A question while it is put together.
 #[derive(Default)]
@@ -74,7 +79,7 @@ impl Builder {
 
     /// What acts are restricted to.
     fn acts(&mut self, params: &Params) {
-        let texts = [("kind = ", params.kind.map(ActivityKind::as_str)), ("platform = ", params.platform.map(Platform::as_str))];
+        let texts = [("kind = ", params.kind.map(ActivityKind::as_str)), ("activity.platform = ", params.platform.map(Platform::as_str))];
         for (condition, word) in texts.into_iter().filter_map(|(condition, word)| Some((condition, word?))) {
             let word = self.bind(Value::Text(word.to_owned()));
             self.conditions.push(format!("{condition}{word}"));
@@ -87,6 +92,12 @@ impl Builder {
             let country = self.bind(Value::Text(country.clone()));
             self.conditions.push(format!("country = {country}"));
         }
+    }
+
+    /// The creators on the list, or those of a category, as keys.
+    fn listed(&mut self, category: Option<String>) -> String {
+        let of = category.map(|category| format!(" WHERE category = {}", self.bind(Value::Text(category.to_lowercase())))).unwrap_or_default();
+        format!(" KEYS (SELECT name FROM creator{of})")
     }
 
     fn filter(&self) -> String {
@@ -104,8 +115,10 @@ impl Params {
             ("platform", self.platform.is_some()),
             ("country", self.country.is_some()),
             ("tag", !self.tags.is_empty()),
+            ("category", self.category.is_some()),
             ("by", self.by.is_some()),
             ("top", self.top.is_some()),
+            ("table", self.table.is_some()),
         ];
         match given.into_iter().find(|(name, given)| *given && !kind.options().contains(name)) {
             Some((name, _)) => Err(Usage(format!("`{kind}` takes no --{name}; it takes: --{}", kind.options().join(", --")))),
@@ -139,13 +152,15 @@ impl Kind {
         let filter = b.filter();
         // The country is the person's; otherwise nothing of the profile is looked at.
         let person = if params.country.is_some() { " JOIN subject USING (subject_id)" } else { "" };
+        // Whoever is in the partner's table, once however many rows they have there.
+        let own = params.table.as_ref().map(|table| format!(" JOIN (SELECT subject_id FROM partner.{table} GROUP BY subject_id) AS own USING (subject_id)")).unwrap_or_default();
         let top = params.top.unwrap_or(TOP);
         let sql = match self {
             Self::Audience => format!(
-                "SELECT country, age_band, count(distinct subject_id) AS people FROM activity JOIN subject USING (subject_id){filter} GROUP BY country, age_band ORDER BY people DESC LIMIT {top}"
+                "SELECT country, age_band, count(distinct subject_id) AS people FROM activity JOIN subject USING (subject_id){own}{filter} GROUP BY country, age_band ORDER BY people DESC LIMIT {top}"
             ),
             Self::TopTags => format!(
-                "SELECT tag, count(distinct subject_id) AS people FROM activity JOIN activity_tag USING (activity_id){person}{filter} GROUP BY tag ORDER BY people DESC LIMIT {top}"
+                "SELECT tag, count(distinct subject_id) AS people FROM activity JOIN activity_tag USING (activity_id){person}{own}{filter} GROUP BY tag ORDER BY people DESC LIMIT {top}"
             ),
             Self::Trends => {
                 let (Some(from), Some(to)) = (params.from, params.to) else {
@@ -155,30 +170,46 @@ impl Kind {
                 let tags = b.binds(params.tags(self)?);
                 let [from, to] = [from, to].map(|day| b.bind(Value::Text(by.begin(day).to_string())));
                 format!(
-                    "SELECT tag, {by}, count(distinct subject_id) AS people FROM activity JOIN activity_tag USING (activity_id){person}{filter} GROUP BY tag KEYS ({tags}), {by} KEYS BETWEEN {from} AND {to} ORDER BY tag, {by}"
+                    "SELECT tag, {by}, count(distinct subject_id) AS people FROM activity JOIN activity_tag USING (activity_id){person}{own}{filter} GROUP BY tag KEYS ({tags}), {by} KEYS BETWEEN {from} AND {to} ORDER BY tag, {by}"
                 )
             }
             Self::ShareOfVoice => {
                 let tags = b.binds(params.tags(self)?);
                 format!(
-                    "SELECT tag, count(distinct subject_id) AS people FROM activity JOIN activity_tag USING (activity_id){person}{filter} GROUP BY tag KEYS ({tags}) ORDER BY people DESC"
+                    "SELECT tag, count(distinct subject_id) AS people FROM activity JOIN activity_tag USING (activity_id){person}{own}{filter} GROUP BY tag KEYS ({tags}) ORDER BY people DESC"
                 )
             }
             Self::PostingTimes => {
                 format!(
-                    "SELECT weekday, hour, count(distinct subject_id) AS people FROM activity{person}{filter} GROUP BY weekday KEYS BETWEEN 1 AND 7, hour KEYS BETWEEN 0 AND 23 ORDER BY weekday, hour"
+                    "SELECT weekday, hour, count(distinct subject_id) AS people FROM activity{person}{own}{filter} GROUP BY weekday KEYS BETWEEN 1 AND 7, hour KEYS BETWEEN 0 AND 23 ORDER BY weekday, hour"
                 )
             }
             Self::Engagement => {
                 let and = if filter.is_empty() { " WHERE kind = 'post'".to_owned() } else { format!("{filter} AND kind = 'post'") };
                 format!(
-                    "SELECT avg(likes_received) AS likes_per_post, avg(replies_received) AS replies_per_post, avg(shares_received) AS shares_per_post FROM activity{person}{and}"
+                    "SELECT avg(likes_received) AS likes_per_post, avg(replies_received) AS replies_per_post, avg(shares_received) AS shares_per_post FROM activity{person}{own}{and}"
                 )
+            }
+            Self::Overlap => {
+                let table = params.table.as_ref().ok_or_else(|| Usage(format!("`{self}` needs one of your tables: --table crm")))?;
+                format!("SELECT count(distinct subject_id) AS people FROM partner.{table}")
             }
             Self::ActivityLevels => {
                 let inner = format!("(SELECT subject_id, count(*) AS acts FROM activity{person}{filter} GROUP BY subject_id) AS active");
                 format!(
-                    "SELECT percentile_cont(ARRAY[0.25, 0.5, 0.75]) WITHIN GROUP (ORDER BY least(acts, 1000)) AS acts_per_person, count(distinct subject_id) AS people FROM {inner}"
+                    "SELECT percentile_cont(ARRAY[0.25, 0.5, 0.75]) WITHIN GROUP (ORDER BY least(acts, 1000)) AS acts_per_person, count(distinct subject_id) AS people FROM {inner}{own}"
+                )
+            }
+            Self::TopCreators => {
+                let keys = params.category.clone().map(|category| b.listed(Some(category))).unwrap_or_default();
+                format!(
+                    "SELECT creator.name AS creator, count(distinct subject_id) AS people FROM activity JOIN creator USING (creator_id){person}{own}{filter} GROUP BY creator.name{keys} ORDER BY people DESC LIMIT {top}"
+                )
+            }
+            Self::CreatorReactions => {
+                let keys = b.listed(params.category.clone());
+                format!(
+                    "SELECT creator.name AS creator, kind, count(distinct subject_id) AS people FROM activity JOIN creator USING (creator_id){person}{own}{filter} GROUP BY creator.name{keys}, kind KEYS ({REACTIONS}) ORDER BY creator, people DESC"
                 )
             }
         };
@@ -222,16 +253,19 @@ mod tests {
             platform: taken("platform").then_some(Platform::Mastodon),
             country: taken("country").then(|| "DE".into()),
             tags: if taken("tag") { vec!["a".into()] } else { Vec::new() },
+            category: taken("category").then(|| "news".into()),
             by: taken("by").then_some(Period::Day),
             top: taken("top").then_some(3),
+            table: taken("table").then(|| "crm".parse().unwrap()),
         };
         for kind in Kind::ALL {
             assert!(kind.question(&all(&|option| kind.options().contains(&option))).is_ok(), "{kind} takes what it lists");
-            for other in ["from", "to", "kind", "platform", "country", "tag", "by", "top"].into_iter().filter(|other| !kind.options().contains(other)) {
+            for other in ["from", "to", "kind", "platform", "country", "tag", "category", "by", "top", "table"].into_iter().filter(|other| !kind.options().contains(other)) {
                 assert!(kind.question(&all(&|option| option == other || kind.options().contains(&option))).is_err(), "{kind} would ignore --{other}");
             }
         }
         assert!(Kind::Trends.question(&Params { tags: vec!["a".into()], ..Params::default() }).is_err(), "no days");
         assert!(Kind::ShareOfVoice.question(&Params::default()).is_err(), "no hashtags");
+        assert!(Kind::Overlap.question(&Params::default()).is_err(), "no table");
     }
 }

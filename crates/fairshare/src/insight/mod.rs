@@ -30,6 +30,12 @@ domain::words! {
         Engagement = "engagement",
         /// How active people are.
         ActivityLevels = "activity-levels",
+        /// Creators by the people who react to them.
+        TopCreators = "top-creators",
+        /// What people do with what each creator made.
+        CreatorReactions = "creator-reactions",
+        /// People of a partner's table who are here.
+        Overlap = "overlap",
     }
 }
 
@@ -44,18 +50,24 @@ impl Kind {
             Self::PostingTimes => "when people are there: people by weekday and hour (UTC)",
             Self::Engagement => "what a post receives: likes, replies and shares per post of which they are known",
             Self::ActivityLevels => "how active people are: quartiles of acts per person who did something, and people by acts",
+            Self::TopCreators => "who is reacted to: listed creators by people who like, share, answer or follow them; those of few people are left out, decided with noise",
+            Self::CreatorReactions => "how creators are reacted to: people by creator and by what they did",
+            Self::Overlap => "who of yours is here: people of one of your tables, and their part of its rows; how many matched is known only like this",
         }
     }
 
     /// The options that it takes besides those of all.
     pub(crate) const fn options(self) -> &'static [&'static str] {
         match self {
-            Self::Audience => &["from", "to", "kind", "platform", "top"],
-            Self::TopTags => &["from", "to", "kind", "platform", "country", "top"],
-            Self::Trends => &["tag", "from", "to", "by", "kind", "platform", "country"],
-            Self::ShareOfVoice => &["tag", "from", "to", "kind", "platform", "country"],
-            Self::PostingTimes | Self::ActivityLevels => &["from", "to", "kind", "platform", "country"],
-            Self::Engagement => &["from", "to", "platform", "country"],
+            Self::Audience => &["from", "to", "kind", "platform", "table", "top"],
+            Self::TopTags => &["from", "to", "kind", "platform", "country", "table", "top"],
+            Self::Trends => &["tag", "from", "to", "by", "kind", "platform", "country", "table"],
+            Self::ShareOfVoice => &["tag", "from", "to", "kind", "platform", "country", "table"],
+            Self::PostingTimes | Self::ActivityLevels => &["from", "to", "kind", "platform", "country", "table"],
+            Self::Overlap => &["table"],
+            Self::Engagement => &["from", "to", "platform", "country", "table"],
+            Self::TopCreators => &["category", "from", "to", "kind", "platform", "country", "table", "top"],
+            Self::CreatorReactions => &["category", "from", "to", "platform", "country", "table"],
         }
     }
 }

@@ -36,8 +36,8 @@ fn called(row: &[Shown], column: usize) -> String {
     }
 }
 
-/// Reads an answer.
-pub(crate) fn read(kind: Kind, presented: &Presented) -> Reading {
+/// Reads an answer; `uploaded` are the rows of the partner's table, where one is compared with.
+pub(crate) fn read(kind: Kind, presented: &Presented, uploaded: Option<u64>) -> Reading {
     let (headers, cells) = shown(presented);
     let mut reading = Reading { headers, cells, chart: String::new(), notes: Vec::new() };
     match kind {
@@ -53,10 +53,16 @@ pub(crate) fn read(kind: Kind, presented: &Presented) -> Reading {
             reading.chart = bars(&single(presented, &["likes_per_post", "replies_per_post", "shares_per_post"]));
             reading.notes.push("per post of which the number received is known; what one post received counts up to the contract's bound (`table show activity`)".to_owned());
         }
+        Kind::Overlap => reading.overlap(presented, uploaded),
         Kind::ActivityLevels => {
             reading.chart = bars(&single(presented, &["acts_per_person_25", "acts_per_person_50", "acts_per_person_75"]));
             reading.notes.push("acts per person who did something; more than 1,000 count as 1,000".to_owned());
         }
+        Kind::TopCreators => {
+            reading.chart = bars(&drawn(presented, |row| called(row, 0), 1));
+            reading.notes.push("accounts that may be named in public (`creator list`); of others no question tells".to_owned());
+        }
+        Kind::CreatorReactions => reading.chart = bars(&drawn(presented, |row| format!("{}, {}", called(row, 0), called(row, 1)), 2)),
     }
     reading
 }
@@ -115,6 +121,20 @@ impl Reading {
             self.notes.push("nothing rises or falls by more than the noise lets one see".to_owned());
         }
         self.notes.push(format!("each period against the mean of those before it; with noise alone, one of these {comparisons} words is wrong in at most 5 of 100 answers"));
+    }
+
+    /// Adds the part of the uploaded rows.
+    #[expect(clippy::cast_precision_loss, reason = "rows of a file: far below 2^53")]
+    fn overlap(&mut self, presented: &Presented, uploaded: Option<u64>) {
+        let people = presented.rows.first().and_then(|row| estimate(row, 0));
+        let part = people.zip(uploaded.filter(|rows| *rows > 0)).map(|(people, rows)| [people.value, people.low, people.high].map(|x| (x / rows as f64).clamp(0.0, 1.0)));
+        self.headers.extend(["uploaded_rows", "match_rate", "match_rate_low", "match_rate_high"].map(str::to_owned));
+        for cells in &mut self.cells {
+            cells.push(json!(uploaded));
+            cells.extend(part.map_or([const { Value::Null }; 3], |part| part.map(|x| json!(x))));
+        }
+        self.chart = bars(&single(presented, &["people"]));
+        self.notes.push("people of the table who are here and agreed, of all rows that were uploaded; a person with several rows counts once".to_owned());
     }
 
     /// Adds each hashtag's part of all.

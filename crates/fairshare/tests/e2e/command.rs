@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
+use sha2::Digest;
 use tempfile::TempDir;
 
 /// A folder for one deployment.
@@ -84,9 +85,41 @@ impl Deployment {
         assert_eq!(self.ok(&["consent", "import", file.to_str().unwrap()])["recorded"], people);
     }
 
+    /// A file of the test's own.
+    pub(crate) fn file(&self, name: &str, text: &str) -> String {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    /// So many people are reached under addresses of their own, and `acme` has a table of twice as many, of whom
+    /// the others are not here.
+    pub(crate) fn with_own_table(self, people: u32) -> Self {
+        let contacts: String = (0..people).map(|person| format!("{person},person{person}@town.example\n")).collect();
+        assert_eq!(self.ok(&["subject", "contacts", &self.file("contacts.csv", &format!("subject,email\n{contacts}"))])["written"], people);
+        let rows: String = (0..2 * people).map(|n| format!("{},{},{}\n", hashed(&format!("person{n}@town.example")), ["gold", "silver"][(n % 2) as usize], n % 60 * 10)).collect();
+        let file = self.file("crm.csv", &format!("email_sha256,tier,spend\n{rows}"));
+        let uploaded = self.ok(&["table", "upload", "partner.crm", &file, "--partner", "acme", "--column", "tier:text", "--column", "spend:float:0..500"]);
+        assert_eq!((&uploaded["rows"], &uploaded["rejected"], &uploaded["values_beyond_range"]), (&(2 * people).into(), &0.into(), &(2 * people / 60 * 9).into()), "{uploaded}");
+        self
+    }
+
+    /// The same people, and some who are not here, answered `acme`'s survey, as those of the demo do.
+    pub(crate) fn with_survey(self) -> Self {
+        let rows: String = (0..80).map(|n| format!("{},{},{},2025-0{}-01\n", hashed(&format!("person{n}@town.example")), ["yes", "no"][n % 2], n % 10, n % 9 + 1)).collect();
+        let survey = self.file("survey.csv", &format!("email_sha256,satisfied,hours,asked_on\n{rows}"));
+        self.ok(&["table", "upload", "survey", &survey, "--partner", "acme", "--column", "satisfied:text", "--column", "hours:float:0..10", "--column", "asked_on:date"]);
+        self
+    }
+
     pub(crate) fn query(&self, extra: &[&str], sql: &str) -> Value {
         self.ok(&[&["query", "--partner", "acme", "--purpose", "aggregate_statistics"], extra, &[sql]].concat())
     }
+}
+
+/// An address as partners know it.
+pub(crate) fn hashed(address: &str) -> String {
+    hex::encode(sha2::Sha256::digest(address))
 }
 
 /// A folder of the repository.

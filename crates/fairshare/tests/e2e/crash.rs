@@ -5,6 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use rand::RngExt;
+use rand_chacha::ChaCha20Rng;
 use serde_json::Value;
 use testkit::{Generator, env_seed};
 
@@ -42,8 +43,27 @@ pub(crate) fn kill(child: &mut Child) -> Vec<Value> {
     acknowledged
 }
 
+/// How long commands may run before they are killed: at random, longer after kills that came too early and shorter after
+/// those that came too late, so that however slow the machine is, both happen.
+struct Patience {
+    longest_ms: u64,
+}
+
+impl Patience {
+    /// Runs a script until it is killed, and gives what it acknowledged.
+    #[expect(clippy::disallowed_methods, reason = "the moment of a kill is a moment in real time")]
+    fn run(&self, d: &Deployment, script: &str, rng: &mut ChaCha20Rng) -> Vec<Value> {
+        let mut child = start(d, script);
+        std::thread::sleep(Duration::from_millis(rng.random_range(1..self.longest_ms)));
+        kill(&mut child)
+    }
+
+    fn learn(&mut self, came_too_early: bool) {
+        self.longest_ms = if came_too_early { self.longest_ms + self.longest_ms / 4 } else { self.longest_ms - self.longest_ms / 8 }.clamp(20, 60_000);
+    }
+}
+
 #[test]
-#[expect(clippy::disallowed_methods, reason = "the moment of a kill is a moment in real time")]
 fn kills_lose_no_acknowledged_choice_and_unspend_nothing() {
     let seed = env_seed(99);
     eprintln!("seed {seed}");
@@ -51,6 +71,7 @@ fn kills_lose_no_acknowledged_choice_and_unspend_nothing() {
     let d = Deployment::new().with_partner("9");
     d.ok(&["import", &repository("samples/exports/forum")]);
     let (mut choices, mut releases): (Vec<Value>, Vec<Value>) = (Vec::new(), Vec::new());
+    let mut patience = Patience { longest_ms: 300 };
     let mut spent = 0.0;
     for round in 0..KILLS {
         // Compact JSON, one acknowledgement per line.
@@ -65,9 +86,10 @@ fn kills_lose_no_acknowledged_choice_and_unspend_nothing() {
                 1_000 + round
             )
         };
-        let mut child = start(&d, &script);
-        std::thread::sleep(Duration::from_millis(rng.random_range(5..300)));
-        let acknowledged = kill(&mut child);
+        let acknowledged = patience.run(&d, &script, &mut rng);
+        if acknowledged.is_empty() {
+            patience.learn(true);
+        }
         if round % 2 == 0 {
             choices.extend(acknowledged)
         } else {
@@ -133,7 +155,6 @@ fn a_killed_import_leaves_nothing_visible_and_runs_again() {
 /// each file is the one that its snapshot names, nobody's acknowledged erasure is undone, and whoever
 /// was not erased has all their rows.
 #[test]
-#[expect(clippy::disallowed_methods, reason = "the moment of a kill is a moment in real time")]
 fn kills_leave_a_good_lake() {
     let seed = env_seed(97);
     eprintln!("seed {seed}");
@@ -142,6 +163,8 @@ fn kills_leave_a_good_lake() {
     d.ok(&["import", &repository("samples/exports/forum")]);
     let sources = tempfile::tempdir().unwrap();
     let mapping = "schema = 1\ntable = \"activity\"\nplatform = \"csv\"\n[columns]\naccount = \"account\"\nnative_key = \"native_key\"\nkind = \"kind\"\n";
+    // Of each kind of command.
+    let mut patience = [250; 3].map(|longest_ms| Patience { longest_ms });
     // What was acknowledged: rows of each import, erased people.
     let (mut erased, mut next_erased, mut imports) = (std::collections::BTreeSet::new(), 0, 0);
     for round in 0..LAKE_KILLS {
@@ -160,9 +183,10 @@ fn kills_leave_a_good_lake() {
                 format!("$BIN --data $DATA --format json subject erase {} | tr -d '\\n'; echo", next_erased - 1)
             }
         };
-        let mut child = start(&d, &script);
-        std::thread::sleep(Duration::from_millis(rng.random_range(2..250)));
-        for said in kill(&mut child) {
+        let patience = &mut patience[round as usize % 3];
+        let acknowledged = patience.run(&d, &script, &mut rng);
+        patience.learn(acknowledged.is_empty());
+        for said in acknowledged {
             if let Some(subject) = said["subject"].as_u64() {
                 erased.insert(subject);
             }
@@ -401,7 +425,6 @@ fn acts_on_rows_outlive_the_files_of_a_backup() {
 
 /// A reconciliation that is killed leaves the store locked as it was, or up to its log.
 #[test]
-#[expect(clippy::disallowed_methods, reason = "the moment of a kill is a moment in real time")]
 fn a_killed_reconciliation_is_done_or_not_begun() {
     let seed = env_seed(96);
     eprintln!("seed {seed}");
@@ -416,12 +439,13 @@ fn a_killed_reconciliation_is_done_or_not_begun() {
     d.ok(&["consent", "record", "--subject", "3", "--partner", "acme", "--purpose", "aggregate_statistics", "--action", "withdraw", "--notice", "acme"]);
     let budgets = d.ok(&["budget", "show"]);
     let (mut locked, mut done) = (0, 0);
-    for round in 0..16 {
+    let mut patience = Patience { longest_ms: 120 };
+    for round in 0..24 {
         put_back(&d, &folder, false);
-        let mut child = start(&d, "$BIN --data $DATA --format json backup reconcile");
-        std::thread::sleep(Duration::from_millis(rng.random_range(1..120)));
-        kill(&mut child);
-        match d.run(&["audit", "checkpoint"]).status.code() {
+        patience.run(&d, "$BIN --data $DATA --format json backup reconcile", &mut rng);
+        let state = d.run(&["audit", "checkpoint"]).status.code();
+        patience.learn(state != Some(0));
+        match state {
             Some(0) => done += 1,
             Some(7) => {
                 locked += 1;

@@ -4,6 +4,7 @@
 mod command;
 mod consents;
 mod crash;
+mod creators;
 mod erasure;
 mod features;
 mod identity;
@@ -11,6 +12,7 @@ mod imports;
 mod insights;
 mod main_job;
 mod pages;
+mod partner_tables;
 mod questions;
 mod s3;
 mod samples;

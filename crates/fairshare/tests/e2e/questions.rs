@@ -7,6 +7,9 @@ use crate::command::{Deployment, repository};
 
 fn town() -> Deployment {
     let d = Deployment::new().with_partner("50");
+    for (account, category) in [("herald", "news"), ("bakery", "food")] {
+        d.ok(&["creator", "add", "--platform", "csv", "--account", account, "--name", account, "--category", category, "--basis", "organisation"]);
+    }
     d.ok(&["import", &repository("samples/exports/forum")]);
     d.everybody_gives(60, "aggregate_statistics");
     d
@@ -77,7 +80,7 @@ fn bounds_of_averages_are_narrowed_and_wrong_ones_refused() {
 
 #[test]
 fn every_example_of_the_page_on_sql_runs() {
-    let d = town();
+    let d = town().with_own_table(60).with_survey();
     let page = std::fs::read_to_string(repository("docs/sql.md")).unwrap();
     let blocks: Vec<&str> = page.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
     // The page asks the demo's town as its university; here it is another town, for the same words.

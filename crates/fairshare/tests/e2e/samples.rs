@@ -38,7 +38,7 @@ fn mastodon_archives_import_with_the_right_counts() {
 fn the_clean_room_without_noise_gives_the_answers_of_plain_sql() {
     let Some(folder) = sample("ldbc-datagen-raw-1700p") else { return };
     let oracle: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(folder.join("oracle_duckdb.json")).unwrap()).unwrap();
-    let options = Options { platform: None, mapping: None, deletions: Deletions::Ignore, today: "2013-01-01".parse().unwrap(), threads: 2 };
+    let options = Options { platform: None, mapping: None, deletions: Deletions::Ignore, creators: testkit::creator_key(), today: "2013-01-01".parse().unwrap(), threads: 2 };
     let source = ingest::sources(&[folder], &options).unwrap().remove(0);
     let mut batches = Vec::new();
     ingest::read(&source, &options, &Unwatched, &mut |batch| {
@@ -61,7 +61,8 @@ fn the_clean_room_without_noise_gives_the_answers_of_plain_sql() {
     let key = BoundingKey::from_bytes([3; 16]);
     let ask = |sql: &str| -> (Plan, BTreeMap<Vec<u8>, Vec<i64>>) {
         // Bounds wide enough to cut nothing, at a price at which the threshold is 2.
-        let mut prepared: Prepared = room.prepare(&Question { sql: sql.into(), params: Vec::new(), rho: "1000000".parse().unwrap(), narrowing: Narrowing::default() }).unwrap();
+        let mut prepared: Prepared =
+            room.prepare(&Question { sql: sql.into(), params: Vec::new(), rho: "1000000".parse().unwrap(), narrowing: Narrowing::default() }, &[], &Arc::default()).unwrap();
         prepared.plan.bounds = ContributionBounds::new(10_000, 1_000_000, 1_000_000).unwrap();
         let charge = Charge::of_durable_reservation(prepared.cost);
         let look = PaidLook { prepared: &prepared, charge: &charge, snapshot: &snapshot, eligible: &everybody, bounding_key: &key };
@@ -87,7 +88,7 @@ fn the_clean_room_without_noise_gives_the_answers_of_plain_sql() {
         }
     }
     assert!(compared > 60);
-    let expected = Reference { plan: &plan, eligible: &everybody, key: &key }.answer(&tables(&plan.tables, &arrivals));
+    let expected = Reference { plan: &plan, eligible: &everybody, key: &key, creators: &[] }.answer(&tables(&plan.tables, &arrivals));
     assert_eq!(expected.groups.values().filter(|v| matches!(v[0], Part::Number(people) if people >= 2)).count(), months.len());
 
     let (_, hours) = ask("SELECT hour, count(*), count(distinct subject_id) FROM activity WHERE kind = 'like' GROUP BY hour");

@@ -195,6 +195,7 @@ const EN: Words = Words {
         "keeping a public archive",
         "being found by search",
         "political advertisements",
+        "naming you in public",
     ],
     scopes: [
         "everything: what you did, who you are, and what it was about",
@@ -293,6 +294,7 @@ const DE: Words = Words {
         "ein öffentliches Archiv",
         "Auffindbarkeit durch Suche",
         "politische Werbung",
+        "öffentliche Nennung Ihres Namens",
     ],
     scopes: [
         "alles: was Sie taten, wer Sie sind und worum es ging",
@@ -391,6 +393,7 @@ const FR: Words = Words {
         "archives publiques",
         "être trouvé par la recherche",
         "publicité politique",
+        "mention publique de votre nom",
     ],
     scopes: [
         "tout : ce que vous avez fait, qui vous êtes et de quoi il s’agissait",

@@ -15,7 +15,7 @@ use domain::notice::{NoticeParticulars, NoticeTerms, Sentence, Wording};
 use domain::party::Party;
 use domain::record::{AccountKey, Counts, NormalizedBatch, SourceInfo, SourceKind, SubjectRecord};
 use domain::subject::AgeBand;
-use domain::{Platform, Purpose, SubjectId};
+use domain::{Platform, Purpose, SubjectId, SubjectSet};
 use dp::{Cost, Delta};
 use server::Pages;
 use tempfile::TempDir;
@@ -81,9 +81,10 @@ impl World {
             subject
         });
         let mut import = self.control.import_begin().await.unwrap();
-        let source = SourceInfo { path: "people.csv".into(), kind: SourceKind::Table, platform: Platform::Csv, sha256: "00".into(), parser: "csv/1".into() };
+        let source = SourceInfo { path: "people.csv".into(), kind: SourceKind::Table, platform: Platform::Csv, parser: "csv/1".into() };
         let batch = NormalizedBatch { subjects: subjects.collect(), ..NormalizedBatch::new(source) };
         self.control.import_assign(&mut import, 0, &batch).await.unwrap();
+        import.end(0, "00".into(), &SubjectSet::new()).unwrap();
         let staged = Staged { manifest: Manifest { schema: 1, bucket_size: 1024, tables: [(TableName::Subject, Vec::new())].into() }, counts: vec![Counts::default()] };
         self.control.import_commit(import, &staged).await.unwrap();
         let acme = "acme".parse().unwrap();

@@ -103,6 +103,8 @@ pub enum Purpose {
     SearchIndexing,
     /// Political advertisements.
     PoliticalAdvertising,
+    /// Being named in public.
+    PublicNaming,
 }
 
 impl Purpose {
@@ -121,6 +123,7 @@ impl Purpose {
         Self::PublicArchive,
         Self::SearchIndexing,
         Self::PoliticalAdvertising,
+        Self::PublicNaming,
     ];
     /// Those that advertise.
     pub(crate) const ADVERTISING: &'static [Self] = &[Self::DirectMarketing, Self::TargetedAdvertising, Self::AdMeasurement, Self::PoliticalAdvertising];
@@ -142,6 +145,7 @@ impl Purpose {
             Self::PublicArchive => "public_archive",
             Self::SearchIndexing => "search_indexing",
             Self::PoliticalAdvertising => "political_advertising",
+            Self::PublicNaming => "public_naming",
         }
     }
 }

@@ -74,7 +74,7 @@ fn a_vendor_of_tcf_needs_consent_of_its_own() {
     assert_eq!(of_tcf(&consent, Some(7)), []);
     let without = of_tcf(&consent, Some(8));
     assert_eq!(fields(&without), ["Vendor Consent Section 8"]);
-    let spared = [Purpose::AcademicResearch, Purpose::DirectMarketing, Purpose::AiTraining, Purpose::PublicArchive, Purpose::SearchIndexing];
+    let spared = [Purpose::AcademicResearch, Purpose::DirectMarketing, Purpose::AiTraining, Purpose::PublicArchive, Purpose::SearchIndexing, Purpose::PublicNaming];
     assert_eq!(purposes(&without), Purpose::ALL.iter().filter(|purpose| !spared.contains(purpose)).copied().collect());
     consent.vendors_disclosed = Some([8].into());
     assert_eq!(fields(&of_tcf(&consent, Some(7))), ["DisclosedVendors 7"]);

@@ -13,16 +13,17 @@
 //! | averages and variances are made of their parts | the sums and counts that they are made of |
 //! | percentiles are found in a tree of counts | the counts of its leaves |
 //!
-//! Left out are logarithms and powers (not rounded alike everywhere)
-//! and `lower` and `upper` beyond ASCII (here by Unicode's full mapping: ß becomes SS).
+//! | `ln` of what is not positive, and what is not finite, are null | `CASE` |
+//!
+//! Left out are `lower` and `upper` beyond ASCII (here by Unicode's full mapping: ß becomes SS).
 
 use std::fs;
 use std::path::Path;
 
-use domain::catalog::{ColumnType, Table, TableName};
+use domain::catalog::{ColumnType, TableName};
 use domain::question::{Grid, Key, Value, encode_key};
 use serde_json::json;
-use testkit::{Tables, python};
+use testkit::{Tables, called, catalog, python, table_names};
 
 use super::*;
 
@@ -159,7 +160,14 @@ impl Maker<'_> {
             },
             ColumnType::Float => {
                 let (x, y) = (self.expr(ColumnType::Integer, depth - 1), self.expr(ColumnType::Integer, depth - 1));
-                match self.upto(5) {
+                match self.upto(9) {
+                    5 => Both::two("exp({0})", "CASE WHEN isfinite(exp({0})) THEN exp({0}) END", &[&a]),
+                    6 => {
+                        let name = self.one(&["ln", "log10"]);
+                        Both::two(&format!("{name}({{0}})"), &format!("CASE WHEN {{0}} > 0 THEN {name}({{0}}) END"), &[&a])
+                    }
+                    7 => Both::two("power({0}, {1})", "CASE WHEN isfinite(power({0}, {1})) THEN power({0}, {1}) END", &[&a, &b]),
+                    8 => Both::two("power({0}, {1})", "CASE WHEN isfinite(power({0}, {1})) THEN power({0}, {1}) END", &[&x, &y]),
                     0 | 1 => Both::two("({0} / {1})", "({0} / nullif({1}, 0))", &[&x, &y]),
                     2 => Both::of("({0} + {1})", &[&a, &x]),
                     3 => Both::of(self.one(&["round({0})", "floor({0})", "ceil({0})", "trunc({0})", "sqrt(abs({0}))", "abs({0})"]), &[&a]),
@@ -184,7 +192,8 @@ impl Maker<'_> {
                 6 => Both::of("trim({0})", &[&a]),
                 7 => Both::of(&format!("split_part({{0}}, 't', {})", 1 + self.upto(3)), &[&a]),
                 _ => {
-                    let x = self.expr(ColumnType::Integer, depth - 1);
+                    let ty = [ColumnType::Integer, ColumnType::Date, ColumnType::Boolean][self.upto(3)];
+                    let x = self.expr(ty, depth - 1);
                     Both::two("CAST({0} AS text)", "CAST({0} AS VARCHAR)", &[&x])
                 }
             },
@@ -256,21 +265,23 @@ fn columns(table: TableName, alias: &str) -> Vec<Named> {
         let ascii = matches!(column.name, "kind" | "media" | "platform" | "visibility" | "age_band" | "origin");
         Named { text: Both::same(format!("{alias}.{}", column.name)), ty: column.ty, ascii }
     };
-    Table::of(table).columns.iter().filter(|column| !matches!(column.ty, ColumnType::Id | ColumnType::Timestamp) && column.name != "sentiment").map(named).collect()
+    catalog(table).columns.iter().filter(|column| !matches!(column.ty, ColumnType::Id | ColumnType::Timestamp) && column.name != "sentiment").map(named).collect()
 }
 
-/// `FROM`, and its columns.
-fn from(generator: &mut Generator) -> (Both, Vec<Named>) {
-    let mut chosen = TableName::ALL.to_vec();
+/// `FROM` with some of the tables, and its columns. `limited` says that few interests are joined anyhow.
+fn from(generator: &mut Generator, among: &[TableName], limited: bool) -> (Both, Vec<Named>) {
+    let mut chosen: Vec<TableName> = among.iter().copied().filter(|table| !table.is_public()).collect();
     chosen.shuffle(&mut generator.0);
     chosen.truncate(generator.0.random_range(1..4));
+    let of_acts = chosen.iter().position(|table| *table == TableName::Activity).filter(|_| generator.0.random_ratio(1, 2));
+    chosen.extend(of_acts.map(|_| TableName::Creator));
     let acts = |table: &TableName| matches!(table, TableName::Activity | TableName::ActivityTag);
-    let limited = chosen.iter().any(acts);
+    let limited = limited || chosen.iter().any(acts);
     let (mut text, mut all): (Both, Vec<Named>) = (Both::same(""), Vec::new());
     for (n, table) in chosen.iter().enumerate() {
         let alias = format!("t{n}");
         let first = "(SELECT * FROM subject_interest QUALIFY row_number() OVER (PARTITION BY subject_id ORDER BY interest, origin) <= 64)";
-        let duck = if limited && *table == TableName::SubjectInterest { first.to_owned() } else { table.to_string() };
+        let duck = if limited && *table == TableName::SubjectInterest { first.to_owned() } else { duck_name(*table) };
         let act = chosen.iter().take(n).position(|other| acts(other) && acts(table));
         let (join, on) = match act {
             _ if n == 0 => (Both::same(""), Both::same("")),
@@ -281,39 +292,69 @@ fn from(generator: &mut Generator) -> (Both, Vec<Named>) {
                     duck: format!(" ON {alias}.activity_id = t{other}.activity_id AND {alias}.subject_id = t0.subject_id"),
                 },
             ),
+            None if table.is_public() => (Both::same(" JOIN "), Both::same(format!(" ON t{}.creator_id = {alias}.creator_id", of_acts.unwrap_or_default()))),
             None => (Both::same(" JOIN "), Both::same(format!(" ON t0.subject_id = {alias}.subject_id"))),
         };
-        let named = Both { ours: format!("{table} AS {alias}"), duck: format!("{duck} AS {alias}") };
+        let named = Both { ours: format!("{} AS {alias}", called(*table)), duck: format!("{duck} AS {alias}") };
         text = Both::of("{0}{1}{2}{3}", &[&text, &join, &named, &on]);
         all.extend(columns(*table, &alias));
     }
     (text, all)
 }
 
-/// A subquery that aggregates per subject, joined to what is there.
-fn subquery(generator: &mut Generator) -> (Both, Vec<Named>) {
-    let (from, columns) = from(generator);
+/// A subquery that aggregates per subject, called `alias`. With several rows per person where it is `keyed`, and else
+/// now and then over rows of such a subquery.
+fn subquery(generator: &mut Generator, alias: &str, keyed: bool) -> (Both, Vec<Named>) {
+    let (from, columns) = if !keyed && generator.0.random_ratio(1, 2) { subquery(generator, "t0", true) } else { from(generator, &table_names(), false) };
     let mut maker = Maker { generator, columns };
-    let (condition, value, text) = (maker.condition(1), maker.expr(ColumnType::Integer, 1), maker.expr(ColumnType::Text, 1));
+    let condition = if maker.upto(2) == 0 { maker.condition(1) } else { Both::same("TRUE") };
+    let (value, text) = (maker.expr(ColumnType::Integer, 1), maker.expr(ColumnType::Text, 1));
     let having = ["", " HAVING count(*) > 1"][maker.upto(2)];
+    let keys: Vec<(Both, ColumnType)> = (0..if keyed { 1 + maker.upto(2) } else { 0 })
+        .map(|_| {
+            let ty = [ColumnType::Integer, ColumnType::Text, ColumnType::Date, ColumnType::Date, ColumnType::Boolean][maker.upto(5)];
+            let depth = maker.upto(2);
+            (maker.expr(ty, depth), ty)
+        })
+        .collect();
+    let by = |text: &dyn Fn(usize) -> String| (0..keys.len()).map(text).collect::<String>();
     let form = format!(
-        " JOIN (SELECT t0.subject_id, count(*) AS n, sum({{1}}) AS s, max({{1}}) AS m, count(distinct {{2}}) AS d FROM {{0}} WHERE {{3}} GROUP BY t0.subject_id{having}) q ON t0.subject_id = q.subject_id"
+        "(SELECT t0.subject_id{}, count(*) AS n, sum({{1}}) AS s, max({{1}}) AS m, count(distinct {{2}}) FILTER (WHERE {{3}}) AS d FROM {{0}} WHERE {{4}} GROUP BY t0.subject_id{}{having}) {alias}",
+        by(&|n| format!(", {{{}}} AS k{n}", n + 5)),
+        by(&|n| format!(", k{n}")),
     );
-    let text = Both::of(&form, &[&from, &value, &text, &condition]);
-    // DuckDB's sums are wider than its whole numbers.
-    let made =
-        ["n", "s", "m", "d"].map(|name| Named { text: Both { ours: format!("q.{name}"), duck: format!("CAST(q.{name} AS BIGINT)") }, ty: ColumnType::Integer, ascii: false });
-    (text, made.into())
+    let only = if maker.upto(3) == 0 { maker.condition(1) } else { Both::same("TRUE") };
+    let parts: Vec<&Both> = [&from, &value, &text, &only, &condition].into_iter().chain(keys.iter().map(|key| &key.0)).collect();
+    let text = Both::of(&form, &parts);
+    let named = |name: String, ty| {
+        // DuckDB's sums are wider than its whole numbers, its numbers of days narrower.
+        let duck = if ty == ColumnType::Integer { format!("CAST({alias}.{name} AS BIGINT)") } else { format!("{alias}.{name}") };
+        Named { text: Both { ours: format!("{alias}.{name}"), duck }, ty, ascii: false }
+    };
+    let made = ["n", "s", "m", "d"].map(|name| named(name.to_owned(), ColumnType::Integer));
+    (text, keys.iter().enumerate().map(|(n, key)| named(format!("k{n}"), key.1)).chain(made).collect())
+}
+
+/// `FROM` with tables, subqueries or both.
+fn any_from(generator: &mut Generator) -> (Both, Vec<Named>) {
+    let few = [TableName::Subject, TableName::SubjectInterest];
+    let ((from, mut columns), joined) = match generator.0.random_range(0..12) {
+        0 | 1 => return subquery(generator, "t0", true),
+        11 => return subquery(generator, "t0", false),
+        // Acts are not joined to several rows of a subquery.
+        2 | 3 => (from(generator, &few, true), Some(true)),
+        4..=6 => (from(generator, &table_names(), false), Some(false)),
+        _ => (from(generator, &table_names(), false), None),
+    };
+    let Some(keyed) = joined else { return (from, columns) };
+    let (text, made) = subquery(generator, "q", keyed);
+    columns.extend(made);
+    (Both::of("{0} JOIN {1} ON t0.subject_id = q.subject_id", &[&from, &text]), columns)
 }
 
 /// A question in both dialects; none where it groups by what is the same for every row.
 fn pair(generator: &mut Generator) -> Option<Pair> {
-    let (mut from, mut columns) = from(generator);
-    if generator.0.random_ratio(1, 4) {
-        let (text, made) = subquery(generator);
-        from = Both::of("{0}{1}", &[&from, &text]);
-        columns.extend(made);
-    }
+    let (from, columns) = any_from(generator);
     let mut maker = Maker { generator, columns };
     let (name, of, filter) = maker.aggregate();
     let filter = if name == "count(distinct subject_id)" { Both::same("TRUE") } else { filter };
@@ -328,7 +369,8 @@ fn pair(generator: &mut Generator) -> Option<Pair> {
             keys.push((key, ty));
         }
     }
-    let ask = |sql: &str| validate::validate(&Question { sql: sql.to_owned(), params: Vec::new(), rho: "0.1".parse().unwrap(), narrowing: Narrowing::default() });
+    let ask =
+        |sql: &str| validate::validate(&Question { sql: sql.to_owned(), params: Vec::new(), rho: "0.1".parse().unwrap(), narrowing: Narrowing::default() }, &partner_tables());
     let written = match name.as_str() {
         "count(*)" | "count(distinct subject_id)" => name.replace("subject_id", "t0.subject_id"),
         "count(distinct" => format!("count(distinct {})", of.ours),
@@ -398,20 +440,26 @@ fn duck_type(ty: ColumnType) -> &'static str {
     }
 }
 
+/// What DuckDB calls a table.
+fn duck_name(table: TableName) -> String {
+    called(table).replace('.', "_")
+}
+
 /// Writes one file of rows per table.
 fn write_rows(folder: &Path, tables: &Tables, eligible: &SubjectSet) {
     for (table, rows) in tables {
         let mut text = String::new();
-        for row in rows.iter().filter(|row| eligible.contains(row.subject)) {
+        for row in rows.iter().filter(|row| table.is_public() || eligible.contains(row.subject)) {
             let value = |column: &domain::catalog::Column| match column.name {
                 "subject_id" => json!(row.subject.0.to_string()),
                 "activity_id" => json!(row.act()),
+                "creator_id" => json!(row.creator()),
                 name => row.value(name).to_json(),
             };
-            let object: serde_json::Map<String, serde_json::Value> = Table::of(*table).columns.iter().map(|column| (column.name.to_owned(), value(column))).collect();
+            let object: serde_json::Map<String, serde_json::Value> = catalog(*table).columns.iter().map(|column| (column.name.to_owned(), value(column))).collect();
             text += &format!("{}\n", serde_json::Value::Object(object));
         }
-        fs::write(folder.join(format!("{table}.json")), text).unwrap();
+        fs::write(folder.join(format!("{}.json", duck_name(*table))), text).unwrap();
     }
 }
 
@@ -463,11 +511,11 @@ fn exact_answers_are_those_of_duckdb() {
     eprintln!("seed {seed}");
     let folder = tempfile::tempdir().unwrap();
     let types = |table: TableName| -> serde_json::Map<String, serde_json::Value> {
-        Table::of(table).columns.iter().map(|column| (column.name.to_owned(), json!(duck_type(column.ty)))).collect()
+        catalog(table).columns.iter().map(|column| (column.name.to_owned(), json!(duck_type(column.ty)))).collect()
     };
-    let tables_json: serde_json::Map<String, serde_json::Value> = TableName::ALL.iter().map(|table| (table.to_string(), types(*table).into())).collect();
+    let tables_json: serde_json::Map<String, serde_json::Value> = table_names().into_iter().map(|table| (duck_name(table), types(table).into())).collect();
     fs::write(folder.path().join("tables.json"), serde_json::Value::Object(tables_json).to_string()).unwrap();
-    let (mut asked, mut some) = (Vec::new(), 0);
+    let (mut asked, mut some, mut keyed, mut nested) = (Vec::new(), 0, 0, 0);
     for n in 0..WORLDS {
         let mut generator = Generator::new(seed + n);
         let arrivals = data(&mut generator);
@@ -476,13 +524,18 @@ fn exact_answers_are_those_of_duckdb() {
         let key = BoundingKey::from_bytes(generator.0.random());
         let own = folder.path().join(format!("{n:03}"));
         fs::create_dir(&own).unwrap();
-        write_rows(&own, &tables(TableName::ALL, &arrivals), &eligible);
+        let mut all = tables(&table_names(), &arrivals);
+        all.insert(TableName::Creator, testkit::listed(&testkit::creators()));
+        write_rows(&own, &all, &eligible);
         let pairs: Vec<Pair> = std::iter::repeat_with(|| pair(&mut generator)).flatten().take(PER_WORLD).collect();
         let texts: String = pairs.iter().map(|pair| format!("{}\n", json!(pair.duck))).collect();
         fs::write(own.join("questions.json"), texts).unwrap();
         for pair in pairs {
             let ours: BTreeMap<Vec<u8>, Vec<Vec<i128>>> = world.exact(&pair.prepared, &eligible, &key).groups.iter().map(|(key, parts)| (key.clone(), numbers(parts))).collect();
             some += u32::from(!ours.is_empty());
+            let (several, inner) = shape(&pair.prepared.plan.per_subject);
+            keyed += u32::from(several && !ours.is_empty());
+            nested += u32::from(inner && !ours.is_empty());
             asked.push((n, pair, ours));
         }
     }
@@ -501,5 +554,9 @@ fn exact_answers_are_those_of_duckdb() {
         .map(|((n, pair, ours), answer)| format!("world {n}, FAIRSHARE_SEED={seed}\n{}\n{}\nours {ours:?}\nDuckDB {:?} {answer}", pair.case, pair.duck, answered(pair, answer)))
         .collect();
     assert!(wrong.is_empty(), "{} of {} differ:\n{}", wrong.len(), asked.len(), wrong.iter().take(6).cloned().collect::<Vec<_>>().join("\n\n"));
-    assert!(asked.len() >= 2_000 && some > 1_500, "{} questions, {some} with an answer", asked.len());
+    assert!(
+        asked.len() >= 2_000 && some > 1_500 && keyed > 300 && nested > 50,
+        "{} questions, {some} with an answer, {keyed} of several rows of a subquery, {nested} nested",
+        asked.len()
+    );
 }

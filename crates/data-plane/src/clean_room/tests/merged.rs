@@ -46,7 +46,8 @@ fn merged_ids_are_one_person() {
             eligible.insert(keep);
             eligible.remove(other);
             let key = BoundingKey::from_bytes(generator.0.random());
-            let expected = Reference { plan: &prepared.plan, eligible: &eligible, key: &key }.answer(&tables(&Reference::tables(&prepared.plan), &one));
+            let expected = Reference { plan: &prepared.plan, eligible: &eligible, key: &key, creators: &testkit::listed(&prepared.creators) }
+                .answer(&tables(&Reference::tables(&prepared.plan), &one));
             assert_eq!(merged.exact(&prepared, &eligible, &key), expected, "{case}");
             mattered += u64::from(check_removal(&merged, &smaller, &prepared, &eligible, &key, keep, &case));
             // Split again, all but what both had is where it was.

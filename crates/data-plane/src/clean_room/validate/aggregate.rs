@@ -69,7 +69,7 @@ impl<'a> Call<'a> {
 }
 
 /// What `x FILTER (WHERE condition)` aggregates: x where the condition is true.
-fn filtered(of: RowExpr, filter: Option<RowExpr>) -> RowExpr {
+pub(super) fn filtered(of: RowExpr, filter: Option<RowExpr>) -> RowExpr {
     match filter {
         None => of,
         Some(condition) => Expr::Case { branches: vec![(condition, of)], otherwise: Box::new(Expr::Constant(Value::Null)) }.canonical(),
@@ -77,8 +77,8 @@ fn filtered(of: RowExpr, filter: Option<RowExpr>) -> RowExpr {
 }
 
 /// How far an argument counts.
-fn numbers(of: &Typed<Field>, wanted: Wanted, whole: &SqlExpr, scope: &Scope, bounding: &Bounding<'_>) -> Result<Numbers, Refusal> {
-    bounding.number(of, wanted).map_err(|refusal| {
+fn numbers(of: &Typed<Field>, written: &SqlExpr, wanted: Wanted, whole: &SqlExpr, scope: &Scope, bounding: &Bounding<'_>) -> Result<Numbers, Refusal> {
+    bounding.number(of, written, wanted).map_err(|refusal| {
         let refusal = refusal.at(place(whole));
         let names: Vec<_> = scope.columns().filter(|c| c.column().sum.is_some()).map(ColumnName::name).collect();
         match (refusal.code, names.is_empty()) {
@@ -102,7 +102,7 @@ pub(super) fn asked(function: &Function, whole: &SqlExpr, scope: &Scope, boundin
     if let (true, Some(_)) = (person, &filter) {
         return Err(refuse(RefusalCode::Clause, whole, "FILTER on people is not offered").hint("put the condition into WHERE"));
     }
-    let number = |of: &Typed<Field>, wanted| numbers(of, wanted, whole, scope, bounding);
+    let number = |of: &Typed<Field>, written: &SqlExpr, wanted| numbers(of, written, wanted, whole, scope, bounding);
     match (name.as_str(), distinct, argument) {
         ("count", false, None) => Ok(Asked::One(
             match filter {
@@ -121,19 +121,19 @@ pub(super) fn asked(function: &Function, whole: &SqlExpr, scope: &Scope, boundin
         }
         ("sum", false, Some(written)) => {
             let of = expr::read(&mut Rows(scope), written)?;
-            let bounds = number(&of, Wanted::Sum)?;
+            let bounds = number(&of, written, Wanted::Sum)?;
             let ty = if bounds.sums.denominator == 1 { ColumnType::Integer } else { ColumnType::Float };
             Ok(Asked::One(Aggregate::Sum { of: filtered(of.expr, filter), sums: bounds.sums, values: bounds.clamped }, ty))
         }
         ("avg", false, Some(written)) => {
             let of = expr::read(&mut Rows(scope), written)?;
-            let values = number(&of, Wanted::Values)?.values;
+            let values = number(&of, written, Wanted::Values)?.values;
             let of = filtered(of.expr, filter);
             Ok(Asked::Average([Aggregate::CountKnown { of: of.clone() }, Aggregate::CenteredSum { of, values }]))
         }
         ("variance" | "var_samp" | "var_pop" | "stddev" | "stddev_samp" | "stddev_pop", false, Some(written)) => {
             let of = expr::read(&mut Rows(scope), written)?;
-            let values = number(&of, Wanted::Values)?.values;
+            let values = number(&of, written, Wanted::Values)?.values;
             let of = filtered(of.expr, filter);
             let parts = [Aggregate::CountKnown { of: of.clone() }, Aggregate::CenteredSum { of: of.clone(), values }, Aggregate::CenteredSquares { of, values }];
             let divisor = if name.ends_with("_pop") { Divisor::Population } else { Divisor::Sample };
@@ -141,7 +141,7 @@ pub(super) fn asked(function: &Function, whole: &SqlExpr, scope: &Scope, boundin
         }
         ("min" | "max", false, Some(written)) => {
             let level = if name == "min" { "0.01" } else { "0.99" };
-            let hint = match number(&expr::read(&mut Rows(scope), written)?, Wanted::Values) {
+            let hint = match number(&expr::read(&mut Rows(scope), written)?, written, Wanted::Values) {
                 Ok(_) => format!("ask for a percentile: percentile_cont({level}) WITHIN GROUP (ORDER BY {written})"),
                 Err(_) => format!("aggregates: {AGGREGATES}"),
             };
@@ -182,8 +182,9 @@ pub(super) fn percentiles(function: &Function, whole: &SqlExpr, scope: &Scope, b
         return Err(refuse(RefusalCode::Limit, whole, format!("percentiles of one expression are 1 to {}", PlanLimits::QUANTILES)).hint("write fewer"));
     }
     let filter = filter.map(|condition| expr::condition(&mut Rows(scope), condition)).transpose()?;
-    let of = expr::read(&mut Rows(scope), of)?;
-    let values = numbers(&of, Wanted::Values, whole, scope, bounding)?.values;
+    let written = of;
+    let of = expr::read(&mut Rows(scope), written)?;
+    let values = numbers(&of, written, Wanted::Values, whole, scope, bounding)?.values;
     let ty = if values.denominator == 1 { ColumnType::Integer } else { ColumnType::Float };
     Ok(Some(Percentiles { aggregate: Aggregate::Quantiles { of: filtered(of.expr, filter), values, at }, levels, ty }))
 }

@@ -3,13 +3,15 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::catalog::{ColumnType, ROWS_AT_SCAN, TableName, contract};
+use datafusion::sql::sqlparser::ast::Expr as SqlExpr;
+use domain::catalog::{ColumnName, ColumnType, ROWS_AT_SCAN};
 use domain::question::expr::{Expr, Range};
-use domain::question::{Field, Grid, Key, Narrowing};
+use domain::question::{Field, Fold, Grid, Key, Narrowing, PerSubject, Plan, Prepared, Question, RowExpr};
 use domain::{Refusal, RefusalCode};
 use dp::{ContributionBounds, Granularity};
 
 use super::expr::Typed;
+use super::from::Scope;
 
 fn bound(message: impl Into<String>, hint: impl Into<String>) -> Refusal {
     Refusal::new(RefusalCode::Bound, message).hint(hint)
@@ -17,20 +19,19 @@ fn bound(message: impl Into<String>, hint: impl Into<String>) -> Refusal {
 
 /// The bounds of a question: never wider than the contract's, and never more groups than one person can
 /// be in.
-pub(super) fn bounds(tables: &[TableName], keys: &[Key], narrowing: &Narrowing) -> Result<ContributionBounds, Refusal> {
-    let names = || tables.iter().map(|t| t.as_str()).collect::<Vec<_>>().join("`, `");
+pub(super) fn bounds(scope: &Scope, keys: &[Key], narrowing: &Narrowing) -> Result<ContributionBounds, Refusal> {
     let narrower = |name: &str, asked: Option<u32>, contract: u32| match asked {
         None => Ok(contract),
         Some(0) => Err(bound(format!("{name} must be at least 1"), "leave the bound out to use the contract's")),
         Some(asked) if asked > contract => {
-            Err(bound(format!("{name} = {asked} is wider than the contract of `{}`, which allows {contract}", names()), "a question can narrow a bound, never widen it"))
+            Err(bound(format!("{name} = {asked} is wider than the contract of {}, which allows {contract}", scope.called()), "a question can narrow a bound, never widen it"))
         }
         Some(asked) => Ok(asked),
     };
-    let (groups, rows) = contract(tables);
+    let (groups, rows) = scope.contract();
     let groups = narrower("groups", narrowing.groups, groups)?;
     let rows = narrower("rows", narrowing.rows_per_group, rows)?;
-    let groups = groups.min(groups_of_one(keys));
+    let groups = groups.min(groups_of_one(keys, scope.per_subject()));
     let wrong = |error: dp::BoundsError| bound(error.to_string(), "leave the bound out to use the contract's");
     let bounds = ContributionBounds::new(groups, rows, ROWS_AT_SCAN).map_err(wrong)?;
     match narrowing.rows_overall {
@@ -41,6 +42,29 @@ pub(super) fn bounds(tables: &[TableName], keys: &[Key], narrowing: &Narrowing) 
         }
         Some(overall) => bounds.with_rows_overall(overall).map_err(wrong),
     }
+}
+
+/// How many rows of a person stand behind one row of a subquery, at most: by the contract of its tables.
+const fn rows_of_one(inner: &PerSubject) -> u64 {
+    let (groups, rows) = inner.contract;
+    if inner.keys.is_empty() { groups as u64 * rows as u64 } else { rows as u64 }
+}
+
+/// Refuses a bound of groups or rows without which the question would be answered alike: it would be ignored.
+/// `understand` prepares the question without it.
+pub(super) fn all_narrow(question: &Question, plan: &Plan, understand: impl Fn(&Question) -> Result<Prepared, Refusal>) -> Result<(), Refusal> {
+    let reach = |plan: &Plan| plan.aggregates.iter().map(|aggregate| (aggregate.clone(), aggregate.sensitivity(&plan.bounds).ok())).collect::<Vec<_>>();
+    let narrowing = &question.narrowing;
+    let without = |name: &str, asked: Option<u32>, narrowing: Narrowing| {
+        let Some(asked) = asked else { return Ok(()) };
+        match understand(&Question { narrowing, ..question.clone() }) {
+            Ok(wider) if reach(&wider.plan) == reach(plan) => Err(bound(format!("{name} = {asked} narrows nothing of what the question asks for"), "leave it out")),
+            _ => Ok(()),
+        }
+    };
+    without("groups", narrowing.groups, Narrowing { groups: None, ..narrowing.clone() })?;
+    without("rows", narrowing.rows_per_group, Narrowing { rows_per_group: None, ..narrowing.clone() })?;
+    without("rows_overall", narrowing.rows_overall, Narrowing { rows_overall: None, ..narrowing.clone() })
 }
 
 /// The smallest group that may be shown.
@@ -55,8 +79,8 @@ pub(super) fn cohort(keys: &[Key], narrowing: &Narrowing) -> Result<u32, Refusal
 
 /// Groups that one person can be in: combinations of the public values of keys, in which attributes of
 /// people play no part, since a person has one of each.
-fn groups_of_one(keys: &[Key]) -> u32 {
-    let many = keys.iter().filter(|key| !key.is_of_person());
+fn groups_of_one(keys: &[Key], per_subject: &[PerSubject]) -> u32 {
+    let many = keys.iter().filter(|key| !key.of.is_of_person(per_subject));
     let groups = many.map(Key::public_values).try_fold(1_usize, |groups, values| groups.checked_mul(values?.len()));
     groups.and_then(|groups| u32::try_from(groups).ok()).unwrap_or(u32::MAX)
 }
@@ -74,6 +98,7 @@ pub(super) struct Numbers {
 /// The bounds of numbers: contracts, narrowed by the question.
 pub(super) struct Bounding<'a> {
     narrowing: &'a Narrowing,
+    per_subject: &'a [PerSubject],
     rows_per_group: u32,
     /// Which of the question's bounds were applied: none is ignored.
     applied: RefCell<BTreeSet<(Bound, String)>>,
@@ -97,14 +122,21 @@ pub(super) enum Wanted {
     Values,
 }
 
+/// How large counts of subqueries can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Counts {
+    Endless,
+    ByContract,
+}
+
 /// Grid units per 1 of fractions without a contract of their own.
 const FRACTIONS: Granularity = Granularity::PER_1024;
 /// The largest number that counts without a contract.
 const LARGEST: f64 = 1e9;
 
 impl<'a> Bounding<'a> {
-    pub(super) const fn new(narrowing: &'a Narrowing, rows_per_group: u32) -> Self {
-        Self { narrowing, rows_per_group, applied: RefCell::new(BTreeSet::new()) }
+    pub(super) const fn new(narrowing: &'a Narrowing, per_subject: &'a [PerSubject], rows_per_group: u32) -> Self {
+        Self { narrowing, per_subject, rows_per_group, applied: RefCell::new(BTreeSet::new()) }
     }
 
     /// The question's bound of a column's sums or values, which is applied.
@@ -121,11 +153,11 @@ impl<'a> Bounding<'a> {
 
     /// How far an expression counts: by its contract where it is a column, and otherwise by the numbers
     /// that it can be.
-    pub(super) fn number(&self, of: &Typed<Field>, wanted: Wanted) -> Result<Numbers, Refusal> {
+    pub(super) fn number(&self, of: &Typed<Field>, written: &SqlExpr, wanted: Wanted) -> Result<Numbers, Refusal> {
         let ty = match of.ty {
             Some(ty @ (ColumnType::Integer | ColumnType::Float)) => ty,
             ty => {
-                let message = format!("`{}` is {} and cannot be added up", of.expr, ty.map_or("NULL", super::literal::article));
+                let message = format!("`{written}` is {} and cannot be added up", ty.map_or("NULL", super::literal::article));
                 return Err(Refusal::new(RefusalCode::Type, message).hint("count it, or make a number of it: CASE WHEN … THEN 1 ELSE 0 END"));
             }
         };
@@ -144,7 +176,7 @@ impl<'a> Bounding<'a> {
         }
         let mut wrong = None;
         let mut columns = Vec::new();
-        of.expr.leaves(&mut |field| columns.extend(if let Field::Column(column) = field { Some(*column) } else { None }));
+        looked_up(&of.expr, &mut columns);
         for (column, contract) in columns.iter().filter_map(|column| Some((column, column.column().sum?))) {
             let asked = self.asked(Bound::Value, column.name());
             wrong = range(&format!("value:{}", column.name()), asked, contract.values, contract.granularity).err().or(wrong);
@@ -152,18 +184,14 @@ impl<'a> Bounding<'a> {
         if let Some(wrong) = wrong {
             return Err(wrong);
         }
-        let within = |field: &Field| match field {
-            Field::Column(column) => {
-                let contract = column.column().sum.map(|contract| self.narrowing.values.get(column.name()).copied().unwrap_or(contract.values));
-                contract.map(|(low, high)| Range { low, high }).or_else(|| field.range())
-            }
-            Field::Fold(..) => field.range(),
-        };
-        let Some(Range { low, high }) = of.expr.range(&within).filter(|range| range.low >= -LARGEST && range.high <= LARGEST) else {
-            let message = format!("how large `{}` can be is not known, so that one person's part cannot be bounded", of.expr);
+        let known = |range: &Range| range.low >= -LARGEST && range.high <= LARGEST;
+        let within = |counts| of.expr.range(&|field: &Field| self.within(field, self.per_subject, counts)).filter(known);
+        // A count has no end: where nothing else is said, the contract does.
+        let Some(Range { low, high }) = within(Counts::Endless).or_else(|| within(Counts::ByContract)) else {
+            let message = format!("how large `{written}` can be is not known, so that one person's part cannot be bounded");
             // greatest() and least() take no notice of what is empty.
-            let known = if of.expr.nullable(&Field::nullable) { format!(", and leave out what is empty: FILTER (WHERE {} IS NOT NULL)", of.expr) } else { String::new() };
-            return Err(bound(message, format!("say it: least(greatest({}, 0), 100){known}", of.expr)));
+            let known = if of.expr.nullable(&Field::nullable) { format!(", and leave out what is empty: FILTER (WHERE {written} IS NOT NULL)") } else { String::new() };
+            return Err(bound(message, format!("say it: least(greatest({written}, 0), 100){known}")));
         };
         let granularity = if ty == ColumnType::Integer { Granularity::ONE } else { FRACTIONS };
         let values = range("the expression", None, (low, high), granularity)?;
@@ -172,6 +200,21 @@ impl<'a> Bounding<'a> {
         let rows = i64::from(self.rows_per_group);
         let sums = Grid { low: values.low.min(0).saturating_mul(rows), high: values.high.max(0).saturating_mul(rows), ..values };
         Ok(Numbers { sums, values, clamped: Some(values) })
+    }
+
+    /// Between which numbers a field of rows beside `per_subject` counts: by contracts, and by what it is made of.
+    fn within(&self, field: &Field, per_subject: &[PerSubject], counts: Counts) -> Option<Range> {
+        match field {
+            Field::Column(column) => {
+                let contract = column.column().sum.map(|contract| self.narrowing.values.get(column.name()).copied().unwrap_or(contract.values));
+                contract.map(|(low, high)| Range { low, high }).or_else(|| field.range())
+            }
+            Field::Fold(place, fold) => match (&**fold, per_subject.get(*place)) {
+                (Fold::Key(of) | Fold::Average(of) | Fold::Min(of) | Fold::Max(of), Some(inner)) => of.range(&|field: &Field| self.within(field, &inner.per_subject, counts)),
+                (fold, Some(inner)) if fold.is_count() && counts == Counts::ByContract => Some(Range { low: 0.0, high: whole(rows_of_one(inner)) }),
+                _ => field.range(),
+            },
+        }
     }
 
     /// Refuses a bound that narrows nothing: it would be ignored.
@@ -187,6 +230,22 @@ impl<'a> Bounding<'a> {
             None => Ok(()),
         }
     }
+}
+
+/// The columns by whose values an expression is bounded, also through subqueries.
+fn looked_up(of: &RowExpr, columns: &mut Vec<ColumnName>) {
+    of.leaves(&mut |field| match field {
+        Field::Column(column) => columns.push(*column),
+        Field::Fold(_, fold) => match &**fold {
+            Fold::Key(of) | Fold::Average(of) | Fold::Min(of) | Fold::Max(of) => looked_up(of, columns),
+            Fold::CountRows | Fold::Count(_) | Fold::CountDistinct(_) | Fold::Sum(_) => {}
+        },
+    });
+}
+
+#[expect(clippy::cast_precision_loss, reason = "rows of a contract: far below 2^53")]
+const fn whole(rows: u64) -> f64 {
+    rows as f64
 }
 
 /// A narrowed range in grid units.

@@ -1,14 +1,13 @@
 //! One query → its clauses; every clause that is not offered is refused by name.
 
-use std::cell::Cell;
-
 use datafusion::sql::sqlparser::ast::{
     Cte, Distinct, Expr, GroupByExpr, Ident, LimitClause, Offset, OrderBy, OrderByExpr, OrderByKind, Query, Select, SelectFlavor, SelectItem, SetExpr, TableAlias, Value,
     ValueWithSpan, With,
 };
+use domain::partner_table::PartnerTable;
 use domain::{Refusal, RefusalCode};
 
-use super::from::{self, Ctes, Scope};
+use super::from::{self, Names, Scope};
 use super::refuse::{clause, refuse};
 use super::tokens::KeysClause;
 
@@ -27,18 +26,21 @@ pub(super) struct Clauses {
 }
 
 impl Clauses {
-    /// Takes a question apart.
-    pub(super) fn of((query, keys): (Query, Vec<KeysClause>)) -> Result<Self, Refusal> {
-        let ctes = query.with.as_ref().map_or_else(|| Ok(Ctes::new()), ctes)?;
-        let clauses = Self::of_query(Query { with: None, ..query }, keys, &ctes)?;
-        match ctes.iter().find(|(_, cte)| !cte.used.get()) {
-            Some((name, cte)) => Err(refuse(RefusalCode::Table, &cte.query, format!("`{name}` is not used")).hint(format!("leave it out, or write FROM {name}"))),
+    /// Takes a question apart, of a partner who has these tables.
+    pub(super) fn of((query, keys): (Query, Vec<KeysClause>), partner: &[PartnerTable]) -> Result<Self, Refusal> {
+        let ctes = query.with.as_ref().map_or_else(|| Ok(Vec::new()), ctes)?;
+        let names = Names { ctes: &ctes, partner };
+        let whole = query.clone();
+        let clauses = Self::of_query(Query { with: None, ..query }, keys, names)?;
+        clauses.scope.private(&whole)?;
+        match ctes.iter().find(|cte| !cte.is_used()) {
+            Some(cte) => Err(refuse(RefusalCode::Table, &cte.query, format!("`{}` is not used", cte.name)).hint(format!("leave it out, or write FROM {}", cte.name))),
             None => Ok(clauses),
         }
     }
 
-    /// Takes a query apart, whose `FROM` may name `ctes`.
-    pub(super) fn of_query(query: Query, keys: Vec<KeysClause>, ctes: &Ctes) -> Result<Self, Refusal> {
+    /// Takes a query apart, whose `FROM` may use `names`.
+    pub(super) fn of_query(query: Query, keys: Vec<KeysClause>, names: Names<'_>) -> Result<Self, Refusal> {
         let whole = query.clone();
         let Query { with, body, order_by, limit_clause, fetch, locks, for_clause, settings, format_clause, pipe_operators } = query;
         if with.is_some() {
@@ -60,10 +62,10 @@ impl Clauses {
         };
         let order_by = order_by.map_or_else(|| Ok(Vec::new()), |o| order_by_expressions(o, &whole))?;
         let (limit, offset) = limit_clause.map_or(Ok((None, 0)), |l| limit_and_offset(l, &whole))?;
-        Self::of_select(select, keys, ctes, order_by, limit, offset)
+        Self::of_select(select, keys, names, order_by, limit, offset)
     }
 
-    fn of_select(select: Select, keys: Vec<KeysClause>, ctes: &Ctes, order_by: Vec<OrderByExpr>, limit: Option<u64>, offset: u64) -> Result<Self, Refusal> {
+    fn of_select(select: Select, keys: Vec<KeysClause>, names: Names<'_>, order_by: Vec<OrderByExpr>, limit: Option<u64>, offset: u64) -> Result<Self, Refusal> {
         let whole = select.clone();
         let Select {
             select_token: _,
@@ -115,7 +117,7 @@ impl Clauses {
         if foreign {
             return Err(clause(&whole, "a clause of another SQL dialect", "use SELECT … FROM … WHERE … GROUP BY … HAVING … ORDER BY … LIMIT"));
         }
-        let scope = Scope::of(from, ctes, &whole)?;
+        let scope = Scope::of(from, names, &whole)?;
         let group_by = match group_by {
             GroupByExpr::Expressions(expressions, modifiers) if modifiers.is_empty() => expressions,
             GroupByExpr::Expressions(..) => return Err(clause(&whole, "ROLLUP, CUBE or GROUPING SETS", "ask one question per grouping")),
@@ -125,19 +127,20 @@ impl Clauses {
     }
 }
 
-/// The subqueries that `WITH` names.
-fn ctes(with: &With) -> Result<Ctes, Refusal> {
+/// The subqueries that `WITH` names, in their order.
+fn ctes(with: &With) -> Result<Vec<from::Cte>, Refusal> {
     let With { with_token: _, recursive, cte_tables } = with;
-    let mut ctes = Ctes::new();
+    let mut ctes: Vec<from::Cte> = Vec::new();
     for cte in cte_tables {
         let Cte { alias, query, from, materialized, closing_paren_token: _ } = cte;
         let TableAlias { explicit: _, name, columns, at } = alias;
         if *recursive || from.is_some() || materialized.is_some() || !columns.is_empty() || at.is_some() {
             return Err(clause(cte, "this form of WITH", "write WITH t AS (SELECT subject_id, count(*) AS n FROM activity GROUP BY subject_id)"));
         }
-        if ctes.insert(normalize(name), from::Cte { query: (**query).clone(), used: Cell::new(false) }).is_some() {
+        if ctes.iter().any(|other| other.name == normalize(name)) {
             return Err(refuse(RefusalCode::Table, cte, format!("two subqueries are called `{name}`")).hint("give each its own name"));
         }
+        ctes.push(from::Cte::new(normalize(name), (**query).clone()));
     }
     Ok(ctes)
 }

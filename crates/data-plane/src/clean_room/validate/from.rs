@@ -4,36 +4,68 @@
 //! Every join that is accepted ties rows of one person to rows of the same person and to no others: all
 //! tables and subqueries are tied by `subject_id`, acts and their hashtags by `activity_id` as well,
 //! whatever else the question says. What a person contributes to joined rows is therefore a function of
-//! their own rows.
+//! their own rows. The list of creators is public and tied to acts by `creator_id`, to each at most one row of it.
 
-use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::cell::OnceCell;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Join, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Query, Select, Spanned, TableAlias, TableFactor, TableWithJoins,
+    BinaryOperator, Expr, Ident, Join, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Query, Select, Spanned, TableAlias, TableFactor, TableWithJoins,
 };
-use domain::catalog::{ColumnName, ColumnType, Table, TableName};
+use domain::catalog::{ColumnName, ColumnType, Table, TableName, contract};
+use domain::partner_table::PartnerTable;
 use domain::question::{Field, PerSubject, PlanLimits, RowExpr};
 use domain::{Refusal, RefusalCode};
 
 use super::clauses::normalize;
 use super::expr::Typed;
 use super::refuse::{clause, refuse};
-use super::subquery::{self, Column};
+use super::subquery::{self, Column, Understood};
 
-/// The column that every table has.
+/// The column that every private table has.
 pub(super) const PERSON: &str = "subject_id";
 /// The column that acts and hashtags share.
 const ACT: &str = "activity_id";
+/// The column that acts and creators share.
+const CREATOR: &str = "creator_id";
 
-/// The subqueries that `WITH` names.
-pub(super) type Ctes = BTreeMap<String, Cte>;
+/// Everything by which rows are tied.
+const TIES: [&str; 3] = [PERSON, ACT, CREATOR];
 
-/// A subquery that `WITH` names.
+/// What `FROM` may name besides the tables of every deployment.
+#[derive(Clone, Copy)]
+pub(super) struct Names<'a> {
+    /// The subqueries that `WITH` names.
+    pub(super) ctes: &'a [Cte],
+    /// The tables of the partner who asks.
+    pub(super) partner: &'a [PartnerTable],
+}
+
+/// The schema of partners' tables.
+const PARTNER: &str = "partner";
+
+/// A subquery that `WITH` names. It may name those before it.
 pub(super) struct Cte {
+    pub(super) name: String,
     pub(super) query: Query,
-    /// Whether `FROM` names it: nothing is ignored.
-    pub(super) used: Cell<bool>,
+    /// What is understood of it, once it is named: nothing is ignored.
+    understood: OnceCell<Result<Understood, Refusal>>,
+}
+
+impl Cte {
+    /// A subquery that nothing names yet.
+    pub(super) const fn new(name: String, query: Query) -> Self {
+        Self { name, query, understood: OnceCell::new() }
+    }
+
+    /// Whether a `FROM` names it.
+    pub(super) fn is_used(&self) -> bool {
+        self.understood.get().is_some()
+    }
+
+    /// What is understood of it, where these are named before it.
+    fn understood(&self, before: Names<'_>) -> Result<Understood, Refusal> {
+        self.understood.get_or_init(|| subquery::understand(&self.query, before)).clone()
+    }
 }
 
 /// The names that expressions can use.
@@ -54,43 +86,84 @@ struct Named {
 }
 
 enum Source {
-    Table(&'static Table),
-    Subquery(Vec<Column>),
+    Table(Known),
+    Subquery {
+        columns: Vec<Column>,
+        /// Of a person who can have several rows, how far they count.
+        several: Option<(u32, u32)>,
+    },
+}
+
+/// A table that is there, and what its columns are.
+#[derive(Clone, Copy)]
+struct Known {
+    name: TableName,
+    table: &'static Table,
 }
 
 impl Named {
-    /// The table's columns.
-    fn table(&self) -> Option<&'static Table> {
+    /// The table.
+    fn table(&self) -> Option<Known> {
         match &self.source {
-            Source::Table(table) => Some(table),
-            Source::Subquery(_) => None,
+            Source::Table(known) => Some(*known),
+            Source::Subquery { .. } => None,
         }
+    }
+
+    /// Whether its rows are nobody's.
+    fn is_public(&self) -> bool {
+        self.table().is_some_and(|known| known.name.is_public())
+    }
+
+    /// How messages call it.
+    fn called(&self) -> String {
+        if self.alias.is_empty() { "the subquery".to_owned() } else { format!("`{}`", self.alias) }
+    }
+
+    /// Whether a person can have many rows.
+    fn has_many(&self) -> bool {
+        match &self.source {
+            Source::Table(known) => matches!(known.name, TableName::Activity | TableName::ActivityTag),
+            Source::Subquery { several, .. } => several.is_some(),
+        }
+    }
+
+    /// Whether a join would pair each of many rows with each of many.
+    fn multiplies(&self, other: &Self) -> bool {
+        let tied_by_act = self.table().is_some() && other.table().is_some();
+        self.has_many() && other.has_many() && !tied_by_act
     }
 
     /// Whether rows can be tied by `key`.
     fn has_key(&self, key: &str) -> bool {
         match &self.source {
-            Source::Table(table) => table.column(key).is_some(),
-            Source::Subquery(_) => key == PERSON,
+            // Not any column of that name: partners call theirs what they like.
+            Source::Table(known) => known.table.column(key).is_some_and(|column| column.ty == ColumnType::Id),
+            Source::Subquery { .. } => key == PERSON,
         }
     }
 
     /// What a name stands for.
     fn find(&self, name: &str) -> Option<Found> {
         match &self.source {
-            Source::Table(table) => {
-                let column = table.named(name)?;
+            Source::Table(Known { name: table, table: known }) => {
+                let column = known.named(*table, name)?;
                 Some(if column.column().ty == ColumnType::Id { Found::Id(column.name()) } else { Found::Field(stored(column)) })
             }
-            Source::Subquery(_) if name == PERSON => Some(Found::Id(PERSON)),
-            Source::Subquery(columns) => columns.iter().find(|column| column.name == name).map(|column| Found::Field(column.value.clone())),
+            Source::Subquery { .. } if name == PERSON => Some(Found::Id(PERSON)),
+            Source::Subquery { columns, .. } => columns.iter().find(|column| column.name == name).map(|column| Found::Field(column.value.clone())),
         }
+    }
+
+    /// Whether it is the partner's table of that name, under that name.
+    fn is_partners(&self, schema: &str, table: &str) -> bool {
+        schema == PARTNER && self.alias == table && matches!(self.source, Source::Table(Known { name: TableName::Partner(_), .. }))
     }
 
     fn columns(&self) -> String {
         let names: Vec<&str> = match &self.source {
-            Source::Table(table) => table.columns.iter().map(|c| c.name).collect(),
-            Source::Subquery(columns) => std::iter::once(PERSON).chain(columns.iter().map(|column| column.name.as_str())).collect(),
+            Source::Table(known) => known.table.columns.iter().map(|c| c.name).collect(),
+            Source::Subquery { columns, .. } => std::iter::once(PERSON).chain(columns.iter().map(|column| column.name.as_str())).collect(),
         };
         names.join(", ")
     }
@@ -108,20 +181,20 @@ fn stored(column: ColumnName) -> Typed<Field> {
 }
 
 impl Scope {
-    /// The names of a question's `FROM`; `ctes` are what it may name besides tables.
-    pub(super) fn of(from: Vec<TableWithJoins>, ctes: &Ctes, whole: &Select) -> Result<Self, Refusal> {
-        let mentioned = mentioned(&from);
+    /// The names of a question's `FROM`.
+    pub(super) fn of(from: Vec<TableWithJoins>, names: Names<'_>, whole: &Select) -> Result<Self, Refusal> {
+        let mentioned = mentioned(&from, names);
         if let [_, second, ..] = from.as_slice() {
             let refusal = refuse(RefusalCode::Table, &second.relation, "tables beside each other are not offered: they pair everybody with everybody");
             return Err(refusal.hint(rewrite(&mentioned)));
         }
         let Some(TableWithJoins { relation, joins }) = from.into_iter().next() else {
-            return Err(refuse(RefusalCode::Table, whole, "a question is about one table, or several that are joined").hint(tables()));
+            return Err(refuse(RefusalCode::Table, whole, "a question is about one table, or several that are joined").hint(names.tables()));
         };
         let mut scope = Self::default();
-        scope.add(relation, ctes, whole)?;
+        scope.add(relation, names, whole)?;
         for join in joins {
-            scope.join(join, ctes, &mentioned, whole)?;
+            scope.join(join, names, &mentioned, whole)?;
         }
         scope.settle();
         Ok(scope)
@@ -132,6 +205,40 @@ impl Scope {
         let mut tables: Vec<TableName> = self.relations.iter().filter_map(|named| Some(named.table()?.name)).collect();
         tables.sort();
         tables
+    }
+
+    /// Whether only public tables are named.
+    pub(super) fn is_public(&self) -> bool {
+        self.relations.iter().all(Named::is_public)
+    }
+
+    /// That people are asked about, and not only what everybody may know.
+    pub(super) fn private(&self, whole: &impl Spanned) -> Result<(), Refusal> {
+        if !self.is_public() {
+            return Ok(());
+        }
+        let refusal = refuse(RefusalCode::Table, whole, "`creator` is public and holds nobody's rows: there is nothing to count");
+        Err(refusal.hint("write FROM activity JOIN creator USING (creator_id); the list itself is shown by `fairshare creator list`"))
+    }
+
+    /// How far a person counts: groups, and rows in each. Beside several rows of a subquery, which count like those
+    /// that they are made of, tables that describe people play no part.
+    pub(super) fn contract(&self) -> (u32, u32) {
+        let several: Vec<(u32, u32)> = self.relations.iter().filter_map(|named| if let Source::Subquery { several, .. } = named.source { several } else { None }).collect();
+        let counting = |known: &Known| several.is_empty() || !known.name.describes_people();
+        let tables: Vec<(TableName, &Table)> = self.relations.iter().filter_map(Named::table).filter(counting).map(|known| (known.name, known.table)).collect();
+        let all = (!tables.is_empty()).then(|| contract(&tables)).into_iter().chain(several);
+        all.reduce(|a, b| (a.0.min(b.0), a.1.min(b.1))).unwrap_or((1, 1))
+    }
+
+    /// What the question calls its tables.
+    pub(super) fn called(&self) -> String {
+        let called = |named: &Named| match named.table() {
+            Some(Known { name: TableName::Partner(_), .. }) => format!("`{}`", named.alias),
+            Some(known) => format!("`{}`", known.name),
+            None => named.called(),
+        };
+        self.relations.iter().map(called).collect::<Vec<_>>().join(", ")
     }
 
     /// The subqueries, in the order in which fields name them.
@@ -146,7 +253,7 @@ impl Scope {
 
     /// Every column of a table, for hints.
     pub(super) fn columns(&self) -> impl Iterator<Item = ColumnName> {
-        self.relations.iter().filter_map(Named::table).flat_map(|table| table.columns.iter().filter_map(|column| table.named(column.name)))
+        self.relations.iter().filter_map(Named::table).flat_map(|Known { name, table }| table.columns.iter().filter_map(move |column| table.named(name, column.name)))
     }
 
     /// Equal questions number their subqueries alike.
@@ -157,7 +264,7 @@ impl Scope {
         let moved: Vec<usize> = self.per_subject.iter().map(|inner| sorted.iter().position(|other| other == inner).unwrap_or(0)).collect();
         let renumbered = |expr: RowExpr| subquery::renumbered(expr, &moved);
         for named in &mut self.relations {
-            if let Source::Subquery(columns) = &mut named.source {
+            if let Source::Subquery { columns, .. } = &mut named.source {
                 columns.iter_mut().for_each(|column| column.value.expr = renumbered(column.value.expr.clone()));
             }
         }
@@ -171,6 +278,11 @@ impl Scope {
             Expr::Identifier(ident) => Some(self.unqualified(&normalize(ident), expr)),
             Expr::CompoundIdentifier(parts) => Some(match parts.as_slice() {
                 [alias, column] if let Some(named) = self.relations.iter().find(|named| named.alias == normalize(alias)) => {
+                    let column = normalize(column);
+                    named.find(&column).ok_or_else(|| unknown(expr, &[named], &column))
+                }
+                // As in PostgreSQL, unless the table was given another name.
+                [schema, table, column] if let Some(named) = self.relations.iter().find(|named| named.is_partners(&normalize(schema), &normalize(table))) => {
                     let column = normalize(column);
                     named.find(&column).ok_or_else(|| unknown(expr, &[named], &column))
                 }
@@ -191,7 +303,8 @@ impl Scope {
 
     fn unqualified(&self, name: &str, expr: &Expr) -> Result<Found, Refusal> {
         let found: Vec<(&Named, Found)> = self.relations.iter().filter_map(|named| Some((named, named.find(name)?))).collect();
-        let several: Vec<String> = found.iter().map(|(named, _)| format!("{}.{name}", named.alias)).collect();
+        let way = |named: &Named| if named.alias.is_empty() { "the subquery with a name".to_owned() } else { format!("{}.{name}", named.alias) };
+        let several: Vec<String> = found.iter().map(|(named, _)| way(named)).collect();
         let mut found = found.into_iter();
         match (found.next(), found.next()) {
             (None, _) => Err(unknown(expr, &self.relations.iter().collect::<Vec<_>>(), name)),
@@ -211,52 +324,64 @@ impl Scope {
         self.found(expr).map(|found| match found? {
             Found::Field(field) => Ok(field),
             Found::Id(name) => {
-                let message = format!("`{name}` identifies people or their acts: it can be neither selected, filtered nor grouped by");
-                Err(refuse(RefusalCode::Identifier, expr, message).hint("count people with count(distinct subject_id)"))
+                let message = format!("`{name}` identifies people, their acts or accounts: it can be neither selected, filtered nor grouped by");
+                let hint = if name == CREATOR { "join the public list, USING (creator_id), and ask for creator.name" } else { "count people with count(distinct subject_id)" };
+                Err(refuse(RefusalCode::Identifier, expr, message).hint(hint))
             }
         })
     }
 
     /// Adds a table or subquery under its name or alias, and says where it is named.
-    fn add(&mut self, relation: TableFactor, ctes: &Ctes, whole: &Select) -> Result<(), Refusal> {
+    fn add(&mut self, relation: TableFactor, names: Names<'_>, whole: &Select) -> Result<(), Refusal> {
         let at = relation.clone();
         let named = match relation {
-            TableFactor::Derived { lateral: false, subquery, alias: Some(alias), sample: None } => self.subquery(&subquery, plain_alias(alias, &at)?)?,
+            TableFactor::Derived { lateral: false, subquery, alias, sample: None } => {
+                let alias = alias.map_or_else(|| Ok(String::new()), |alias| plain_alias(alias, &at))?;
+                self.subquery(subquery::understand(&subquery, names)?, alias, &at)?
+            }
             TableFactor::Derived { .. } => {
-                return Err(refuse(RefusalCode::Clause, &at, "a subquery has a name and no LATERAL or sample").hint("write FROM (SELECT subject_id, … GROUP BY subject_id) AS t"));
+                return Err(refuse(RefusalCode::Clause, &at, "a subquery has no LATERAL or sample").hint("write FROM (SELECT subject_id, … GROUP BY subject_id) AS t"));
             }
-            TableFactor::Table { ref name, ref alias, .. } if let Some(cte) = single_name(name).and_then(|ident| ctes.get(&normalize(ident))) => {
-                cte.used.set(true);
-                let alias = alias.clone().map_or_else(|| Ok(single_name(name).map(normalize).unwrap_or_default()), |alias| plain_alias(alias, &at))?;
-                self.subquery(&cte.query, alias)?
+            TableFactor::Table { ref name, ref alias, .. } if let Some((cte, before)) = names.cte(name) => {
+                let alias = alias.clone().map_or_else(|| Ok(cte.name.clone()), |alias| plain_alias(alias, &at))?;
+                self.subquery(cte.understood(before)?, alias, &at)?
             }
-            relation => named(relation, whole)?,
+            relation => named(relation, names, whole)?,
         };
-        if let Some(table) = named.table().filter(|table| self.relations.iter().any(|other| other.table().is_some_and(|other| other.name == table.name))) {
-            return Err(refuse(RefusalCode::Table, &at, format!("`{}` is joined with itself", table.name)).hint("aggregate one of them per subject, in a subquery"));
+        if let Some(known) = named.table().filter(|known| self.relations.iter().any(|other| other.table().is_some_and(|other| other.name == known.name))) {
+            let called = if let TableName::Partner(_) = known.name { named.alias } else { known.name.to_string() };
+            return Err(refuse(RefusalCode::Table, &at, format!("`{called}` is joined with itself")).hint("aggregate one of them per subject, in a subquery"));
         }
-        if self.relations.iter().any(|other| other.alias == named.alias) {
+        if let Some(other) = self.relations.iter().find(|other| other.multiplies(&named)) {
+            let message = format!("{} and {} can both have many rows of a person, and a join would pair each with each", other.called(), named.called());
+            return Err(
+                refuse(RefusalCode::Clause, &at, message).hint(format!("aggregate both in one subquery, with FILTER; or make one row per person of one: {}", subquery::ONE_ROW))
+            );
+        }
+        if self.relations.iter().any(|other| !named.alias.is_empty() && other.alias == named.alias) {
             return Err(refuse(RefusalCode::Table, &at, format!("two tables are called `{}`", named.alias)).hint("give each table its own alias"));
         }
         self.relations.push(named);
         Ok(())
     }
 
-    fn subquery(&mut self, query: &Query, alias: String) -> Result<Named, Refusal> {
-        let subquery::Understood { inner, place, columns, having } = subquery::understand(query, &self.per_subject)?;
+    fn subquery(&mut self, understood: Understood, alias: String, at: &impl Spanned) -> Result<Named, Refusal> {
+        let Understood { inner, mut columns, having } = understood;
+        let several = (!inner.keys.is_empty()).then_some(inner.contract);
+        let place = self.per_subject.iter().position(|other| *other == inner).unwrap_or(self.per_subject.len());
         if place == self.per_subject.len() {
-            if place >= PlanLimits::PER_SUBJECT {
-                return Err(
-                    refuse(RefusalCode::Limit, query, format!("more than {} different subqueries", PlanLimits::PER_SUBJECT)).hint("aggregate over the same rows in one subquery")
-                );
-            }
             self.per_subject.push(inner);
         }
-        self.having.extend(having);
-        Ok(Named { source: Source::Subquery(columns), alias })
+        if self.per_subject.iter().map(PerSubject::count).sum::<usize>() > PlanLimits::PER_SUBJECT {
+            let refusal = refuse(RefusalCode::Limit, at, format!("more than {} different subqueries", PlanLimits::PER_SUBJECT));
+            return Err(refusal.hint("aggregate over the same rows in one subquery"));
+        }
+        columns.iter_mut().for_each(|column| column.value.expr = subquery::renumbered(column.value.expr.clone(), &[place]));
+        self.having.extend(having.map(|having| subquery::renumbered(having, &[place])));
+        Ok(Named { source: Source::Subquery { columns, several }, alias })
     }
 
-    fn join(&mut self, join: Join, ctes: &Ctes, mentioned: &[TableName], whole: &Select) -> Result<(), Refusal> {
+    fn join(&mut self, join: Join, names: Names<'_>, mentioned: &[String], whole: &Select) -> Result<(), Refusal> {
         let Join { relation, global, join_operator } = join;
         let node = relation.clone();
         let constraint = match join_operator {
@@ -267,7 +392,7 @@ impl Scope {
             JoinOperator::CrossJoin(_) => return Err(clause(&node, "a CROSS JOIN", &rewrite(mentioned))),
             _ => return Err(clause(&node, "this kind of join", &rewrite(mentioned))),
         };
-        self.add(relation, ctes, whole)?;
+        self.add(relation, names, whole)?;
         let tied = match constraint {
             JoinConstraint::Using(columns) => self.using(&columns, mentioned)?,
             JoinConstraint::On(condition) => {
@@ -281,23 +406,26 @@ impl Scope {
         let Some((new, earlier)) = self.relations.split_last() else { return Ok(()) };
         // Acts and hashtags of one person belong together by the act; all others by the person.
         let shares_act = |named: &Named| new.has_key(ACT) && named.has_key(ACT);
-        let enough = match earlier.iter().position(shares_act) {
-            Some(other) => tied.contains(&(other, ACT)),
-            None => !tied.is_empty(),
+        // Creators belong to acts by the account; whoever comes after them alone has only that.
+        let by = |wanted: &str| tied.iter().any(|(_, key)| *key == wanted);
+        let (enough, lacks) = match earlier.iter().position(shares_act) {
+            _ if new.is_public() || earlier.iter().all(Named::is_public) => (by(CREATOR), "the account that acts are about"),
+            Some(other) => (tied.contains(&(other, ACT)), "the act that its rows belong to"),
+            None => (by(PERSON), "the person"),
         };
         if enough {
             return Ok(());
         }
-        let message = format!("`{}` is not joined by {}", new.alias, if earlier.iter().any(shares_act) { "the act that its rows belong to" } else { "the person" });
+        let message = format!("{} is not joined by {lacks}", new.called());
         Err(refuse(RefusalCode::Clause, &node, message).hint(rewrite(mentioned)))
     }
 
     /// What `USING` ties the newest relation to: relations by their places, and columns.
-    fn using(&self, columns: &[ObjectName], mentioned: &[TableName]) -> Result<Vec<(usize, &'static str)>, Refusal> {
+    fn using(&self, columns: &[ObjectName], mentioned: &[String]) -> Result<Vec<(usize, &'static str)>, Refusal> {
         let mut tied = Vec::new();
         for column in columns {
             let name = single_name(column).map(normalize).unwrap_or_default();
-            let key = [PERSON, ACT].into_iter().find(|key| *key == name);
+            let key = TIES.into_iter().find(|key| *key == name);
             let Some((key, (new, earlier))) = key.zip(self.relations.split_last()).filter(|(key, (new, _))| new.has_key(key)) else {
                 return Err(other_column(column, &format!("`{column}`"), mentioned));
             };
@@ -313,18 +441,24 @@ impl Scope {
 
     /// The relation and key that an expression names, if it names one.
     fn key(&self, expr: &Expr) -> Option<(usize, &'static str)> {
-        let (alias, name) = match expr {
-            Expr::Identifier(ident) => (None, normalize(ident)),
-            Expr::CompoundIdentifier(parts) if let [alias, column] = parts.as_slice() => (Some(normalize(alias)), normalize(column)),
+        let parts: Vec<String> = match expr {
+            Expr::Identifier(ident) => vec![normalize(ident)],
+            Expr::CompoundIdentifier(parts) => parts.iter().map(normalize).collect(),
             _ => return None,
         };
-        let key = [PERSON, ACT].into_iter().find(|key| *key == name)?;
-        let named = |named: &Named| alias.as_ref().is_none_or(|alias| named.alias == *alias) && named.has_key(key);
-        self.relations.iter().position(named).map(|place| (place, key))
+        let (name, before) = parts.split_last()?;
+        let key = TIES.into_iter().find(|key| key == name)?;
+        let meant = |named: &Named| match before {
+            [] => true,
+            [alias] => named.alias == *alias,
+            [schema, table] => named.is_partners(schema, table),
+            _ => false,
+        };
+        self.relations.iter().position(|named| meant(named) && named.has_key(key)).map(|place| (place, key))
     }
 
     /// What `ON` ties the newest relation to.
-    fn on(&self, condition: &Expr, mentioned: &[TableName], tied: &mut Vec<(usize, &'static str)>) -> Result<(), Refusal> {
+    fn on(&self, condition: &Expr, mentioned: &[String], tied: &mut Vec<(usize, &'static str)>) -> Result<(), Refusal> {
         match condition {
             Expr::Nested(inner) => self.on(inner, mentioned, tied),
             Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
@@ -349,13 +483,13 @@ impl Scope {
     }
 }
 
-fn other_column(node: &impl Spanned, written: &str, mentioned: &[TableName]) -> Refusal {
+fn other_column(node: &impl Spanned, written: &str, mentioned: &[String]) -> Refusal {
     refuse(RefusalCode::Clause, node, format!("{written} does not tie rows of one person together")).hint(rewrite(mentioned))
 }
 
 fn unknown(expr: &Expr, relations: &[&Named], name: &str) -> Refusal {
     match relations {
-        [only] => refuse(RefusalCode::Column, expr, format!("`{}` has no column `{name}`", only.alias)).hint(format!("its columns: {}", only.columns())),
+        [only] => refuse(RefusalCode::Column, expr, format!("{} has no column `{name}`", only.called())).hint(format!("its columns: {}", only.columns())),
         several => {
             let columns: Vec<String> = several.iter().map(|named| format!("{}: {}", named.alias, named.columns())).collect();
             refuse(RefusalCode::Column, expr, format!("none of the tables has a column `{name}`")).hint(format!("their columns: {}", columns.join("; ")))
@@ -363,41 +497,78 @@ fn unknown(expr: &Expr, relations: &[&Named], name: &str) -> Refusal {
     }
 }
 
-fn tables() -> String {
-    format!("tables: {}", TableName::WORDS.join(", "))
+impl Names<'_> {
+    /// The tables that can be asked.
+    fn tables(&self) -> String {
+        let own = TableName::ALL.iter().map(ToString::to_string);
+        let partner = self.partner.iter().map(|table| format!("{PARTNER}.{}", table.name()));
+        format!("tables: {}", own.chain(partner).collect::<Vec<_>>().join(", "))
+    }
+
+    /// The subquery that `WITH` calls so, and the names that it may use itself.
+    fn cte(&self, name: &ObjectName) -> Option<(&Cte, Self)> {
+        let name = normalize(single_name(name)?);
+        let place = self.ctes.iter().position(|cte| cte.name == name)?;
+        let (before, from_here) = self.ctes.split_at_checked(place)?;
+        Some((from_here.first()?, Self { ctes: before, ..*self }))
+    }
+
+    /// The table of that name, and what it is called where the question does not say.
+    fn table(&self, name: &ObjectName) -> Option<(Known, String)> {
+        let names: Vec<String> = identifiers(name)?.into_iter().map(normalize).collect();
+        match names.as_slice() {
+            // The number of a partner's table is no name.
+            [only] => only.parse().ok().map(|name| (Known { name, table: Table::of(name) }, only.clone())).filter(|(known, _)| TableName::ALL.contains(&known.name)),
+            [schema, table] if schema == PARTNER => {
+                let found = self.partner.iter().find(|known| known.name().as_str() == table)?;
+                Some((Known { name: TableName::Partner(found.id()), table: found.catalog() }, table.clone()))
+            }
+            _ => None,
+        }
+    }
 }
 
-/// The tables of the catalogue that `FROM` names, for the rewrite of a join.
-fn mentioned(from: &[TableWithJoins]) -> Vec<TableName> {
+/// The tables that `FROM` names, in the catalogue's order, for the rewrite of a join.
+fn mentioned(from: &[TableWithJoins], names: Names<'_>) -> Vec<String> {
     let relations = from.iter().flat_map(|part| std::iter::once(&part.relation).chain(part.joins.iter().map(|join| &join.relation)));
-    let mut tables: Vec<TableName> = relations
+    let mut tables: Vec<(TableName, String)> = relations
         .filter_map(|relation| match relation {
-            TableFactor::Table { name, .. } => single_name(name).and_then(|ident| normalize(ident).parse().ok()),
+            TableFactor::Table { name, .. } => names.table(name).map(|(known, _)| (known.name, name.to_string().to_ascii_lowercase())),
             _ => None,
         })
         .collect();
     tables.sort();
     tables.dedup();
-    tables
+    tables.into_iter().map(|(_, written)| written).collect()
 }
 
 /// A `FROM` over these tables that is accepted.
-pub(super) fn rewrite(tables: &[TableName]) -> String {
-    let Some((first, rest)) = tables.split_first() else { return self::tables() };
+pub(super) fn rewrite(tables: &[String]) -> String {
+    let is_public = |table: &String| table.parse().is_ok_and(TableName::is_public);
+    let lacks_acts = tables.iter().any(is_public) && !tables.iter().any(|table| table == "activity");
+    let tables: Vec<String> = lacks_acts.then(|| "activity".to_owned()).into_iter().chain(tables.iter().cloned()).collect();
+    let Some((first, rest)) = tables.split_first() else { return "join tables within each person: FROM activity JOIN subject USING (subject_id)".to_owned() };
     let joined = rest.iter().map(|table| {
-        let both_acts = *first == TableName::Activity && *table == TableName::ActivityTag;
-        format!(" JOIN {table} USING ({})", if both_acts { ACT } else { PERSON })
+        let both_acts = first == "activity" && table == "activity_tag";
+        let key = if is_public(table) {
+            CREATOR
+        } else if both_acts {
+            ACT
+        } else {
+            PERSON
+        };
+        format!(" JOIN {table} USING ({key})")
     });
     format!("write FROM {first}{}", joined.collect::<String>())
 }
 
-/// A table of the catalogue under its name.
-fn named(relation: TableFactor, whole: &Select) -> Result<Named, Refusal> {
+/// A table under its name.
+fn named(relation: TableFactor, names: Names<'_>, whole: &Select) -> Result<Named, Refusal> {
     let at = relation.clone();
     let TableFactor::Table { name, alias, args, with_hints, version, with_ordinality, partitions, json_path, sample, index_hints } = relation else {
         return Err(match relation_of(&at) {
             Some(inner) => refuse(RefusalCode::Clause, inner, "a join in parentheses is not offered").hint("join one table after the other"),
-            None => refuse(RefusalCode::Table, whole, "only tables and subqueries can be asked, no functions").hint(tables()),
+            None => refuse(RefusalCode::Table, whole, "only tables and subqueries can be asked, no functions").hint(names.tables()),
         });
     };
     let plain = args.is_none()
@@ -409,13 +580,11 @@ fn named(relation: TableFactor, whole: &Select) -> Result<Named, Refusal> {
         && sample.is_none()
         && index_hints.is_empty();
     if !plain {
-        return Err(refuse(RefusalCode::Clause, &name, "a table is named without arguments, hints, versions or samples").hint(tables()));
+        return Err(refuse(RefusalCode::Clause, &name, "a table is named without arguments, hints, versions or samples").hint(names.tables()));
     }
-    let table_name = single_name(&name)
-        .and_then(|ident| normalize(ident).parse::<TableName>().ok())
-        .ok_or_else(|| refuse(RefusalCode::Table, &name, format!("there is no table `{name}`")).hint(tables()))?;
-    let alias = alias.map_or_else(|| Ok(table_name.as_str().to_owned()), |alias| plain_alias(alias, &at))?;
-    Ok(Named { source: Source::Table(Table::of(table_name)), alias })
+    let (known, called) = names.table(&name).ok_or_else(|| refuse(RefusalCode::Table, &name, format!("there is no table `{name}`")).hint(names.tables()))?;
+    let alias = alias.map_or(Ok(called), |alias| plain_alias(alias, &at))?;
+    Ok(Named { source: Source::Table(known), alias })
 }
 
 /// Where a join in parentheses begins, if it is one.
@@ -430,10 +599,19 @@ fn plain_alias(alias: TableAlias, at: &impl Spanned) -> Result<String, Refusal> 
     }
 }
 
-fn single_name(name: &ObjectName) -> Option<&datafusion::sql::sqlparser::ast::Ident> {
-    match name.0.as_slice() {
-        // The parser takes a text for a name; PostgreSQL does not.
-        [ObjectNamePart::Identifier(ident)] if matches!(ident.quote_style, None | Some('"')) => Some(ident),
+pub(super) fn single_name(name: &ObjectName) -> Option<&Ident> {
+    if let [only] = identifiers(name)?.as_slice() { Some(only) } else { None }
+}
+
+/// The parts of a name.
+fn identifiers(name: &ObjectName) -> Option<Vec<&Ident>> {
+    name.0.iter().map(identifier).collect()
+}
+
+/// The parser takes a text for a name; PostgreSQL does not.
+fn identifier(part: &ObjectNamePart) -> Option<&Ident> {
+    match part {
+        ObjectNamePart::Identifier(ident) if matches!(ident.quote_style, None | Some('"')) => Some(ident),
         _ => None,
     }
 }

@@ -4,13 +4,15 @@ use datafusion::sql::sqlparser::ast::{Expr as SqlExpr, SelectItem};
 use domain::catalog::{Calendar, ColumnType, Domain};
 use domain::question::expr::{Expr, Function};
 use domain::question::{Field, Key, KeyValues, PlanLimits, RowExpr, Value};
-use domain::{Refusal, RefusalCode};
+use domain::{CreatorList, Refusal, RefusalCode};
 
 use super::clauses::{Clauses, normalize};
 use super::expr::{self, Typed};
+use super::from::Scope;
 use super::literal;
 use super::names::Rows;
 use super::output::ordinal;
+use super::public;
 use super::refuse::{clause, place, refuse, shortened};
 use super::tokens::{KeysClause, Written};
 
@@ -21,12 +23,12 @@ pub(super) struct TypedKey {
 }
 
 /// What is grouped by, sorted: `GROUP BY a, b` and `GROUP BY b, a` are one question.
-pub(super) fn keys(clauses: &Clauses) -> Result<Vec<TypedKey>, Refusal> {
+pub(super) fn keys(clauses: &Clauses, creators: &CreatorList) -> Result<Vec<TypedKey>, Refusal> {
     let mut keys: Vec<TypedKey> = Vec::new();
     for (item, written) in clauses.group_by.iter().enumerate() {
-        let (of, ty) = grouped(written, clauses)?;
+        let (of, ty) = read(target(written, &clauses.scope, &clauses.projection)?, written, &clauses.scope)?;
         let clause = clauses.keys.iter().find(|clause| clause.item == item);
-        let values = clause.map_or(Ok(KeyValues::Unknown), |clause| listed(&of, ty, clause))?;
+        let values = clause.map_or(Ok(KeyValues::Unknown), |clause| listed(&of, ty, clause, creators))?;
         match keys.iter().find(|other| other.key.of == of) {
             Some(other) if other.key.values == values => {}
             Some(_) => return Err(refuse(RefusalCode::Expression, written, format!("`{of}` is grouped by twice, with different keys")).hint("write it once")),
@@ -41,16 +43,17 @@ pub(super) fn keys(clauses: &Clauses) -> Result<Vec<TypedKey>, Refusal> {
     settle(keys, clauses.keys.first())
 }
 
-/// An item of `GROUP BY`: a column, an output column by its number or name, or an expression.
-fn grouped(written: &SqlExpr, clauses: &Clauses) -> Result<(RowExpr, ColumnType), Refusal> {
-    let target = match ordinal(written, &clauses.projection)? {
-        Some(target) => target,
-        None => named(written, clauses).unwrap_or(written),
-    };
+/// What an item of `GROUP BY` means: an output column by its number or name, or what is written.
+pub(super) fn target<'a>(written: &'a SqlExpr, scope: &Scope, projection: &'a [SelectItem]) -> Result<&'a SqlExpr, Refusal> {
+    Ok(ordinal(written, projection)?.or_else(|| named(written, scope, projection)).unwrap_or(written))
+}
+
+/// Reads what rows are grouped by: a column or an expression.
+pub(super) fn read(target: &SqlExpr, written: &SqlExpr, scope: &Scope) -> Result<(RowExpr, ColumnType), Refusal> {
     if matches!(target, SqlExpr::Rollup(_) | SqlExpr::Cube(_) | SqlExpr::GroupingSets(_)) {
         return Err(clause(written, "ROLLUP, CUBE or GROUPING SETS", "ask one question per grouping"));
     }
-    let Typed { expr: of, ty } = expr::read(&mut Rows(&clauses.scope), target)?;
+    let Typed { expr: of, ty } = expr::read(&mut Rows(scope), target)?;
     let constant = |of: &RowExpr| {
         let mut constant = true;
         of.leaves(&mut |_| constant = false);
@@ -67,13 +70,13 @@ fn grouped(written: &SqlExpr, clauses: &Clauses) -> Result<(RowExpr, ColumnType)
 }
 
 /// The output column that a name means, where it means no column of a table.
-fn named<'a>(written: &SqlExpr, clauses: &'a Clauses) -> Option<&'a SqlExpr> {
+fn named<'a>(written: &SqlExpr, scope: &Scope, projection: &'a [SelectItem]) -> Option<&'a SqlExpr> {
     let SqlExpr::Identifier(ident) = written else { return None };
     // A column of a table goes before, also one that cannot be grouped by.
-    if !clauses.scope.field(written).is_some_and(|field| field.is_err_and(|refusal| refusal.code == RefusalCode::Column)) {
+    if !scope.field(written).is_some_and(|field| field.is_err_and(|refusal| refusal.code == RefusalCode::Column)) {
         return None;
     }
-    clauses.projection.iter().find_map(|item| match item {
+    projection.iter().find_map(|item| match item {
         SelectItem::ExprWithAlias { expr, alias } if normalize(alias) == normalize(ident) => Some(expr),
         _ => None,
     })
@@ -109,7 +112,7 @@ fn settle(mut keys: Vec<TypedKey>, first: Option<&KeysClause>) -> Result<Vec<Typ
 /// Which days an expression can hold.
 fn calendar(of: &RowExpr) -> Option<Calendar> {
     match of {
-        Expr::Leaf(Field::Column(column)) => column.column().calendar,
+        Expr::Leaf(field) => field.calendar(),
         _ => None,
     }
 }
@@ -118,13 +121,18 @@ fn calendar(of: &RowExpr) -> Option<Calendar> {
 const DAYS_MAX: i64 = 310_000;
 
 /// The keys that a clause names.
-fn listed(of: &RowExpr, ty: ColumnType, clause: &KeysClause) -> Result<KeyValues, Refusal> {
+fn listed(of: &RowExpr, ty: ColumnType, clause: &KeysClause, creators: &CreatorList) -> Result<KeyValues, Refusal> {
     let wrong = |code, message: String| Refusal::new(code, message).at(clause.at);
     let domain = KeyValues::of_domain(of);
     let possible = |value, written| possible(value, written, of, domain.as_deref());
     match &clause.written {
         Written::Domain if domain.is_some() => Ok(KeyValues::Domain),
         Written::Domain => Err(wrong(RefusalCode::Clause, format!("the values of `{of}` are not public")).hint(format!("list those that you ask about: {of} KEYS (…)"))),
+        Written::Table(_) | Written::Select(_) => {
+            let (values, written) = public::values(of, ty, clause, creators)?;
+            let values = values.into_iter().map(|value| possible(value, &written));
+            Ok(KeyValues::listed(values.collect::<Result<_, _>>()?, of))
+        }
         Written::List(items) => {
             let values = items.iter().map(|item| literal::of_type(item, &of.to_string(), ty).and_then(|value| possible(value, item)));
             Ok(KeyValues::listed(values.collect::<Result<_, _>>()?, of))

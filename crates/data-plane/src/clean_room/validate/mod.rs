@@ -18,16 +18,22 @@ mod literal;
 mod names;
 mod output;
 mod parse;
+mod public;
 mod refuse;
 mod subquery;
 mod tokens;
 
+use std::sync::Arc;
+
+use datafusion::sql::sqlparser::ast::Expr as SqlExpr;
+use domain::partner_table::PartnerTable;
 use domain::question::expr::{Expr, Function};
-use domain::question::{Aggregate, Key, KeyValues, Mechanisms, Plan, PlanLimits, Prepared, Question, RowExpr};
-use domain::{Refusal, RefusalCode};
+use domain::question::{Aggregate, Inner, Key, KeyValues, Mechanisms, Plan, PlanLimits, Prepared, Question, RowExpr};
+use domain::{CreatorList, Refusal, RefusalCode};
 
 use bounds::Bounding;
 use clauses::Clauses;
+use from::Scope;
 use names::Rows;
 use output::Output;
 
@@ -35,17 +41,22 @@ use output::Output;
 /// Only what is used of it is taken.
 const STACK_BYTES: usize = 64 * 1024 * 1024;
 
-/// Understands and prices a question.
+/// Understands and prices a question of a partner who has these tables, by the public list of creators.
 ///
 /// # Guarantee
 /// On a stack of its own: however deep a question nests, it is answered or refused, whoever asks from wherever.
 ///
 /// # Errors
 /// A refusal with code, place and hint.
-pub(crate) fn validate(question: &Question) -> Result<Prepared, Refusal> {
+pub(crate) fn prepare(question: &Question, tables: &[PartnerTable], creators: &Arc<CreatorList>) -> Result<Prepared, Refusal> {
     let understood = std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name("question".to_owned()).stack_size(STACK_BYTES);
-        thread.spawn_scoped(scope, || understand(question)).map(std::thread::ScopedJoinHandle::join)
+        let understood = || {
+            let prepared = understand(question, tables, creators)?;
+            bounds::all_narrow(question, &prepared.plan, |question| understand(question, tables, creators))?;
+            Ok(prepared)
+        };
+        thread.spawn_scoped(scope, understood).map(std::thread::ScopedJoinHandle::join)
     });
     match understood {
         Ok(Ok(understood)) => understood,
@@ -54,14 +65,14 @@ pub(crate) fn validate(question: &Question) -> Result<Prepared, Refusal> {
     }
 }
 
-fn understand(question: &Question) -> Result<Prepared, Refusal> {
-    let clauses = Clauses::of(parse::parse(&question.sql, &question.params)?)?;
-    let filter = filter(&clauses)?;
-    let typed = keys::keys(&clauses)?;
+fn understand(question: &Question, tables: &[PartnerTable], creators: &Arc<CreatorList>) -> Result<Prepared, Refusal> {
+    let clauses = Clauses::of(parse::parse(&question.sql, &question.params)?, tables)?;
+    let filter = filter(clauses.selection.as_ref(), &clauses.scope)?;
+    let typed = keys::keys(&clauses, creators)?;
     let keys: Vec<Key> = typed.iter().map(|typed| typed.key.clone()).collect();
-    let tables = clauses.scope.tables();
-    let bounds = bounds::bounds(&tables, &keys, &question.narrowing)?;
-    let bounding = Bounding::new(&question.narrowing, bounds.rows_per_group());
+    let per_subject = clauses.scope.per_subject();
+    let bounds = bounds::bounds(&clauses.scope, &keys, &question.narrowing)?;
+    let bounding = Bounding::new(&question.narrowing, per_subject, bounds.rows_per_group());
     let mut output = Output::of(&clauses, &typed, &bounding)?;
     if keys.iter().any(|key| key.values == KeyValues::Unknown) {
         // Groups are selected by their number of people, which is paid for like any aggregate.
@@ -71,27 +82,30 @@ fn understand(question: &Question) -> Result<Prepared, Refusal> {
     bounding.all_applied()?;
     let plan = Plan {
         schema: Plan::SCHEMA,
-        tables,
-        per_subject: clauses.scope.per_subject().to_vec(),
+        tables: clauses.scope.tables(),
+        per_subject: per_subject.to_vec(),
         filter,
         cohort: bounds::cohort(&keys, &question.narrowing)?,
         keys,
         aggregates,
         bounds,
+        creators: public::is_read(&clauses).then(|| creators.version().to_owned()),
     };
-    if (0..plan.per_subject.len()).map(|place| plan.folds(place).len()).sum::<usize>() > PlanLimits::FOLDS {
-        return Err(Refusal::new(RefusalCode::Limit, format!("subqueries make more than {} different values of a person", PlanLimits::FOLDS)).hint("use fewer of their columns"));
+    if plan.inner().iter().map(Inner::values).sum::<usize>() > PlanLimits::FOLDS {
+        return Err(
+            Refusal::new(RefusalCode::Limit, format!("subqueries make more than {} different values of a person's rows", PlanLimits::FOLDS)).hint("use fewer of their columns")
+        );
     }
     let cost = Mechanisms::cost(&plan, question.rho);
     // Whatever could stop the mechanisms stops them now, before anything is paid.
     Mechanisms::of(&plan, question.rho)?;
-    Ok(Prepared { plan, view, cost })
+    Ok(Prepared { plan, view, cost, creators: Arc::clone(creators) })
 }
 
 /// `WHERE`, and what subqueries say in `HAVING`.
-fn filter(clauses: &Clauses) -> Result<Option<RowExpr>, Refusal> {
-    let selection = clauses.selection.as_ref().map(|written| expr::condition(&mut Rows(&clauses.scope), written)).transpose()?;
-    let parts: Vec<RowExpr> = selection.into_iter().chain(clauses.scope.having().iter().cloned()).collect();
+fn filter(selection: Option<&SqlExpr>, scope: &Scope) -> Result<Option<RowExpr>, Refusal> {
+    let selection = selection.map(|written| expr::condition(&mut Rows(scope), written)).transpose()?;
+    let parts: Vec<RowExpr> = selection.into_iter().chain(scope.having().iter().cloned()).collect();
     let filter = if parts.is_empty() { None } else { Some(Expr::Call(Function::And, parts).canonical()) };
     match filter {
         Some(filter) if filter.size() > PlanLimits::EXPRESSION_SIZE => {
@@ -99,6 +113,12 @@ fn filter(clauses: &Clauses) -> Result<Option<RowExpr>, Refusal> {
         }
         filter => Ok(filter),
     }
+}
+
+/// Understands a question by the list of creators that tests have.
+#[cfg(test)]
+pub(crate) fn validate(question: &Question, tables: &[PartnerTable]) -> Result<Prepared, Refusal> {
+    prepare(question, tables, &testkit::creators())
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! `KEYS` in the tokens of a question: found, taken out, and read.
 //!
-//! `GROUP BY a KEYS (…), b KEYS BETWEEN … AND …, c KEYS DOMAIN`. The word is reserved: anywhere else it
-//! is refused.
+//! `GROUP BY a KEYS (…), b KEYS BETWEEN … AND …, c KEYS DOMAIN, d KEYS TABLE t, e KEYS (SELECT … FROM t)`. The word is
+//! reserved: anywhere else it is refused.
 
-use datafusion::sql::sqlparser::ast::Expr;
+use datafusion::sql::sqlparser::ast::{Expr, ObjectName, Query};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Word};
@@ -13,7 +13,7 @@ use domain::{Refusal, RefusalCode};
 
 use super::parse::read;
 
-const FORMS: &str = "write GROUP BY tag KEYS ('rust', 'football'), GROUP BY month KEYS BETWEEN '2026-01-01' AND '2026-06-30' or GROUP BY kind KEYS DOMAIN";
+const FORMS: &str = "write GROUP BY tag KEYS ('rust', 'football'), GROUP BY month KEYS BETWEEN '2026-01-01' AND '2026-06-30', GROUP BY kind KEYS DOMAIN or GROUP BY creator.name KEYS TABLE creator";
 
 /// What a question says about the keys of one item of its `GROUP BY`.
 pub(super) struct KeysClause {
@@ -32,6 +32,10 @@ pub(super) enum Written {
     Between(Box<Expr>, Box<Expr>),
     /// `DOMAIN`
     Domain,
+    /// `TABLE t`: what the column that is grouped by holds in a public table.
+    Table(ObjectName),
+    /// `(SELECT x FROM t WHERE …)`, of a public table.
+    Select(Box<Query>),
 }
 
 /// Where in a question the tokens are.
@@ -164,7 +168,12 @@ fn written(own: Vec<TokenWithSpan>, keys: &TokenWithSpan) -> Result<Written, Ref
     let placed = |refusal: Refusal| if refusal.at.is_none() { refusal.at(place(keys)) } else { refusal };
     let mut tokens: Vec<TokenWithSpan> = own.into_iter().filter(|t| !matches!(t.token, Token::Whitespace(_))).collect();
     let closed = tokens.last().is_some_and(|last| last.token == Token::RParen);
+    let second = tokens.get(1).map(|second| second.token.clone());
     match tokens.first().map(|first| first.token.clone()) {
+        Some(Token::LParen) if closed && second.is_some_and(|second| is_keyword(&second, Keyword::SELECT)) => {
+            tokens.pop();
+            read(tokens.split_off(1), |parser| parser.parse_query()).map(Written::Select).map_err(placed)
+        }
         Some(Token::LParen) if closed && tokens.len() > 2 => {
             tokens.pop();
             read(tokens.split_off(1), |parser| parser.parse_comma_separated(Parser::parse_expr)).map(Written::List).map_err(placed)
@@ -182,7 +191,10 @@ fn written(own: Vec<TokenWithSpan>, keys: &TokenWithSpan) -> Result<Written, Ref
             Ok(Written::Between(Box::new(low), Box::new(high)))
         }
         Some(first) if is_word(&first, "domain") && tokens.len() == 1 => Ok(Written::Domain),
-        _ => Err(wrong("KEYS is followed by a list in parentheses, BETWEEN … AND … or DOMAIN")),
+        Some(first) if is_keyword(&first, Keyword::TABLE) && tokens.len() > 1 => {
+            read(tokens.split_off(1), |parser| parser.parse_object_name(false)).map(Written::Table).map_err(placed)
+        }
+        _ => Err(wrong("KEYS is followed by a list or a SELECT in parentheses, BETWEEN … AND …, DOMAIN or TABLE …")),
     }
 }
 

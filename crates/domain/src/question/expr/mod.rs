@@ -10,6 +10,7 @@ mod canonical;
 mod check;
 mod display;
 mod function;
+mod list;
 mod range;
 #[cfg(test)]
 mod testing;
@@ -25,6 +26,7 @@ use super::Value;
 pub use apply::MAX_TEXT_BYTES;
 pub use check::{Mismatch, unify};
 pub use function::{CastTo, DatePart, Function};
+pub use list::List;
 pub use range::Range;
 pub use typed::Typed;
 pub use values::MAX_VALUES;

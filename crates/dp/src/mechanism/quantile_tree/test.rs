@@ -263,6 +263,83 @@ fn each_node_is_noised_once_and_most_never() {
     assert!(many <= nodes(&shape).len() as u64, "{many} draws are more than there are nodes");
 }
 
+/// A one for the draw of that number, and nothing for all others.
+struct One(u64, Mutex<u64>);
+
+impl Noise for One {
+    fn discrete_gaussian(&self, _: &Variance) -> Result<i128, NoiseError> {
+        let mut drawn = self.1.lock().unwrap();
+        *drawn += 1;
+        Ok(i128::from(*drawn == self.0))
+    }
+}
+
+#[test]
+fn tolerances_are_those_of_the_noise_in_them() {
+    let mut bits = Seeded::new(15);
+    let (mut corrected, mut plain) = (0.0, 0.0);
+    for _ in 0..60 {
+        let (branching, height) = (2 + bits.below(16) as u32, 2 + bits.below(3) as u32);
+        // Some with families that are not full.
+        let shape = Shape::new(0, 1 + bits.below(u64::from(branching).pow(height)) as i64, branching, height).unwrap();
+        let (tree, q) = (tree(shape.clone(), "0.3"), quantile(bits.below(1_000_001) as u32));
+        let path: Vec<usize> = (0..shape.height()).map(|_| bits.below(u64::from(branching)) as usize).collect();
+        // By level, the places between nodes: their weight of each draw, by its square.
+        let mut squares: Vec<Vec<f64>> = Vec::new();
+        let mut tolerances: Vec<Vec<f64>> = Vec::new();
+        for draw in 1..=u64::from(branching * height) {
+            let noise = One(draw, Mutex::new(0));
+            let mut seen = NoisyTree::new(&shape, &LeafCounts::default(), tree.variance(), &noise);
+            let levels = std::cell::RefCell::new(Vec::new());
+            let choose = |ends: &[estimate::End]| {
+                levels.borrow_mut().push(ends.iter().map(|end| (end.above.powi(2), end.tolerance)).collect::<Vec<_>>());
+                path[levels.borrow().len() - 1].min(ends.len())
+            };
+            estimate::search(&mut seen, q, tree.variance(), choose).unwrap();
+            for (level, ends) in levels.into_inner().into_iter().enumerate() {
+                if squares.len() <= level {
+                    squares.push(vec![0.0; ends.len()]);
+                    tolerances.push(ends.iter().map(|end| end.1).collect());
+                }
+                squares[level].iter_mut().zip(ends).for_each(|(sum, (square, _))| *sum += square);
+            }
+        }
+        let mut before = 0;
+        for (level, (squares, tolerances)) in squares.iter().zip(&tolerances).enumerate() {
+            for (place, (square, said)) in squares.iter().zip(tolerances).enumerate() {
+                let tolerance = estimate::tolerance(*square, shape.height(), tree.variance());
+                assert!((tolerance - said).abs() <= 1e-9 * said, "{shape:?} {q:?} {path:?}, level {level}, place {place}: {tolerance} is not {said}");
+                assert!(*said <= tree.rank_half_width_95(q) * (1.0 + 1e-9), "{shape:?} {q:?}: {said}");
+                if level > 0 {
+                    let top = path[0].min(squares.len()) as f64;
+                    let part = f64::from(q.millionths()) * 1e-6;
+                    corrected += square;
+                    plain += top * (1.0 - part).powi(2) + (f64::from(branching) - top).max(0.0) * part.powi(2) + (before + place + 1) as f64;
+                }
+            }
+            before += if level == 0 { 0 } else { path[level].min(squares.len()) };
+        }
+    }
+    assert!(corrected < 0.6 * plain, "corrections leave {corrected} of {plain}");
+}
+
+#[test]
+fn exact_numbers_stay_exact() {
+    let shape = Shape::usual(0, 65_535).unwrap();
+    let mut bits = Seeded::new(16);
+    let values: Vec<i64> = (0..20_000).map(|_| ((bits.below(65_536) * bits.below(65_536)) >> 16) as i64).collect();
+    let exact = counts(&shape, &values);
+    let tree = tree(shape.clone(), "1");
+    let mut seen = NoisyTree::new(&shape, &exact, tree.variance(), &Silence);
+    let before = |leaf: u32| values.iter().filter(|value| shape.leaf(**value) < leaf).count() as f64;
+    for q in [1, 250_000, 500_000, 990_000].map(quantile) {
+        let rank = f64::from(q.millionths()) * 1e-6 * values.len() as f64;
+        // Down to where the rank is reached, without any tolerance.
+        let leaf = estimate::search(&mut seen, q, tree.variance(), |ends| ends.iter().position(|end| end.above >= 0.0).unwrap_or(ends.len())).unwrap();
+        assert!(before(leaf) < rank && rank <= before(leaf + 1), "{q:?}: leaf {leaf}");
+    }
+}
+
 /// A tree whose numbers were all drawn before anybody looked gives the same distribution.
 #[test]
 fn drawing_what_is_looked_at_is_like_drawing_everything() {

@@ -40,6 +40,7 @@ language = "language"
 media = "media"
 link_domain = "link"
 container = "group"
+creator = "about"
 likes_received = "likes"
 tags = { column = "tags", separator = " " }
 visibility = { constant = "public" }
@@ -60,7 +61,7 @@ impl Forum {
         let mut people_csv = csv::Writer::from_path(&people).with_context(|| format!("writing {}", people.display()))?;
         people_csv.write_record(["member", "name", "country", "district", "born", "language", "joined", "followers", "interests"])?;
         let mut activity_csv = BufWriter::new(File::create(&activity).with_context(|| format!("writing {}", activity.display()))?);
-        writeln!(activity_csv, "id,member,what,at,text,language,media,link,group,likes,tags")?;
+        writeln!(activity_csv, "id,member,what,at,text,language,media,link,group,about,likes,tags")?;
         Ok(Self { people: (people, people_csv), activity: (activity, activity_csv), number: 0 })
     }
 
@@ -95,7 +96,7 @@ impl Forum {
             // No field holds a comma or a quote.
             writeln!(
                 self.activity.1,
-                "a{},{},{what},{},{},{},{},{},{},{},{}",
+                "a{},{},{what},{},{},{},{},{},{},{},{},{}",
                 self.number,
                 person.account.native_id,
                 act.at.to_rfc3339_opts(SecondsFormat::Secs, true),
@@ -104,6 +105,7 @@ impl Forum {
                 act.media,
                 act.link.unwrap_or(""),
                 act.group.unwrap_or(""),
+                act.whose.as_deref().unwrap_or(""),
                 act.likes,
                 act.tags.join(" "),
             )?;
@@ -114,11 +116,11 @@ impl Forum {
     /// A few rows that no reader can make sense of, as real exports have them.
     pub(super) fn damage(&mut self) -> anyhow::Result<()> {
         for row in [
-            "x1,m1,wrote,yesterday,hello,en,none,,,0,",
-            "x2,m1,hummed,2026-01-01T10:00:00Z,hello,en,none,,,0,",
-            "x3,,wrote,2026-01-01T10:00:00Z,hello,en,none,,,0,",
+            "x1,m1,wrote,yesterday,hello,en,none,,,,0,",
+            "x2,m1,hummed,2026-01-01T10:00:00Z,hello,en,none,,,,0,",
+            "x3,,wrote,2026-01-01T10:00:00Z,hello,en,none,,,,0,",
             "x4,m1,wrote",
-            "x5,m2,wrote,2026-01-01T10:00:00Z,hi,en,none,,,many,",
+            "x5,m2,wrote,2026-01-01T10:00:00Z,hi,en,none,,,,many,",
         ] {
             writeln!(self.activity.1, "{row}")?;
         }

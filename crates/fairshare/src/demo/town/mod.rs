@@ -4,6 +4,7 @@
 
 mod archive;
 mod choices;
+mod creators;
 mod forum;
 mod people;
 mod rhythm;
@@ -20,6 +21,7 @@ use domain::record::AccountKey;
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 
+pub(crate) use creators::creators;
 use people::Person;
 
 /// How large the town is and when it lives.

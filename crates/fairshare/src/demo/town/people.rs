@@ -6,8 +6,8 @@ use domain::record::{AccountKey, ActivityKind};
 use rand::seq::IndexedRandom;
 use rand::{Rng, RngExt};
 
-use super::rhythm;
 use super::words::{DISTRICTS, EVERYDAY, FIRST, GROUPS, HOSTS, LAST, TEXTS, TOPICS};
+use super::{creators, rhythm};
 
 /// Somebody.
 pub(super) struct Person {
@@ -37,6 +37,8 @@ pub(super) struct Act {
     pub(super) link: Option<&'static str>,
     pub(super) group: Option<&'static str>,
     pub(super) likes: u32,
+    /// The account that it is about.
+    pub(super) whose: Option<String>,
 }
 
 fn pick<T: Copy>(list: &[T], rng: &mut impl Rng, otherwise: T) -> T {
@@ -100,7 +102,8 @@ impl Person {
         let link = (written && rng.random_ratio(1, 8)).then(|| pick(HOSTS, rng, "townhall.example"));
         let group = (kind == ActivityKind::Join || (written && rng.random_ratio(1, 5))).then(|| pick(GROUPS, rng, "Swap and share"));
         let likes = if written { rhythm::how_many(rng) / 9 } else { 0 };
-        Act { kind, at, text, tags, media, link, group, likes }
+        let whose = creators::is_reaction(kind).then(|| creators::whose(rng));
+        Act { kind, at, text, tags, media, link, group, likes, whose }
     }
 
     fn text(&self, rng: &mut impl Rng) -> String {

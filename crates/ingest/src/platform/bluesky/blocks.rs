@@ -1,10 +1,10 @@
 //! A file in blocks of whole lines.
 
-use std::fs::File;
-use std::io::{self, Read, Seek};
+use std::io::{self, Read};
 use std::ops::Range;
 use std::path::Path;
 
+use super::input::Input;
 use crate::{IngestError, limits};
 
 /// Bytes of a block, more or less.
@@ -13,7 +13,7 @@ const BLOCK: usize = 1 << 20;
 /// Bytes that are read at once.
 const CHUNK: usize = 256 * 1024;
 
-/// Lines, and a buffer that is given back.
+/// Lines, and the buffer that they lie in.
 #[derive(Default)]
 pub(super) struct Block {
     buffer: Vec<u8>,
@@ -25,37 +25,31 @@ impl Block {
     pub(super) fn lines(&self) -> &[u8] {
         self.buffer.get(self.lines.clone()).unwrap_or_default()
     }
+
+    /// The buffer, for another block.
+    pub(super) fn into_buffer(self) -> Vec<u8> {
+        self.buffer
+    }
 }
 
 /// The blocks of a file, decompressed if need be. A line that is longer than any may be is cut.
 pub(super) struct Blocks {
-    reader: Box<dyn Read>,
-    /// The same file, to ask how far it was read.
-    file: File,
+    input: Input,
     /// What was read after the last whole line.
     rest: Vec<u8>,
     /// Whether the end of a line that was cut is still to come.
     cut: bool,
     ended: bool,
-    /// Buffers of blocks that are done with.
-    spare: Vec<Vec<u8>>,
 }
 
 impl Blocks {
     pub(super) fn open(path: &Path) -> Result<Self, IngestError> {
-        let (reader, file) = super::lines::open(path, |file| Box::new(file))?;
-        Ok(Self { reader, file, rest: Vec::new(), cut: false, ended: false, spare: Vec::new() })
+        Ok(Self { input: Input::open(path)?, rest: Vec::new(), cut: false, ended: false })
     }
 
-    /// Gives back a block that is done with: the next is read into its buffer.
-    pub(super) fn give_back(&mut self, block: Block) {
-        self.spare.push(block.buffer);
-    }
-
-    /// The next lines; none after the last.
-    pub(super) fn next(&mut self) -> io::Result<Option<Block>> {
+    /// The next lines, read into `buffer`, whatever it held; none after the last.
+    pub(super) fn next(&mut self, mut buffer: Vec<u8>) -> io::Result<Option<Block>> {
         loop {
-            let mut buffer = self.spare.pop().unwrap_or_default();
             let mut filled = self.rest.len();
             buffer.resize(buffer.len().max(BLOCK + CHUNK).max(filled + CHUNK), 0);
             buffer.iter_mut().zip(self.rest.drain(..)).for_each(|(to, from)| *to = from);
@@ -73,7 +67,6 @@ impl Blocks {
                 let end = memchr::memchr(b'\n', content);
                 self.cut = end.is_none() && !self.ended;
                 self.rest.extend_from_slice(content.get(end.map_or(filled, |end| end + 1)..).unwrap_or_default());
-                self.spare.push(buffer);
                 continue;
             }
             let whole = if self.ended { filled } else { memchr::memrchr(b'\n', content).map_or(0, |end| end + 1) };
@@ -91,7 +84,7 @@ impl Blocks {
         let most = room.len().min(CHUNK);
         let room = room.get_mut(..most).unwrap_or_default();
         loop {
-            match self.reader.read(room) {
+            match self.input.read(room) {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 outcome => return outcome,
             }
@@ -99,14 +92,20 @@ impl Blocks {
     }
 
     /// Bytes of the file that were read.
-    pub(super) fn consumed(&mut self) -> u64 {
-        // The clone shares its place with the file that is read.
-        self.file.stream_position().unwrap_or(0)
+    pub(super) fn consumed(&self) -> u64 {
+        self.input.consumed()
+    }
+
+    /// SHA-256 of the whole file, in hexadecimal.
+    pub(super) fn finish(self) -> io::Result<String> {
+        self.input.finish()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use sha2::{Digest, Sha256};
+
     use super::*;
 
     fn blocks(content: &[u8]) -> Vec<Vec<u8>> {
@@ -114,11 +113,12 @@ mod tests {
         let path = folder.path().join("lines");
         std::fs::write(&path, content).unwrap();
         let mut blocks = Blocks::open(&path).unwrap();
-        let mut all = Vec::new();
-        while let Some(block) = blocks.next().unwrap() {
+        let (mut all, mut spare) = (Vec::new(), Vec::new());
+        while let Some(block) = blocks.next(spare).unwrap() {
             all.push(block.lines().to_vec());
-            blocks.give_back(block);
+            spare = block.into_buffer();
         }
+        assert_eq!((blocks.consumed(), blocks.finish().unwrap()), (content.len() as u64, hex::encode(Sha256::digest(content))));
         all
     }
 

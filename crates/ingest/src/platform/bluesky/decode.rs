@@ -3,12 +3,12 @@
 
 use std::borrow::Cow;
 
-use domain::Timestamp;
 use domain::record::{Activities, ActivityKind, ActivityRecord, Media, Texts, Visibility};
-use hashbrown::HashSet;
+use domain::{CreatorKey, Platform, Timestamp};
 
-use super::blocks::Block;
-use super::event::{Commit, Event, Operation, Record};
+use super::event::{Account, Commit, Event, Operation, Record};
+use super::pointed::Pointed;
+use super::shape::Shapes;
 use crate::source::Deletions;
 use crate::{limits, normalize};
 
@@ -24,8 +24,8 @@ pub(super) struct Decoded {
     pub(super) activities: Activities,
     /// What was said of accounts, by their places.
     pub(super) told: Vec<(u32, Told)>,
-    /// Acts of people whose accounts are gone.
-    pub(super) deleted: u64,
+    /// Accounts that were deleted, or are there again, in the order in which the lines say so.
+    pub(super) lives: Vec<(String, Life)>,
     /// Lines that could not be read, from 0, and why.
     pub(super) rejected: Vec<(u64, String)>,
     /// How many lines there were.
@@ -38,31 +38,33 @@ pub(super) enum Told {
     Joined(Option<Timestamp>),
 }
 
-/// How blocks are decoded.
-pub(super) struct Decoder<'a> {
-    pub(super) deletions: Deletions,
-    /// Accounts that are gone at the end of the file: nothing of theirs is taken in.
-    pub(super) gone: &'a HashSet<String>,
+/// What became of an account.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Life {
+    Deleted,
+    Active,
 }
 
-impl Decoder<'_> {
-    pub(super) fn decode(&self, block: Block) -> (Decoded, Block) {
-        // More or less as many lines as there usually are.
-        let lines = block.lines().len() / LINE;
-        let decoded = Decoded { accounts: Texts::with_capacity(lines, lines * 32), activities: Activities::with_capacity(lines, lines * 32), ..Decoded::default() };
-        let mut decoding = Decoding { decoder: self, decoded, key: String::new() };
-        let mut rest = block.lines();
-        while !rest.is_empty() {
-            let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
-            let (line, after) = rest.split_at_checked(end).unwrap_or((rest, &[]));
-            rest = after.strip_prefix(b"\n").unwrap_or(after);
-            if let Err(reason) = decoding.line(line) {
-                decoding.decoded.rejected.push((decoding.decoded.lines, reason));
-            }
-            decoding.decoded.lines += 1;
+/// What some lines say; `creators` gives the numbers of the accounts that acts are about.
+pub(super) fn decode(lines: &[u8], creators: &CreatorKey, deletions: Deletions, shapes: &mut Shapes) -> Decoded {
+    // More or less as many as there usually are.
+    let many = lines.len() / LINE;
+    let decoded = Decoded { accounts: Texts::with_capacity(many, many * 32), activities: Activities::with_capacity(many, many * 32), ..Decoded::default() };
+    let mut decoding = Decoding { creators, deletions, shapes, decoded, key: String::new() };
+    // Lines are looked at one by one only where one of them is no text.
+    let text = simdutf8::basic::from_utf8(lines).ok();
+    let mut start = 0;
+    while let Some(rest) = lines.get(start..).filter(|rest| !rest.is_empty()) {
+        let end = start + memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+        let line = lines.get(start..end).unwrap_or_default();
+        let text = text.map_or_else(|| simdutf8::basic::from_utf8(line).ok(), |text| text.get(start..end));
+        start = end + 1;
+        if let Err(reason) = decoding.line(line, text) {
+            decoding.decoded.rejected.push((decoding.decoded.lines, reason));
         }
-        (decoding.decoded, block)
+        decoding.decoded.lines += 1;
     }
+    decoding.decoded
 }
 
 impl Decoded {
@@ -75,43 +77,55 @@ impl Decoded {
 
     /// The place of an account.
     fn account(&mut self, did: &str) -> Result<u32, String> {
-        let account = normalize::native_key(did).filter(|did| did.starts_with("did:")).ok_or("the account is not a DID")?;
+        let account = account(did).ok_or("the account is not a DID")?;
         let place = u32::try_from(self.accounts.len()).map_err(|_| "too many people")?;
         self.accounts.push(account);
         Ok(place)
     }
 }
 
+/// An account's name, if it can be one.
+fn account(did: &str) -> Option<&str> {
+    normalize::native_key(did).filter(|did| did.starts_with("did:"))
+}
+
 struct Decoding<'a> {
-    decoder: &'a Decoder<'a>,
+    creators: &'a CreatorKey,
+    deletions: Deletions,
+    shapes: &'a mut Shapes,
     decoded: Decoded,
     /// The key of the current act.
     key: String,
 }
 
 impl Decoding<'_> {
-    fn line(&mut self, line: &[u8]) -> Result<(), String> {
+    fn line(&mut self, line: &[u8], text: Option<&str>) -> Result<(), String> {
         if line.len() > limits::LINE_BYTES {
             return Err(format!("longer than {} bytes", limits::LINE_BYTES));
         }
-        match Event::parse(line) {
-            Ok(event) => self.event(event),
+        if let Some(event) = text.and_then(|text| self.shapes.read(text)) {
+            return self.event(&event);
+        }
+        match Event::parse(line, text) {
+            Ok(event) => {
+                text.into_iter().for_each(|text| self.shapes.learn(text, &event));
+                self.event(&event)
+            }
             Err(_) if line.iter().all(u8::is_ascii_whitespace) => Ok(()),
             Err(column) => Err(format!("not a Jetstream event: column {column} cannot be read")),
         }
     }
 
-    fn event(&mut self, event: Event<'_>) -> Result<(), String> {
-        let Event { did, time_us, commit, identity, account: _ } = event;
-        if self.decoder.gone.contains(did.as_ref()) {
-            self.decoded.deleted += u64::from(commit.is_some());
-            return Ok(());
+    fn event(&mut self, event: &Event<'_>) -> Result<(), String> {
+        let Event { did, time_us, commit, identity, account } = event;
+        if let (Some(life), Some(did)) = (account.as_ref().and_then(Account::life), self::account(did)) {
+            self.decoded.lives.push((did.to_owned(), life));
         }
         if let Some(identity) = identity {
-            self.decoded.tell(&did, Told::Handle(identity.handle.as_deref().and_then(normalize::short_owned)))?;
+            self.decoded.tell(did, Told::Handle(identity.handle.as_deref().and_then(normalize::short_owned)))?;
         }
         match commit {
-            Some(commit) => self.commit(&did, time_us, &commit),
+            Some(commit) => self.commit(did, *time_us, commit),
             None => Ok(()),
         }
     }
@@ -125,11 +139,11 @@ impl Decoding<'_> {
                 (collection, _) => Err(format!("records of {collection} are not read")),
             };
         };
-        let Self { decoder, decoded, key } = self;
+        let Self { creators, deletions, shapes: _, decoded, key } = self;
         key.clear();
         key.extend([commit.collection.as_ref(), "/", commit.rkey.as_ref()]);
         let key = normalize::native_key(key).ok_or("no record key")?;
-        if commit.operation == Operation::Delete && decoder.deletions == Deletions::Ignore {
+        if commit.operation == Operation::Delete && *deletions == Deletions::Ignore {
             return Ok(());
         }
         if commit.operation != Operation::Delete && commit.record.is_none() {
@@ -146,6 +160,7 @@ impl Decoding<'_> {
             let at = record.created_at.as_deref().and_then(normalize::rfc3339).or_else(|| time_us.and_then(chrono::DateTime::from_timestamp_micros).and_then(normalize::plausible));
             let mut act = ActivityRecord::new(owner, key, kind, at);
             act.visibility = Visibility::Public;
+            act.creator = record.subject.as_ref().or(record.reply.as_ref()).and_then(Pointed::account).map(|did| creators.id(Platform::Bluesky, did));
             if matches!(kind, ActivityKind::Post | ActivityKind::Reply) {
                 fill_in(&mut act, record);
             }

@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 
+use super::decode::Life;
+use super::pointed::Pointed;
 use super::usual;
 
 /// Brackets that a line may open before nesting is watched.
@@ -25,13 +26,13 @@ pub(super) struct Event<'a> {
 }
 
 impl<'a> Event<'a> {
-    /// Reads one line; else tells the column at which it cannot be read.
+    /// Reads one line, given as a text too when it is one; else tells the column at which it cannot be read.
     ///
     /// The parser does not limit how deeply it follows brackets in what it skips; a line with enough of
     /// them to matter goes to one that does.
     #[inline]
-    pub(super) fn parse(line: &'a [u8]) -> Result<Self, usize> {
-        if let Some(event) = simdutf8::basic::from_utf8(line).ok().and_then(usual::commit) {
+    pub(super) fn parse(line: &'a [u8], text: Option<&'a str>) -> Result<Self, usize> {
+        if let Some(event) = text.and_then(usual::commit) {
             return Ok(event);
         }
         if memchr::memchr2_iter(b'[', b'{', line).nth(BRACKETS).is_some() {
@@ -41,22 +42,34 @@ impl<'a> Event<'a> {
     }
 }
 
+/// A text that may be missing, borrowed where it can be: of itself, serde copies a `Cow` in an `Option`.
+fn borrowed<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Cow<'a, str>>, D::Error> {
+    #[derive(Deserialize)]
+    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+    Ok(Option::<Text<'a>>::deserialize(deserializer)?.map(|text| text.0))
+}
+
 #[derive(Deserialize)]
 pub(super) struct Identity<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "borrowed", default)]
     pub(super) handle: Option<Cow<'a, str>>,
 }
 
 #[derive(Deserialize)]
 pub(super) struct Account<'a> {
-    pub(super) active: bool,
-    #[serde(borrow)]
+    active: bool,
+    #[serde(borrow, deserialize_with = "borrowed", default)]
     status: Option<Cow<'a, str>>,
 }
 
 impl Account<'_> {
-    pub(super) fn is_deleted(&self) -> bool {
-        !self.active && self.status.as_deref() == Some("deleted")
+    /// None of those who are not active for another reason.
+    pub(super) fn life(&self) -> Option<Life> {
+        match (self.active, self.status.as_deref()) {
+            (true, _) => Some(Life::Active),
+            (false, Some("deleted")) => Some(Life::Deleted),
+            (false, _) => None,
+        }
     }
 }
 
@@ -82,16 +95,20 @@ pub(super) struct Commit<'a> {
 /// The fields of all record types that are read: each type has some of them.
 #[derive(Deserialize, Default)]
 pub(super) struct Record<'a> {
-    #[serde(borrow, rename = "createdAt", default)]
+    #[serde(borrow, deserialize_with = "borrowed", rename = "createdAt", default)]
     pub(super) created_at: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, deserialize_with = "borrowed", default)]
     pub(super) text: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     pub(super) langs: Option<Vec<Cow<'a, str>>>,
     #[serde(borrow, default)]
     pub(super) tags: Option<Vec<Cow<'a, str>>>,
-    #[serde(default)]
-    pub(super) reply: Option<IgnoredAny>,
+    /// What was liked, passed on, or who was followed.
+    #[serde(borrow, default)]
+    pub(super) subject: Option<Pointed<'a>>,
+    /// What was answered.
+    #[serde(borrow, default)]
+    pub(super) reply: Option<Pointed<'a>>,
     #[serde(borrow, default)]
     pub(super) facets: Option<Vec<Facet<'a>>>,
     #[serde(borrow, default)]
@@ -106,9 +123,9 @@ pub(super) struct Facet<'a> {
 
 #[derive(Deserialize, Default)]
 pub(super) struct Feature<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow, deserialize_with = "borrowed", default)]
     pub(super) tag: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, deserialize_with = "borrowed", default)]
     pub(super) uri: Option<Cow<'a, str>>,
 }
 
@@ -130,6 +147,6 @@ pub(super) struct Shown<'a> {
 
 #[derive(Deserialize)]
 pub(super) struct External<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow, deserialize_with = "borrowed", default)]
     pub(super) uri: Option<Cow<'a, str>>,
 }

@@ -1,102 +1,93 @@
 //! Bluesky: what the Jetstream service sends, one JSON event per line, plain or in a `.zst` file.
 //!
-//! A file is read twice. The first time finds the accounts that were deleted in it: nothing of theirs
-//! is taken in. The second time reads the events in their order, in blocks that are decoded side by
-//! side; an act that is deleted later in the file, or in a later file, goes again. What an act points at
-//! belongs to somebody else and stays out. Keys of acts hold no account, and what cannot be read is
-//! named by its line alone: the people in a stream never enrolled.
+//! A file is read once, in blocks that are hashed in their order and decoded side by side: its rows are of
+//! the very bytes that its hash is of. Its end tells whose accounts were deleted in it; what was taken in
+//! of theirs is withdrawn. An act that is deleted later in the file, or in a later file, goes again. What
+//! an act points at belongs to somebody else: it stays out, but for the number of the account
+//! (`domain::creator`). Keys of acts hold no account, and what cannot be read is named by its line alone: the
+//! people in a stream never enrolled.
 
 mod blocks;
 mod decode;
 mod event;
-mod lines;
+mod input;
+mod pointed;
+mod shape;
 mod usual;
 
-use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use compact_str::CompactString;
 use domain::Platform;
 use domain::port::Progress;
-use domain::record::{AccountKey, NormalizedBatch, SourceInfo, SourceKind, SubjectRecord};
-use hashbrown::{HashMap, HashSet};
+use domain::record::{AccountKey, NormalizedBatch, SourceEnd, SourceInfo, SubjectRecord};
+use hashbrown::HashMap;
 
 use crate::normalize::Rejects;
 use crate::source::{Deletions, Options, Sink};
 use crate::{IngestError, limits, parallel};
-use blocks::Blocks;
-use decode::{Decoded, Decoder, Told};
+use blocks::{Block, Blocks};
+use decode::{Decoded, Life, Told, decode};
 use event::Event;
-use lines::Lines;
+use shape::Shapes;
 
 /// Whether a file holds such events: its first line says.
 pub(crate) fn recognizes(path: &Path) -> Result<bool, IngestError> {
-    let mut lines = Lines::open(path)?;
-    let first = lines.next().map_err(IngestError::unreadable(path))?;
-    Ok(first.is_some_and(|line| Event::parse(line).is_ok()))
+    let block = Blocks::open(path)?.next(Vec::new()).map_err(IngestError::unreadable(path))?;
+    let first = block.as_ref().and_then(|block| block.lines().split(|byte| *byte == b'\n').next());
+    Ok(first.is_some_and(|line| Event::parse(line, None).is_ok()))
 }
 
 /// Reads one file.
-pub(crate) fn read(path: &Path, options: &Options, progress: &dyn Progress, sink: &mut Sink<'_>) -> Result<(), IngestError> {
+pub(crate) fn read(path: &Path, source: SourceInfo, options: &Options, progress: &dyn Progress, sink: &mut Sink<'_>) -> Result<Option<SourceEnd>, IngestError> {
     let bytes = std::fs::metadata(path).map_err(IngestError::unreadable(path))?.len();
-    let (sha256, mut gone) = survey(path)?;
-    if options.deletions == Deletions::Ignore {
-        gone.clear();
-    }
-    let source = SourceInfo { path: path.display().to_string(), kind: SourceKind::Stream, platform: Platform::Bluesky, sha256, parser: "jetstream/1".to_owned() };
     progress.begin(&source.path, "bytes", Some(bytes));
-    let departed = gone.iter().take(limits::REJECTED).map(|did| AccountKey { platform: Platform::Bluesky, native_id: did.clone() }).collect();
-    // The first batch says who is gone, also of a file without anything else.
-    if sink(NormalizedBatch { departed, ..NormalizedBatch::new(source.clone()) }).is_break() {
-        return Ok(());
+    // Also of a file without anything else.
+    if sink(NormalizedBatch::new(source.clone())).is_break() {
+        return Ok(None);
     }
-    let mut reader = Reader { file: source.path.clone(), source, people: HashMap::new(), named: 0, lines: 0 };
-    let decoder = Decoder { deletions: options.deletions, gone: &gone };
-    let blocks = RefCell::new(Blocks::open(path)?);
-    let mut told = 0;
+    let mut reader = Reader { file: source.path.clone(), source, people: HashMap::new(), named: 0, gone: BTreeSet::new(), lines: 0 };
+    let mut blocks = Blocks::open(path)?;
+    // What blocks that are done with leave to the next: their buffers, and the shapes of their lines.
+    let spare: Mutex<Vec<(Vec<u8>, Shapes)>> = Mutex::default();
+    let spare = || spare.lock().unwrap_or_else(PoisonError::into_inner);
     let next = || {
-        let mut blocks = blocks.borrow_mut();
-        let block = blocks.next().map_err(IngestError::unreadable(path))?;
-        let read = blocks.consumed();
-        progress.advance(read - told);
-        told = read;
-        Ok(block)
+        let before = blocks.consumed();
+        let (buffer, shapes) = spare().pop().unwrap_or_default();
+        let block = blocks.next(buffer).map_err(IngestError::unreadable(path))?;
+        progress.advance(blocks.consumed() - before);
+        Ok(block.map(|block| (block, shapes)))
     };
-    let mut full = false;
-    let done = |(decoded, block)| {
-        blocks.borrow_mut().give_back(block);
-        match reader.batch(decoded) {
-            Some(batch) => sink(batch),
-            None => {
-                full = true;
-                ControlFlow::Break(())
-            }
+    let work = |(block, mut shapes): (Block, Shapes)| {
+        let decoded = decode(block.lines(), &options.creators, options.deletions, &mut shapes);
+        spare().push((block.into_buffer(), shapes));
+        decoded
+    };
+    let (mut full, mut stopped) = (false, false);
+    let done = |decoded| match reader.batch(decoded) {
+        Some(batch) => {
+            let flow = sink(batch);
+            stopped = flow.is_break();
+            flow
+        }
+        None => {
+            full = true;
+            ControlFlow::Break(())
         }
     };
-    parallel::ordered(options.threads, next, |block| decoder.decode(block), done)?;
+    parallel::ordered(options.threads, next, work, done)?;
     if full {
         return Err(IngestError::malformed(path, "too many people"));
     }
-    progress.finish();
-    Ok(())
-}
-
-/// The file's hash, and the accounts whose last word in it is that they were deleted.
-fn survey(path: &Path) -> Result<(String, HashSet<String>), IngestError> {
-    let (mut lines, hashing) = Lines::open_hashing(path)?;
-    let mut gone = HashSet::new();
-    let finder = memchr::memmem::Finder::new(b"\"account\"");
-    while let Some(line) = lines.next_with(&finder).map_err(IngestError::unreadable(path))? {
-        if let Ok(Event { did, account: Some(account), .. }) = Event::parse(line) {
-            if account.is_deleted() {
-                gone.insert(did.into_owned());
-            } else if account.active {
-                gone.remove(did.as_ref());
-            }
-        }
+    if stopped {
+        return Ok(None);
     }
-    Ok((hashing.finish(lines).map_err(IngestError::unreadable(path))?, gone))
+    progress.finish();
+    let sha256 = blocks.finish().map_err(IngestError::unreadable(path))?;
+    Ok(Some(reader.end(sha256, options.deletions)))
 }
 
 /// Knows the people of a file.
@@ -107,6 +98,8 @@ struct Reader {
     people: HashMap<CompactString, u32>,
     /// People that earlier batches named.
     named: u32,
+    /// Accounts whose last word so far is that they were deleted.
+    gone: BTreeSet<String>,
     /// Lines of the blocks before.
     lines: u64,
 }
@@ -114,8 +107,8 @@ struct Reader {
 impl Reader {
     /// What a block says, with the places of its people; none when there are more than can be numbered.
     fn batch(&mut self, decoded: Decoded) -> Option<NormalizedBatch> {
-        let Decoded { accounts, mut activities, told, deleted, rejected, lines } = decoded;
-        let mut batch = NormalizedBatch { deleted, ..NormalizedBatch::new(self.source.clone()) };
+        let Decoded { accounts, mut activities, told, lives, rejected, lines } = decoded;
+        let mut batch = NormalizedBatch::new(self.source.clone());
         let new = |did: &str| SubjectRecord::new(AccountKey { platform: Platform::Bluesky, native_id: did.to_owned() });
         let mut places = Vec::with_capacity(accounts.len());
         for did in accounts.iter() {
@@ -147,6 +140,12 @@ impl Reader {
                 }
             }
         }
+        for (did, life) in lives {
+            match life {
+                Life::Deleted => self.gone.insert(did),
+                Life::Active => self.gone.remove(&did),
+            };
+        }
         let mut rejects = Rejects::default();
         for (line, reason) in rejected {
             // Somebody who never enrolled wrote it: the place in the file is enough to find it.
@@ -156,6 +155,16 @@ impl Reader {
         self.lines += lines;
         self.named = u32::try_from(batch.subjects.len()).ok().and_then(|here| self.named.checked_add(here))?;
         Some(batch)
+    }
+
+    /// What is known at the end of the file.
+    fn end(self, sha256: String, deletions: Deletions) -> SourceEnd {
+        if deletions == Deletions::Ignore {
+            return SourceEnd { sha256, ..SourceEnd::default() };
+        }
+        let withdrawn = self.gone.iter().filter_map(|did| self.people.get(short_did(did)).copied()).collect();
+        let departed = self.gone.into_iter().take(limits::REJECTED).map(|native_id| AccountKey { platform: Platform::Bluesky, native_id }).collect();
+        SourceEnd { sha256, departed, withdrawn }
     }
 }
 

@@ -7,9 +7,9 @@
 use std::borrow::Cow;
 
 use memchr::memchr2;
-use serde::de::IgnoredAny;
 
 use super::event::{Commit, Embed, Event, External, Facet, Feature, Operation, Record, Shown};
+use super::pointed::Pointed;
 
 /// How deeply brackets are followed.
 const DEPTH: u32 = 12;
@@ -51,15 +51,16 @@ fn pointing(rest: &str) -> Option<(Record<'_>, &str)> {
     let (_, rest) = inside(rest.strip_prefix(r#"{"$type":""#)?)?;
     let (created_at, rest) = inside(rest.strip_prefix(r#","createdAt":""#)?)?;
     let rest = rest.strip_prefix(r#","subject":"#)?;
-    let rest = match rest.strip_prefix(r#"{"cid":""#) {
+    let (subject, rest) = match rest.strip_prefix(r#"{"cid":""#) {
         Some(rest) => {
             let (_, rest) = inside(rest)?;
-            let (_, rest) = inside(rest.strip_prefix(r#","uri":""#)?)?;
-            rest.strip_prefix('}')?
+            let (uri, rest) = inside(rest.strip_prefix(r#","uri":""#)?)?;
+            (uri, rest.strip_prefix('}')?)
         }
-        None => inside(rest.strip_prefix('"')?)?.1,
+        None => inside(rest.strip_prefix('"')?)?,
     };
-    Some((Record { created_at: Some(Cow::Borrowed(created_at)), ..Record::default() }, rest.strip_prefix('}')?))
+    let subject = Some(Pointed(Some(Cow::Borrowed(subject))));
+    Some((Record { created_at: Some(Cow::Borrowed(created_at)), subject, ..Record::default() }, rest.strip_prefix('}')?))
 }
 
 /// Any record.
@@ -70,13 +71,27 @@ fn record(rest: &str) -> Option<(Record<'_>, &str)> {
         "text" => once(&mut record.text, text(value)),
         "langs" => once(&mut record.langs, list(value, text)),
         "tags" => once(&mut record.tags, list(value, text)),
-        "reply" if value.starts_with('{') => once(&mut record.reply, Some((IgnoredAny, skipped(value, DEPTH)?))),
-        "reply" => None,
+        "subject" => once(&mut record.subject, pointed(value, DEPTH)),
+        "reply" => once(&mut record.reply, pointed(value, DEPTH)),
         "facets" => once(&mut record.facets, list(value, facet)),
         "embed" => once(&mut record.embed, embed(value)),
         _ => skipped(value, DEPTH),
     })?;
     Some((record, rest))
+}
+
+/// What is pointed at: as a text or in an object.
+fn pointed(rest: &str, depth: u32) -> Option<(Pointed<'_>, &str)> {
+    let depth = depth.checked_sub(1)?;
+    if !rest.starts_with('{') {
+        return text(rest).map(|(text, rest)| (Pointed(Some(text)), rest));
+    }
+    let mut found = None;
+    let rest = fields(rest, |name, value| match name {
+        "uri" | "parent" => once(&mut found, pointed(value, depth)),
+        _ => skipped(value, depth),
+    })?;
+    Some((found.unwrap_or_default(), rest))
 }
 
 fn facet(rest: &str) -> Option<(Facet<'_>, &str)> {
@@ -225,19 +240,8 @@ mod tests {
     use rand::RngExt;
     use testkit::{Generator, env_seed};
 
+    use super::super::tests::{alter, told};
     use super::*;
-
-    /// All that is read of an event.
-    fn told(event: &Event<'_>) -> String {
-        let features = |f: &Facet<'_>| f.features.iter().map(|f| format!("{:?} {:?}", f.tag, f.uri)).collect::<Vec<_>>();
-        let embed = |e: &Embed<'_>| format!("{} {:?} {:?}", e.ty, e.media.as_ref().map(|m| &m.ty), e.external.as_ref().map(|e| &e.uri));
-        let record = |r: &Record<'_>| {
-            let facets = r.facets.as_ref().map(|facets| facets.iter().map(features).collect::<Vec<_>>());
-            format!("{:?} {:?} {:?} {:?} {} {facets:?} {:?}", r.created_at, r.text, r.langs, r.tags, r.reply.is_some(), r.embed.as_ref().map(embed))
-        };
-        let commit = event.commit.as_ref().map(|c| (c.operation as u8, c.collection.to_string(), c.rkey.to_string(), c.record.as_ref().map(record)));
-        format!("{} {:?} {commit:?} {} {}", event.did, event.time_us, event.identity.is_some(), event.account.is_some())
-    }
 
     const LIKE: &str = r#"{"$type":"app.bsky.feed.like","createdAt":"2025-01-01T00:00:00.000Z","subject":{"cid":"bafy","uri":"at://did:plc:b/app.bsky.feed.post/x"}}"#;
     const FOLLOW: &str = r#"{"$type":"app.bsky.graph.follow","createdAt":"2025","subject":"did:plc:c"}"#;
@@ -266,33 +270,7 @@ mod tests {
         let (mut here, mut refused) = (0, 0);
         for round in 0..100_000 {
             let mut line = lines[rng.random_range(0..lines.len())].as_bytes().to_vec();
-            for _ in 0..round % 4 {
-                if line.is_empty() {
-                    break;
-                }
-                let at = rng.random_range(0..line.len());
-                match rng.random_range(0..6) {
-                    0 => line[at] = *b"\"\\{}[],:0a \n\x01\xff".get(rng.random_range(0..14)).unwrap(),
-                    1 => drop(line.remove(at)),
-                    2 => line.insert(at, rng.random()),
-                    3 => line.truncate(at.max(1)),
-                    4 => {
-                        // Another value in the place of one, or in the middle of it.
-                        let value = *[&b"null"[..], b"true", b"-1", b"1.5e3", b"00", b"[]", b"{}", b"\"\"", b"[[{\"a\":[]}]]", b"\"\\ud800\"", b"\"\\x\""]
-                            .get(rng.random_range(0..11))
-                            .unwrap();
-                        let at = line[at..].iter().position(|byte| *byte == b':').map_or(at, |colon| at + colon + 1);
-                        let end = line[at..].iter().position(|byte| b",}]".contains(byte)).map_or(at, |end| at + end);
-                        line.splice(at..end, value.iter().copied());
-                    }
-                    _ => {
-                        // A piece twice: fields that occur again, records after records.
-                        let end = rng.random_range(at..=line.len());
-                        let piece = line[at..end].to_vec();
-                        line.splice(at..at, piece);
-                    }
-                }
-            }
+            (0..round % 4).for_each(|_| alter(&mut line, &mut rng));
             let parsed = sonic_rs::from_slice::<Event<'_>>(&line);
             if let Some(event) = std::str::from_utf8(&line).ok().and_then(commit) {
                 here += 1;

@@ -23,7 +23,22 @@ domain::words! {
 /// Columns that a file of acts, or of people, can map; the first ones it must.
 const ACTIVITY: (&[&str], &[&str]) = (
     &["account", "native_key", "kind"],
-    &["at", "text", "language", "word_count", "media", "visibility", "link_domain", "container", "likes_received", "replies_received", "shares_received", "tags", "deleted"],
+    &[
+        "at",
+        "text",
+        "language",
+        "word_count",
+        "media",
+        "visibility",
+        "link_domain",
+        "container",
+        "creator",
+        "likes_received",
+        "replies_received",
+        "shares_received",
+        "tags",
+        "deleted",
+    ],
 );
 const SUBJECT: (&[&str], &[&str]) = (&["account"], &["handle", "country", "region", "age_band", "birth_date", "language", "joined", "followers", "interests"]);
 

@@ -18,7 +18,8 @@
 //! ```
 //!
 //! A file of acts maps `account`, `native_key` and `kind` at least; further `at`, `text`, `language`,
-//! `word_count`, `media`, `visibility`, `link_domain`, `container`, `likes_received`,
+//! `word_count`, `media`, `visibility`, `link_domain`, `container`, `creator` (the platform's id
+//! of the account that the act was about; kept as a number under a key of the deployment), `likes_received`,
 //! `replies_received`, `shares_received`, `tags`, `deleted`. A file of people maps `account`; further
 //! `handle`, `country`, `region`, `age_band` or `birth_date`, `language`, `joined`, `followers`,
 //! `interests`. An empty cell is nothing known; a row that does not fit is rejected with its line.
@@ -50,8 +51,8 @@ pub(crate) fn sibling_mapping(path: &Path) -> PathBuf {
     path.with_extension("mapping.toml")
 }
 
-/// Reads one CSV file.
-pub(crate) fn read(path: &Path, mut source: SourceInfo, options: &Options, progress: &dyn Progress, sink: &mut Sink<'_>) -> Result<(), IngestError> {
+/// Reads one CSV file; tells whether it was read to its end.
+pub(crate) fn read(path: &Path, mut source: SourceInfo, options: &Options, progress: &dyn Progress, sink: &mut Sink<'_>) -> Result<ControlFlow<()>, IngestError> {
     let mapping_path = options.mapping.clone().unwrap_or_else(|| sibling_mapping(path));
     let mapping = Mapping::read(&mapping_path)?;
     source.platform = mapping.platform;
@@ -89,12 +90,11 @@ pub(crate) fn read(path: &Path, mut source: SourceInfo, options: &Options, progr
         if rows.len() >= BATCH
             && let ControlFlow::Break(()) = sink(rows.take(source.clone(), std::mem::take(&mut rejects)))
         {
-            return Ok(());
+            return Ok(ControlFlow::Break(()));
         }
     }
     progress.finish();
-    let _ = sink(rows.take(source, rejects));
-    Ok(())
+    Ok(sink(rows.take(source, rejects)))
 }
 
 /// The cells of a row that has the right shape.

@@ -6,9 +6,9 @@ use std::str::FromStr;
 
 use chrono::NaiveDate;
 use compact_str::CompactString;
-use domain::Platform;
 use domain::record::{AccountKey, Activities, ActivityRecord, Interest, InterestOrigin, Media, NormalizedBatch, SourceInfo, SubjectRecord, Visibility};
 use domain::subject::AgeBand;
+use domain::{CreatorKey, Platform};
 use hashbrown::HashMap;
 
 use super::mapping::{Bound, Mapping, Row};
@@ -41,6 +41,8 @@ domain::words! {
         /// As the mapping names it.
         Container = "container",
         /// As the mapping names it.
+        Creator = "creator",
+        /// As the mapping names it.
         LikesReceived = "likes_received",
         /// As the mapping names it.
         RepliesReceived = "replies_received",
@@ -72,6 +74,7 @@ domain::words! {
 /// What was read so far.
 pub(crate) struct Rows {
     cells: Cells,
+    creators: CreatorKey,
     deletions: Deletions,
     today: NaiveDate,
     people: People,
@@ -83,6 +86,7 @@ impl Rows {
     pub(crate) fn new(mapping: &Mapping, mut columns: BTreeMap<&str, Bound>, options: &Options) -> Self {
         Self {
             cells: Cells { columns: Field::ALL.iter().map(|field| columns.remove(field.as_str())).collect() },
+            creators: options.creators.clone(),
             deletions: options.deletions,
             today: options.today,
             people: People { platform: mapping.platform, new: Vec::new(), places: HashMap::new(), named: 0 },
@@ -113,7 +117,7 @@ impl Rows {
 
     /// Takes an act in.
     pub(crate) fn activity(&mut self, row: &impl Row) -> Result<(), String> {
-        let Self { cells, people, .. } = self;
+        let Self { cells, creators, people, .. } = self;
         let key = cells.cell(Field::NativeKey, row).and_then(normalize::native_key).ok_or("no native_key")?;
         let kind = cells.parsed(Field::Kind, row)?.ok_or("no kind")?;
         let at = cells.time(Field::At, row)?;
@@ -125,6 +129,7 @@ impl Rows {
         record.visibility = cells.parsed(Field::Visibility, row)?.unwrap_or(Visibility::Unknown);
         record.link_domain = cells.cell(Field::LinkDomain, row).and_then(normalize::short);
         record.container = cells.cell(Field::Container, row).and_then(normalize::short);
+        record.creator = cells.cell(Field::Creator, row).and_then(normalize::native_key).map(|account| creators.id(people.platform, account));
         record.likes_received = cells.count(Field::LikesReceived, row)?;
         record.replies_received = cells.count(Field::RepliesReceived, row)?;
         record.shares_received = cells.count(Field::SharesReceived, row)?;

@@ -1,6 +1,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use domain::CreatorKey;
 use domain::port::Unwatched;
 use domain::subject::AgeBand;
 
@@ -8,7 +9,7 @@ use crate::source::read_whole;
 use crate::{Deletions, IngestError, NormalizedBatch, Options, sources};
 
 fn options() -> Options {
-    Options { platform: None, mapping: None, deletions: Deletions::Apply, today: "2026-11-24".parse().unwrap(), threads: 2 }
+    Options { platform: None, mapping: None, creators: CreatorKey::from_bytes([7; 16]), deletions: Deletions::Apply, today: "2026-11-24".parse().unwrap(), threads: 2 }
 }
 
 fn import(csv: &[u8], mapping: &str) -> Result<NormalizedBatch, IngestError> {

@@ -2,7 +2,8 @@
 //! raw mode: people, forums, posts, comments, likes, friendships, with creation and deletion.
 //!
 //! A person owns what they did. Friendship is two acts, one by each. Only deletions by the owner count:
-//! a like stays the liker's, whatever becomes of the post.
+//! a like stays the liker's, whatever becomes of the post. Whose post it was, the row of a like does not say: only
+//! whoever is followed is the account that an act is about.
 
 mod table;
 
@@ -213,6 +214,9 @@ impl Reader<'_> {
             let Some(owner) = self.admit(row, row.integer(0), row.truth(2)) else { return };
             let (Some(target), Some(at)) = (row.integer(1), row.instant(3)) else { return self.rejects.push(row.file(), row.place(), "a row without target or time", "") };
             let mut record = ActivityRecord::new(owner, format!("{key}:{target}"), kind, Some(at));
+            if kind == ActivityKind::Follow {
+                record.creator = Some(self.options.creators.id(Platform::Ldbc, &target.to_string()));
+            }
             if kind == ActivityKind::Join {
                 record.container = self.names.forums.get(&target).map(|title| Cow::Borrowed(title.as_str()));
             }

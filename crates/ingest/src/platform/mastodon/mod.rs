@@ -1,8 +1,10 @@
 //! Mastodon account archives: a zip, or its unpacked folder, with `actor.json`, `outbox.json` and, in
 //! newer ones, `likes.json` and `bookmarks.json`.
 //!
-//! What an archive does not say stays unknown: likes and bookmarks have no time, boosts no text.
+//! What an archive does not say stays unknown: likes and bookmarks have no time, boosts no text. Whose post was liked,
+//! boosted or answered, its address often says (*address*).
 
+mod address;
 mod archive;
 mod items;
 mod note;
@@ -12,23 +14,24 @@ mod tests;
 use std::io::Read;
 use std::path::Path;
 
-use domain::Platform;
 use domain::port::Progress;
 use domain::record::{AccountKey, Activities, ActivityKind, ActivityRecord, NormalizedBatch, SourceInfo, SubjectRecord};
+use domain::{CreatorId, CreatorKey, Platform};
 use serde_json::Value;
 
 use crate::IngestError;
 use crate::normalize::{self, Rejects};
+use crate::source::Options;
 use archive::Archive;
 
 pub(crate) use archive::{recognizes_archive, recognizes_folder};
 
 /// Reads one archive.
-pub(crate) fn read(path: &Path, source: SourceInfo, progress: &dyn Progress) -> Result<NormalizedBatch, IngestError> {
+pub(crate) fn read(path: &Path, source: SourceInfo, options: &Options, progress: &dyn Progress) -> Result<NormalizedBatch, IngestError> {
     let mut archive = Archive::open(path)?;
     progress.begin(&source.path, "records", None);
     let subject = archive.with("actor.json", |reader| actor(path, reader))?.ok_or_else(|| missing(path, "actor.json"))?;
-    let mut reader = Reader { rejects: Rejects::default(), activities: Activities::default(), deleted: 0 };
+    let mut reader = Reader { creators: &options.creators, rejects: Rejects::default(), activities: Activities::default(), deleted: 0 };
     let name = |member: &str| format!("{}!/{member}", path.display());
     let outbox = archive.with("outbox.json", |r| {
         items::for_each(r, &mut |i, item| {
@@ -70,7 +73,8 @@ fn actor(path: &Path, reader: &mut dyn Read) -> Result<SubjectRecord, IngestErro
     Ok(subject)
 }
 
-struct Reader {
+struct Reader<'a> {
+    creators: &'a CreatorKey,
     rejects: Rejects,
     activities: Activities,
     deleted: u64,
@@ -85,7 +89,12 @@ fn has_type(value: &Value, wanted: &str) -> bool {
     }
 }
 
-impl Reader {
+impl Reader<'_> {
+    /// The account whose post has that address, or is that object, where it says so.
+    fn author(&self, object: Option<&Value>) -> Option<CreatorId> {
+        object.and_then(address::author).map(|account| self.creators.id(Platform::Mastodon, &account))
+    }
+
     fn outbox_item(&mut self, file: &str, index: usize, item: &Value) {
         match self.outbox_activity(item) {
             Ok(()) => {}
@@ -110,10 +119,13 @@ impl Reader {
             }
             let key = key(object).or_else(|| key(item)).ok_or("no id")?;
             let at = at(object)?.or(at(item)?);
-            self.activities.push(&note::record(object, key, at));
+            let mut record = note::record(object, key, at);
+            record.creator = self.author(object.get("inReplyTo"));
+            self.activities.push(&record);
         } else if has_type(item, "Announce") {
             let mut record = ActivityRecord::new(0, key(item).ok_or("no id")?, ActivityKind::Share, at(item)?);
             record.visibility = note::visibility(item);
+            record.creator = self.author(item.get("object"));
             self.activities.push(&record);
         } else if has_type(item, "Delete") {
             self.deleted += 1;
@@ -126,7 +138,11 @@ impl Reader {
     /// A like or bookmark: the address of somebody's post, nothing else.
     fn reference(&mut self, file: &str, index: usize, kind: ActivityKind, item: &Value) {
         match item.as_str().and_then(normalize::native_key) {
-            Some(address) => self.activities.push(&ActivityRecord::new(0, format!("{kind}:{address}"), kind, None)),
+            Some(address) => {
+                let mut record = ActivityRecord::new(0, format!("{kind}:{address}"), kind, None);
+                record.creator = self.author(Some(item));
+                self.activities.push(&record);
+            }
             None => self.rejects.push(file, format!("/orderedItems/{index}"), "not an address", &item.to_string()),
         }
     }

@@ -1,6 +1,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use domain::CreatorKey;
 use domain::port::Unwatched;
 use domain::record::{ActivityKind, Media, Visibility};
 use zip::ZipWriter;
@@ -10,7 +11,7 @@ use crate::source::read_whole;
 use crate::{Deletions, IngestError, Options, sources};
 
 fn options() -> Options {
-    Options { platform: None, mapping: None, deletions: Deletions::Apply, today: "2026-11-24".parse().unwrap(), threads: 2 }
+    Options { platform: None, mapping: None, creators: CreatorKey::from_bytes([7; 16]), deletions: Deletions::Apply, today: "2026-11-24".parse().unwrap(), threads: 2 }
 }
 
 fn sample() -> PathBuf {

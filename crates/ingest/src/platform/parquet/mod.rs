@@ -31,8 +31,8 @@ const BATCH: usize = 64 * 1024;
 /// What is counted, and can be read as numbers.
 const COUNTS: [&str; 4] = ["word_count", "likes_received", "replies_received", "shares_received"];
 
-/// Reads one file.
-pub(crate) fn read(path: &Path, mut source: SourceInfo, options: &Options, progress: &dyn Progress, sink: &mut Sink<'_>) -> Result<(), IngestError> {
+/// Reads one file; tells whether it was read to its end.
+pub(crate) fn read(path: &Path, mut source: SourceInfo, options: &Options, progress: &dyn Progress, sink: &mut Sink<'_>) -> Result<ControlFlow<()>, IngestError> {
     let mapping_path = options.mapping.clone().unwrap_or_else(|| sibling_mapping(path));
     let mapping = Mapping::read(&mapping_path)?;
     source.platform = mapping.platform;
@@ -75,12 +75,11 @@ pub(crate) fn read(path: &Path, mut source: SourceInfo, options: &Options, progr
         }
         progress.advance(batch.num_rows() as u64);
         if let ControlFlow::Break(()) = sink(rows.take(source.clone(), rejects)) {
-            return Ok(());
+            return Ok(ControlFlow::Break(()));
         }
     }
     progress.finish();
-    let _ = sink(NormalizedBatch::new(source));
-    Ok(())
+    Ok(sink(NormalizedBatch::new(source)))
 }
 
 /// The places of columns that are read as counts and as nothing else.
@@ -169,9 +168,9 @@ mod tests {
 
     use arrow_array::{RecordBatch, TimestampMillisecondArray};
     use chrono::NaiveDate;
-    use domain::Platform;
     use domain::port::Unwatched;
     use domain::record::ActivityKind;
+    use domain::{CreatorKey, Platform};
     use parquet::arrow::ArrowWriter;
 
     use super::*;
@@ -196,7 +195,7 @@ mod tests {
         writer.close().unwrap();
         let mapping = "schema = 1\ntable = \"activity\"\nplatform = \"x\"\n[columns]\naccount = \"who\"\nnative_key = \"key\"\nat = \"when\"\nword_count = \"words\"\nkind = { column = \"what\", values = { P = \"post\", L = \"like\" } }\n";
         std::fs::write(folder.path().join("acts.mapping.toml"), mapping).unwrap();
-        let options = Options { platform: None, mapping: None, deletions: Deletions::Apply, today: NaiveDate::default(), threads: 2 };
+        let options = Options { platform: None, mapping: None, creators: CreatorKey::from_bytes([7; 16]), deletions: Deletions::Apply, today: NaiveDate::default(), threads: 2 };
         assert_eq!(sources(std::slice::from_ref(&path), &options).unwrap(), [Source { path: path.clone(), platform: Platform::Csv }]);
         let batch = read_whole(&Source { path, platform: Platform::Csv }, &options, &Unwatched).unwrap();
         let acts: Vec<_> = batch.activities.iter().map(|a| (a.owner, a.kind, a.at.map(|t| t.timestamp()), a.word_count)).collect();

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use domain::RefusalCode;
-use domain::question::{Key, KeyValues, Plan, Released, ViewExpr};
+use domain::question::{Inner, Key, KeyValues, Plan, Released, ViewExpr};
 
 use super::*;
 
@@ -53,6 +53,7 @@ fn narrow(narrowing: &mut Narrowing, bound: &str) {
     match name {
         "groups" => narrowing.groups = Some(to.parse().unwrap()),
         "rows" => narrowing.rows_per_group = Some(to.parse().unwrap()),
+        "rows_overall" => narrowing.rows_overall = Some(to.parse().unwrap()),
         name => match name.strip_prefix("value:") {
             Some(name) => narrowing.values.insert(name.to_owned(), ends()),
             None => narrowing.sums.insert(name.to_owned(), ends()),
@@ -61,16 +62,26 @@ fn narrow(narrowing: &mut Narrowing, bound: &str) {
     }
 }
 
+/// What is understood of subqueries, each with those in it below.
+fn per_subject(all: &[Inner<'_>], indent: &str, out: &mut String) {
+    for inner in all {
+        let Inner { subquery, folds } = inner;
+        let tables: Vec<String> = subquery.tables.iter().map(ToString::to_string).collect();
+        let filter = subquery.filter.as_ref().map(|filter| format!(" where {filter}")).unwrap_or_default();
+        let keys = subquery.keys.iter().map(|key| format!(" by {key}")).collect::<Vec<_>>().join("");
+        let folds: Vec<String> = folds.iter().map(ToString::to_string).collect();
+        let from = if tables.is_empty() { "subqueries".to_owned() } else { tables.join(", ") };
+        writeln!(out, "=> {indent}per subject{keys} from {from}{filter}: {}", folds.join(", ")).unwrap();
+        per_subject(&inner.inner(), &format!("{indent}  "), out);
+    }
+}
+
 /// What is understood of a question, in short.
 fn understood(Prepared { plan, view, .. }: &Prepared) -> String {
     let mut out = String::new();
     let tables = |tables: &[domain::catalog::TableName]| tables.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     writeln!(out, "=> from {}", tables(&plan.tables)).unwrap();
-    for (place, inner) in plan.per_subject.iter().enumerate() {
-        let filter = inner.filter.as_ref().map(|filter| format!(" where {filter}")).unwrap_or_default();
-        let folds: Vec<String> = plan.folds(place).iter().map(ToString::to_string).collect();
-        writeln!(out, "=> per subject from {}{filter}: {}", tables(&inner.tables), folds.join(", ")).unwrap();
-    }
+    per_subject(&plan.inner(), "", &mut out);
     plan.filter.iter().for_each(|filter| writeln!(out, "=> where {filter}").unwrap());
     plan.keys.iter().for_each(|key| writeln!(out, "=> by {}", keyed(key)).unwrap());
     for aggregate in &plan.aggregates {
@@ -223,7 +234,13 @@ fn proposed_clauses_are_accepted() {
     }
     for part in &proposed {
         let part = part.replace(", … ", ", count(*) AS n FROM activity ");
-        let table = if part.contains("tag") || part.contains("ORDER BY tag") { "activity_tag" } else { "activity" };
+        let table = if part.contains("spend") {
+            "partner.crm"
+        } else if part.contains("tag") {
+            "activity_tag"
+        } else {
+            "activity"
+        };
         let sql = match part.split(' ').next().unwrap() {
             "SELECT" => part.clone(),
             "FROM" => format!("SELECT count(*) {part}"),
@@ -232,7 +249,11 @@ fn proposed_clauses_are_accepted() {
                 // Several ways to write it.
                 for way in part.split(" or ").flat_map(|way| way.split(", GROUP BY")) {
                     let way = way.trim().trim_start_matches("GROUP BY").trim();
-                    let table = if way.starts_with("tag") { "activity_tag" } else { "activity" };
+                    let table = match way.get(..3) {
+                        Some("tag") => "activity_tag",
+                        Some("cre") => "activity JOIN creator USING (creator_id)",
+                        _ => "activity",
+                    };
                     validate(&ask(&format!("SELECT count(*) FROM {table} GROUP BY {way}"))).unwrap_or_else(|refusal| panic!("{way}: {refusal}"));
                 }
                 continue;

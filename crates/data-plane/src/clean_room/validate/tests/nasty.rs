@@ -132,6 +132,13 @@ fn nasty_texts_are_answered_or_refused_soon() {
     texts.push(nested("SELECT count(*) FROM ", "(SELECT subject_id FROM ", "activity", " GROUP BY subject_id) t", 45, ""));
     texts.push(filled("WITH t AS (SELECT subject_id FROM activity GROUP BY subject_id) SELECT count(*) FROM t", " JOIN t USING (subject_id)", ""));
     texts.push(filled("WITH t AS (SELECT subject_id FROM activity GROUP BY subject_id) SELECT count(*) FROM t a0", ", t", ""));
+    // The public list.
+    let listed = "SELECT count(*) FROM activity JOIN creator USING (creator_id)";
+    texts.push(filled("SELECT count(*) FROM activity", " JOIN creator USING (creator_id)", ""));
+    texts.push(filled(&format!("{listed} GROUP BY name KEYS (SELECT name FROM creator WHERE "), "name = 'x' OR ", "TRUE)"));
+    texts.push(format!("{listed} GROUP BY name KEYS (SELECT {}name{} FROM creator)", "replace(".repeat(40), ", 'e', 'eeeeeeeeeeeeeeeeeeeeeeee')".repeat(40)));
+    texts.push(nested(&format!("{listed} GROUP BY name KEYS "), "(SELECT name FROM creator WHERE name IN ", "('x')", ")", 45, ""));
+    texts.push(filled(&format!("{listed} GROUP BY name KEYS "), "TABLE ", "creator"));
     let many: String = (0..200).map(|n| format!(" JOIN t AS a{n} USING (subject_id)")).collect();
     texts
         .push(format!("WITH t AS (SELECT subject_id, sum({large}) AS n FROM activity WHERE {large} > 0 GROUP BY subject_id HAVING sum({large}) > 0) SELECT count(*) FROM t{many}"));

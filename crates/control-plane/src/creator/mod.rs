@@ -1,0 +1,32 @@
+//! Creators: which accounts may be named in public, since when, and until when.
+//!
+//! ```text
+//! creator_act    an account was listed, or taken off: recorded, without its name
+//! creator_name   the account and the name of whoever is listed; gone with the withdrawal
+//! ```
+//!
+//! An account joins the public list, and leaves it, at a tick of the snapshot clock; its name is hidden at once.
+
+mod act;
+mod list;
+mod naming;
+mod verify;
+
+use domain::CreatorKey;
+use sha2::{Digest, Sha256};
+
+pub use act::{CreatorInfo, NewCreator};
+pub(crate) use act::{follow, withdraw_erased};
+pub(crate) use list::{Cache, current};
+pub(crate) use verify::first_wrong;
+
+/// The key under which accounts have their numbers, of a deployment with this secret.
+pub(crate) fn key(secret: &[u8; 32]) -> CreatorKey {
+    let digest = Sha256::new().chain_update("fairshare creators v1").chain_update(secret).finalize();
+    let mut key = [0; 16];
+    key.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
+    CreatorKey::from_bytes(key)
+}
+
+/// The class of recipients to which a person's yes to being named speaks: `class:everybody`.
+pub(crate) const EVERYBODY: &str = "everybody";
