@@ -950,7 +950,7 @@ pub(crate) enum Insight {
     /// List what there is, and the options of each.
     List,
     /// Ask one.
-    Run(InsightRun),
+    Run(Box<InsightRun>),
 }
 
 #[derive(Debug, Args)]

@@ -102,17 +102,14 @@ impl ControlPlane {
         if twin.fetch_optional(&mut *tx).await?.is_some() {
             return refuse(format!("an account of {} is called `{name}` already", account.platform), "a name stands for one account of a platform");
         }
-        match (basis, naming::owner(tx, &self.inner, account).await?) {
-            (_, Some(owner)) if owner.enrolled || *basis == CreatorBasis::Consent => {
-                if naming::agree(tx, &self.inner, &[owner.subject], at).await?.is_empty() {
-                    let message = format!("{account} is the account of subject {}, who has not agreed to be named", owner.subject);
-                    return refuse(message, "a notice asks for the purpose public_naming and opens it to the class everybody; the person agrees in so many words");
-                }
+        let owner = naming::owner(tx, &self.inner, account).await?.filter(|owner| owner.enrolled || *basis == CreatorBasis::Consent);
+        if let Some(owner) = owner {
+            if naming::agree(tx, &self.inner, &[owner.subject], at).await?.is_empty() {
+                let message = format!("{account} is the account of subject {}, who has not agreed to be named", owner.subject);
+                return refuse(message, "a notice asks for the purpose public_naming and opens it to the class everybody; the person agrees in so many words");
             }
-            (CreatorBasis::Consent, _) if evidence.as_ref().is_none_or(|words| words.trim().is_empty()) => {
-                return refuse(format!("nothing says that whoever holds {account} agreed"), "--evidence tells what proves it");
-            }
-            _ => {}
+        } else if *basis == CreatorBasis::Consent && evidence.as_ref().is_none_or(|words| words.trim().is_empty()) {
+            return refuse(format!("nothing says that whoever holds {account} agreed"), "--evidence tells what proves it");
         }
         let evidence = evidence.as_deref().unwrap_or_default();
         let inserted = sqlx::query("INSERT INTO creator_act (creator, act, platform, category, basis, details, counts_from, at) VALUES (?, 'add', ?, ?, ?, ?, ?, ?)")

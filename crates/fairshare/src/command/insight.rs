@@ -22,10 +22,11 @@ pub(crate) fn insights(format: Format) -> anyhow::Result<()> {
 
 /// Asks one.
 pub(crate) async fn insight(args: Insight, deployment: &Deployment, format: Format) -> anyhow::Result<ExitCode> {
-    let Insight::Run(InsightRun { insight, asking, from, to, kind, platform, country, tag, category, by, top, table, show_sql }) = args else {
+    let Insight::Run(args) = args else {
         insights(format)?;
         return Ok(ExitCode::SUCCESS);
     };
+    let InsightRun { insight, asking, from, to, kind, platform, country, tag, category, by, top, table, show_sql } = *args;
     let table_name = table.clone();
     let asked = insight.question(&Params { from, to, kind, platform, country, tags: tag, category, by, top, table })?;
     if show_sql {
