@@ -34,7 +34,7 @@ async fn what_others_wrote_since_the_last_group_is_not_undone_by_the_next() {
         plane.consent_record(&[choice]).await.unwrap();
     };
     let permitted = async || {
-        let set = permitted_set(&mut *plane.inner.store.snapshot().await.unwrap(), &partner, purpose, &[DataScope::Activity]).await.unwrap();
+        let set = permitted_set(&mut plane.inner.store.snapshot().await.unwrap(), &partner, purpose, &[DataScope::Activity]).await.unwrap();
         set.iter().map(|subject| subject.0).collect::<Vec<_>>()
     };
     give(1).await;

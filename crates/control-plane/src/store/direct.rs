@@ -3,7 +3,7 @@
 //!
 //! It is the same SQLite library; only the way to it is another.
 
-use std::future::{Future, ready};
+use std::future::ready;
 use std::path::Path;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -12,7 +12,7 @@ use domain::Fault;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, OpenFlags, Row};
 
-use super::statements::{Columns, Statements, Value, Values};
+use super::statements::{Columns, Running, Statements, Value, Values};
 use super::{BUSY, CACHE_KIB, WAL_PAGES};
 use crate::Error;
 
@@ -88,18 +88,18 @@ impl Direct {
 }
 
 impl Statements for Direct {
-    fn read<A: Sync, T: Send>(
-        &mut self,
+    fn read<'a, A: Sync, T: Send + 'a>(
+        &'a mut self,
         sql: &'static str,
-        of: &[A],
-        bind: impl Fn(&A, &mut Values<'_>) -> Result<(), Fault> + Send,
-        row: impl FnMut(&dyn Columns) -> Result<T, Fault> + Send,
-    ) -> impl Future<Output = Result<Vec<T>, Error>> + Send {
-        ready(self.read_now(sql, of, bind, row))
+        of: &'a [A],
+        bind: impl Fn(&A, &mut Values<'_>) -> Result<(), Fault> + Send + 'a,
+        row: impl FnMut(&dyn Columns) -> Result<T, Fault> + Send + 'a,
+    ) -> Running<'a, Vec<T>> {
+        Box::pin(ready(self.read_now(sql, of, bind, row)))
     }
 
-    fn write<A: Sync>(&mut self, sql: &'static str, of: &[A], bind: impl Fn(&A, &mut Values<'_>) -> Result<(), Fault> + Send) -> impl Future<Output = Result<(), Error>> + Send {
-        ready(self.write_now(sql, of, bind))
+    fn write<'a, A: Sync>(&'a mut self, sql: &'static str, of: &'a [A], bind: impl Fn(&A, &mut Values<'_>) -> Result<(), Fault> + Send + 'a) -> Running<'a, ()> {
+        Box::pin(ready(self.write_now(sql, of, bind)))
     }
 }
 

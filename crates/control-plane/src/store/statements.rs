@@ -1,6 +1,7 @@
 //! Statements without the connection that runs them: what recording choices does is written once, and runs within
 //! any transaction as well as on the connection of the writer of choices ([`super::Direct`]).
 
+use std::pin::Pin;
 use std::str::FromStr;
 
 use domain::{Fault, Timestamp};
@@ -24,17 +25,21 @@ pub(crate) enum Value<'a> {
 pub(crate) trait Statements: Send {
     /// Runs a query once for each of `of`, whose values `bind` gives in the order of the places; tells what `row`
     /// makes of all rows, in order.
-    fn read<A: Sync, T: Send>(
-        &mut self,
+    fn read<'a, A: Sync, T: Send + 'a>(
+        &'a mut self,
         sql: &'static str,
-        of: &[A],
-        bind: impl Fn(&A, &mut Values<'_>) -> Result<(), Fault> + Send,
-        row: impl FnMut(&dyn Columns) -> Result<T, Fault> + Send,
-    ) -> impl Future<Output = Result<Vec<T>, Error>> + Send;
+        of: &'a [A],
+        bind: impl Fn(&A, &mut Values<'_>) -> Result<(), Fault> + Send + 'a,
+        row: impl FnMut(&dyn Columns) -> Result<T, Fault> + Send + 'a,
+    ) -> Running<'a, Vec<T>>;
 
     /// Runs a statement that gives no rows once for each of `of`.
-    fn write<A: Sync>(&mut self, sql: &'static str, of: &[A], bind: impl Fn(&A, &mut Values<'_>) -> Result<(), Fault> + Send) -> impl Future<Output = Result<(), Error>> + Send;
+    fn write<'a, A: Sync>(&'a mut self, sql: &'static str, of: &'a [A], bind: impl Fn(&A, &mut Values<'_>) -> Result<(), Fault> + Send + 'a) -> Running<'a, ()>;
 }
+
+/// A statement on its way. Boxed: of a future without a name the compiler does not see that it can go to another thread
+/// when what is bound borrows from something.
+pub(crate) type Running<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 
 /// The values of a statement, in the order of its places.
 pub(crate) struct Values<'a>(pub(super) &'a mut dyn FnMut(Value<'_>) -> Result<(), Fault>);
@@ -111,31 +116,35 @@ fn other(wanted: &str) -> Fault {
 const OF_ONE_CALL: usize = 16;
 
 impl Statements for SqliteConnection {
-    async fn read<A: Sync, T: Send>(
-        &mut self,
+    fn read<'a, A: Sync, T: Send + 'a>(
+        &'a mut self,
         sql: &'static str,
-        of: &[A],
-        bind: impl Fn(&A, &mut Values<'_>) -> Result<(), Fault> + Send,
-        mut row: impl FnMut(&dyn Columns) -> Result<T, Fault> + Send,
-    ) -> Result<Vec<T>, Error> {
-        let mut rows = Vec::with_capacity(of.len());
-        for one in of {
-            for found in sqlx::query_with(sql, arguments(std::slice::from_ref(one), &bind)?).fetch_all(&mut *self).await? {
-                rows.push(row(&found)?);
+        of: &'a [A],
+        bind: impl Fn(&A, &mut Values<'_>) -> Result<(), Fault> + Send + 'a,
+        mut row: impl FnMut(&dyn Columns) -> Result<T, Fault> + Send + 'a,
+    ) -> Running<'a, Vec<T>> {
+        Box::pin(async move {
+            let mut rows = Vec::with_capacity(of.len());
+            for one in of {
+                for found in sqlx::query_with(sql, arguments(std::slice::from_ref(one), &bind)?).fetch_all(&mut *self).await? {
+                    rows.push(row(&found)?);
+                }
             }
-        }
-        Ok(rows)
+            Ok(rows)
+        })
     }
 
-    async fn write<A: Sync>(&mut self, sql: &'static str, of: &[A], bind: impl Fn(&A, &mut Values<'_>) -> Result<(), Fault> + Send) -> Result<(), Error> {
-        let (many, few) = of.as_chunks::<OF_ONE_CALL>();
-        for some in many {
-            sqlx::query_with(AssertSqlSafe([sql; OF_ONE_CALL].join("; ")), arguments(some, &bind)?).execute(&mut *self).await?;
-        }
-        for one in few {
-            sqlx::query_with(sql, arguments(std::slice::from_ref(one), &bind)?).execute(&mut *self).await?;
-        }
-        Ok(())
+    fn write<'a, A: Sync>(&'a mut self, sql: &'static str, of: &'a [A], bind: impl Fn(&A, &mut Values<'_>) -> Result<(), Fault> + Send + 'a) -> Running<'a, ()> {
+        Box::pin(async move {
+            let (many, few) = of.as_chunks::<OF_ONE_CALL>();
+            for some in many {
+                sqlx::query_with(AssertSqlSafe([sql; OF_ONE_CALL].join("; ")), arguments(some, &bind)?).execute(&mut *self).await?;
+            }
+            for one in few {
+                sqlx::query_with(sql, arguments(std::slice::from_ref(one), &bind)?).execute(&mut *self).await?;
+            }
+            Ok(())
+        })
     }
 }
 
