@@ -16,4 +16,4 @@ pub use python::python;
 pub use random::{Generator, env_seed};
 pub use reference::{Part, Reference, ReferenceAnswer, Row, Tables, listed, tables};
 pub use sample::sample;
-pub use world::{ManualClock, SeededEntropy, ZeroNoise};
+pub use world::{ManualClock, SeededEntropy, SeededNoise, ZeroNoise};

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use domain::port::{Clock, Entropy};
 use domain::{Fault, Timestamp};
-use dp::{Noise, NoiseError, Variance};
+use dp::{BitSource, Noise, NoiseError, Variance, sample_discrete_gaussian};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 
@@ -63,5 +63,32 @@ pub struct ZeroNoise;
 impl Noise for ZeroNoise {
     fn discrete_gaussian(&self, _: &Variance) -> Result<i128, NoiseError> {
         Ok(0)
+    }
+}
+
+/// Noise that a seed repeats, of the same sampler as the product's.
+#[derive(Debug)]
+pub struct SeededNoise(Mutex<ChaCha20Rng>);
+
+impl SeededNoise {
+    /// The noise of `seed`.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self(Mutex::new(ChaCha20Rng::seed_from_u64(seed)))
+    }
+}
+
+struct Bits<'a>(&'a mut ChaCha20Rng);
+
+impl BitSource for Bits<'_> {
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), NoiseError> {
+        self.0.fill_bytes(bytes);
+        Ok(())
+    }
+}
+
+impl Noise for SeededNoise {
+    fn discrete_gaussian(&self, variance: &Variance) -> Result<i128, NoiseError> {
+        sample_discrete_gaussian(&mut Bits(&mut *self.0.lock().map_err(|_| NoiseError)?), variance)
     }
 }

@@ -27,6 +27,8 @@ pub(super) struct ExactGroup {
 ///
 /// Private to this crate, without `Debug`, `Display` or `Serialize`: it cannot be printed, logged or
 /// sent by accident. Only [`super::noise`] reads it.
+// Tests draw noise for one answer many times.
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct ExactAnswer {
     /// Groups by the bytes of their key.
     groups: BTreeMap<Vec<u8>, ExactGroup>,

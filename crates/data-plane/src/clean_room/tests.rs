@@ -19,6 +19,7 @@ use testkit::{Generator, Part, Reference, ReferenceAnswer, ZeroNoise, env_seed, 
 use super::*;
 
 mod duckdb;
+mod error;
 mod merged;
 mod same;
 

@@ -107,6 +107,6 @@ fn purposes_of_ours_are_mapped_as_the_rule_packs_say() {
         assert_eq!(ours.iri(), format!("https://w3id.org/dpv#{term}"), "{word}");
     }
     let words: BTreeSet<_> = PURPOSES.iter().map(|mapping| mapping.word).collect();
-    assert_eq!((PURPOSES.len(), words.len()), (13, 13));
+    assert_eq!((PURPOSES.len(), words.len()), (14, 14));
     assert!(PurposeMapping::of("search_indexing").unwrap().term.is_none() && PurposeMapping::of("something").is_none());
 }

@@ -11,11 +11,11 @@ use dp::Divisor;
 
 use super::bounds::{Bounding, Numbers, Wanted};
 use super::expr::{self, Typed};
-use super::from::Scope;
 use super::literal;
 use super::names::Rows;
 use super::output::elements;
 use super::refuse::{place, refuse};
+use super::scope::Scope;
 
 pub(super) const AGGREGATES: &str =
     "count(*), count(distinct subject_id), count(x), count(distinct x), sum(x), avg(x), variance(x), stddev(x), median(x), percentile_cont(0.9) WITHIN GROUP (ORDER BY x)";

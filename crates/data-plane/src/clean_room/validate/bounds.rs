@@ -11,7 +11,7 @@ use domain::{Refusal, RefusalCode};
 use dp::{ContributionBounds, Granularity};
 
 use super::expr::Typed;
-use super::from::Scope;
+use super::scope::Scope;
 
 fn bound(message: impl Into<String>, hint: impl Into<String>) -> Refusal {
     Refusal::new(RefusalCode::Bound, message).hint(hint)

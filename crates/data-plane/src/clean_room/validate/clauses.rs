@@ -7,8 +7,9 @@ use datafusion::sql::sqlparser::ast::{
 use domain::partner_table::PartnerTable;
 use domain::{Refusal, RefusalCode};
 
-use super::from::{self, Names, Scope};
 use super::refuse::{clause, refuse};
+use super::relation::{self, Names};
+use super::scope::Scope;
 use super::tokens::KeysClause;
 
 /// The clauses of a question.
@@ -128,9 +129,9 @@ impl Clauses {
 }
 
 /// The subqueries that `WITH` names, in their order.
-fn ctes(with: &With) -> Result<Vec<from::Cte>, Refusal> {
+fn ctes(with: &With) -> Result<Vec<relation::Cte>, Refusal> {
     let With { with_token: _, recursive, cte_tables } = with;
-    let mut ctes: Vec<from::Cte> = Vec::new();
+    let mut ctes: Vec<relation::Cte> = Vec::new();
     for cte in cte_tables {
         let Cte { alias, query, from, materialized, closing_paren_token: _ } = cte;
         let TableAlias { explicit: _, name, columns, at } = alias;
@@ -140,7 +141,7 @@ fn ctes(with: &With) -> Result<Vec<from::Cte>, Refusal> {
         if ctes.iter().any(|other| other.name == normalize(name)) {
             return Err(refuse(RefusalCode::Table, cte, format!("two subqueries are called `{name}`")).hint("give each its own name"));
         }
-        ctes.push(from::Cte::new(normalize(name), (**query).clone()));
+        ctes.push(relation::Cte::new(normalize(name), (**query).clone()));
     }
     Ok(ctes)
 }

@@ -8,12 +8,12 @@ use domain::{CreatorList, Refusal, RefusalCode};
 
 use super::clauses::{Clauses, normalize};
 use super::expr::{self, Typed};
-use super::from::Scope;
 use super::literal;
 use super::names::Rows;
 use super::output::ordinal;
 use super::public;
 use super::refuse::{clause, place, refuse, shortened};
+use super::scope::Scope;
 use super::tokens::{KeysClause, Written};
 
 /// A key and its type.

@@ -20,6 +20,8 @@ mod output;
 mod parse;
 mod public;
 mod refuse;
+mod relation;
+mod scope;
 mod subquery;
 mod tokens;
 
@@ -33,9 +35,9 @@ use domain::{CreatorList, Refusal, RefusalCode};
 
 use bounds::Bounding;
 use clauses::Clauses;
-use from::Scope;
 use names::Rows;
 use output::Output;
+use scope::Scope;
 
 /// The stack on which questions are understood: for the deepest that the limits let through, many times over.
 /// Only what is used of it is taken.

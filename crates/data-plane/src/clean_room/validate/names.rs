@@ -5,8 +5,8 @@ use domain::question::Field;
 use domain::{Refusal, RefusalCode};
 
 use super::expr::{Leaves, Typed};
-use super::from::Scope;
 use super::refuse::refuse;
+use super::scope::Scope;
 
 /// The columns of a `FROM`.
 pub(super) struct Rows<'a>(pub(super) &'a Scope);

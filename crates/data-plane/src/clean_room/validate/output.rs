@@ -10,11 +10,11 @@ use super::aggregate::{self, AGGREGATES, Asked};
 use super::bounds::Bounding;
 use super::clauses::{Clauses, normalize};
 use super::expr::{self, Leaves, Typed};
-use super::from::Scope;
 use super::keys::TypedKey;
 use super::literal;
 use super::names::{Rows, is_aggregate};
 use super::refuse::{place, refuse};
+use super::scope::Scope;
 
 /// `GROUP BY 1` and `ORDER BY 2` mean output columns.
 pub(super) fn ordinal<'a>(expr: &SqlExpr, projection: &'a [SelectItem]) -> Result<Option<&'a SqlExpr>, Refusal> {

@@ -12,10 +12,10 @@ use domain::{CreatorList, Refusal, RefusalCode};
 
 use super::clauses::{Clauses, normalize};
 use super::expr::{self, Typed};
-use super::from::{Names, single_name};
 use super::literal;
 use super::names::Rows;
 use super::refuse::{clause, refuse};
+use super::relation::{Names, single_name};
 use super::tokens::{KeysClause, Written};
 
 const FORM: &str = "write GROUP BY creator.name KEYS (SELECT name FROM creator WHERE category = 'news')";

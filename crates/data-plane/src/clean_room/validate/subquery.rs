@@ -12,11 +12,12 @@ use domain::{Refusal, RefusalCode};
 use super::aggregate::filtered;
 use super::clauses::{Clauses, normalize};
 use super::expr::{self, Leaves, Typed};
-use super::from::{Names, PERSON, Scope};
 use super::keys;
 use super::literal;
 use super::names::{Rows, is_aggregate};
 use super::refuse::{clause, refuse};
+use super::relation::{Names, PERSON};
+use super::scope::Scope;
 
 /// A subquery with one row per person.
 pub(super) const ONE_ROW: &str = "(SELECT subject_id, count(*) AS n FROM activity GROUP BY subject_id) AS t";
