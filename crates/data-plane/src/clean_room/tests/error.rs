@@ -63,8 +63,8 @@ fn errors_are_those_of_the_closed_form() {
         ("SELECT kind, count(*) FROM activity GROUP BY kind KEYS ('post', 'like')", "0.1", vec![sigma(two * ROWS, 0.1)]),
         ("SELECT sum(word_count) FROM activity", "0.02", vec![sigma(WORDS, 0.02)]),
         ("SELECT count(distinct subject_id), sum(word_count) FROM activity", "0.02", vec![sigma(1.0, 0.01), sigma(WORDS, 0.01)]),
-        // Of an average, the rows with a number and twice their distance from the middle of the range are paid for.
-        ("SELECT avg(word_count) FROM activity", "0.02", vec![sigma(ROWS, 0.01), sigma(ROWS * WORDS_OF_ONE, 0.01)]),
+        // Of an average, the number of its values and their distances from the middle of the range are paid for.
+        ("SELECT avg(word_count) FROM activity", "0.02", vec![sigma(ROWS, 0.01), sigma(ROWS * WORDS_OF_ONE / 2.0, 0.01)]),
     ];
     for (sql, rho, expected) in cases {
         let found = errors(sql, rho, &noise);
@@ -73,8 +73,9 @@ fn errors_are_those_of_the_closed_form() {
             eprintln!("{sql}: {error:.3} where the closed form has {expected:.3}; the range held {:.2} %", 100.0 * held);
             // The deviation of the ratio is 1/√(2·20,000) = 0.5 %.
             assert!((error / expected - 1.0).abs() < 0.03, "{sql}: {error} where the closed form has {expected}");
-            // Of whole numbers a range holds a little more.
-            assert!((0.94..0.98).contains(held), "{sql}: {held}");
+            // Ranges end at whole numbers: of little noise they hold more than they say.
+            let most = if *expected > 10.0 { 0.96 } else { 1.0 };
+            assert!((0.94..most).contains(held), "{sql}: {held}");
         }
     }
 }
