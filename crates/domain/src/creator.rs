@@ -60,6 +60,15 @@ impl CreatorId {
         self.0.get()
     }
 
+    /// What questions and answers call the account of a person: the list says whom that means, as long as they are on it.
+    ///
+    /// # Guarantee
+    /// No name of a person gets into a plan or an answer, which are kept: a name goes with its listing.
+    #[must_use]
+    pub fn label(self) -> String {
+        format!("creator-{:016x}", self.0)
+    }
+
     /// The account with that number; none for 0.
     #[must_use]
     pub const fn from_number(number: u64) -> Option<Self> {
@@ -86,7 +95,8 @@ crate::words! {
 pub struct Creator {
     /// The account.
     pub id: CreatorId,
-    /// What it is called; none when its holder does not want to be named any more.
+    /// What questions call it: its name, or of a person's the label; none when its holder does not want to be named any
+    /// more.
     pub name: Option<String>,
     /// Where it is.
     pub platform: Platform,

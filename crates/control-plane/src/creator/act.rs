@@ -6,9 +6,9 @@ use domain::audit::EntryKind;
 use domain::creator::{Creator, CreatorBasis};
 use domain::record::AccountKey;
 use domain::{CreatorId, CreatorKey, Fault, Refusal, RefusalCode, SubjectId, Timestamp};
-use sqlx::{Row, SqliteConnection};
+use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
-use super::naming;
+use super::{OF_PERSON, naming};
 use crate::audit::AuditWriter;
 use crate::plane::Inner;
 use crate::store::{parse_time, parse_word, time_text};
@@ -38,6 +38,8 @@ pub struct CreatorInfo {
     pub account: AccountKey,
     /// What it is called.
     pub name: String,
+    /// What questions and answers call it: its name, or of a person's its label.
+    pub in_answers: String,
     /// What it is about.
     pub category: String,
     /// Why it may be named.
@@ -157,16 +159,19 @@ impl ControlPlane {
     /// A fault of the store.
     pub async fn creator_list(&self) -> Result<Vec<CreatorInfo>, Error> {
         self.creators().await?;
-        let rows = sqlx::query(
-            "SELECT a.creator, a.platform, n.native_id, n.name, a.category, a.basis, a.counts_from FROM creator_act a JOIN creator_name n ON n.act_id = a.id ORDER BY n.name, a.platform",
+        let sql = format!(
+            "SELECT a.creator, a.platform, n.native_id, n.name, a.category, a.basis, a.counts_from, {OF_PERSON} FROM creator_act a JOIN creator_name n ON n.act_id = a.id ORDER BY n.name, a.platform"
         );
+        let rows = sqlx::query(AssertSqlSafe(sql));
         let rows = rows.fetch_all(self.inner.store.reader()).await?;
         rows.iter()
             .map(|row| {
+                let (id, name) = (id_of(row.try_get(0)?)?, row.try_get::<String, _>(3)?);
                 Ok(CreatorInfo {
-                    id: id_of(row.try_get(0)?)?,
+                    id,
+                    in_answers: if row.try_get(7)? { id.label() } else { name.clone() },
                     account: AccountKey { platform: parse_word(row.try_get(1)?)?, native_id: row.try_get(2)? },
-                    name: row.try_get(3)?,
+                    name,
                     category: row.try_get(4)?,
                     basis: parse_word(row.try_get(5)?)?,
                     counts_from: parse_time(row.try_get(6)?)?,

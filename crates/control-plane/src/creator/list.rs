@@ -4,8 +4,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use domain::creator::Creator;
 use domain::{CreatorList, SubjectId, Timestamp};
-use sqlx::{Row, SqliteConnection};
+use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
+use super::OF_PERSON;
 use super::act::{BY_LOSS, BY_PERSON, id_of, withdraw};
 use super::naming::{self, Owned};
 use crate::audit::AuditWriter;
@@ -31,7 +32,8 @@ impl ControlPlane {
     ///
     /// # Guarantee
     /// Nobody is named in it who took back the yes to that before, who was erased, or whom the law of where they live does
-    /// not let be named: whoever is found to is taken off the list first.
+    /// not let be named: whoever is found to is taken off the list first. People are in it under labels; whom a label means,
+    /// [`ControlPlane::creator_list`] says.
     ///
     /// # Errors
     /// A fault of the store.
@@ -86,13 +88,16 @@ async fn read(tx: &mut SqliteConnection, inner: &Inner, at: Timestamp) -> Result
     if let Some(kept) = kept.filter(|kept| kept.act == act && kept.from <= at && kept.until.is_none_or(|until| at < until)) {
         return Ok(kept.list);
     }
-    let rows = sqlx::query(
-        "SELECT a.creator, n.name, a.platform, a.category FROM creator_act a LEFT JOIN creator_name n ON n.act_id = a.id WHERE a.act = 'add' AND a.counts_from <= ?1
-         AND NOT EXISTS (SELECT 1 FROM creator_act w WHERE w.creator = a.creator AND w.id > a.id AND w.act = 'withdraw' AND w.counts_from <= ?1) ORDER BY a.id",
+    let sql = format!(
+        "SELECT a.creator, n.name, a.platform, a.category, {OF_PERSON} FROM creator_act a LEFT JOIN creator_name n ON n.act_id = a.id WHERE a.act = 'add' AND a.counts_from <= ?1
+         AND NOT EXISTS (SELECT 1 FROM creator_act w WHERE w.creator = a.creator AND w.id > a.id AND w.act = 'withdraw' AND w.counts_from <= ?1) ORDER BY a.id"
     );
+    let rows = sqlx::query(AssertSqlSafe(sql));
     let rows = rows.bind(time_text(at)).fetch_all(&mut *tx).await?;
     let creator = |row: &sqlx::sqlite::SqliteRow| {
-        Ok::<_, Error>(Creator { id: id_of(row.try_get(0)?)?, name: row.try_get(1)?, platform: parse_word(row.try_get(2)?)?, category: row.try_get(3)? })
+        let (id, name, of_person) = (id_of(row.try_get(0)?)?, row.try_get::<Option<String>, _>(1)?, row.try_get(4)?);
+        let name = name.map(|name| if of_person { id.label() } else { name });
+        Ok::<_, Error>(Creator { id, name, platform: parse_word(row.try_get(2)?)?, category: row.try_get(3)? })
     };
     let list = Arc::new(CreatorList::new(rows.iter().map(creator).collect::<Result<Vec<_>, _>>()?));
     let next: Option<String> = sqlx::query("SELECT min(counts_from) FROM creator_act WHERE counts_from > ?").bind(time_text(at)).fetch_one(tx).await?.try_get(0)?;

@@ -28,5 +28,9 @@ pub(crate) fn key(secret: &[u8; 32]) -> CreatorKey {
     CreatorKey::from_bytes(key)
 }
 
+/// Whether the account that act `a` lists under name `n` is a person's, whom questions know by a label: their name must
+/// not get into plans and answers, which are kept.
+pub(crate) const OF_PERSON: &str = "(a.basis = 'consent' OR EXISTS (SELECT 1 FROM account c WHERE c.platform = a.platform AND c.native_id = n.native_id AND c.pseudonym = 0))";
+
 /// The class of recipients to which a person's yes to being named speaks: `class:everybody`.
 pub(crate) const EVERYBODY: &str = "everybody";

@@ -35,10 +35,11 @@ pub(crate) async fn creator(args: Creator, deployment: &Deployment, format: Form
             note(&format!("the name is hidden; the account leaves the list at {}", moment(from)));
         }
         Creator::List => {
-            let headers = ["name", "platform", "category", "account", "basis", "counts_from"];
+            let headers = ["name", "in_answers", "platform", "category", "account", "basis", "counts_from"];
             let row = |creator: &CreatorInfo| -> Vec<Value> {
                 vec![
                     json!(creator.name),
+                    json!(creator.in_answers),
                     json!(creator.account.platform),
                     json!(creator.category),
                     json!(creator.account.native_id),

@@ -3,15 +3,16 @@
 use serde_json::json;
 
 use crate::command::{Deployment, repository};
+use crate::erasure::files_with;
 
 const MAPPING: &str =
     "schema = 1\ntable = \"activity\"\nplatform = \"csv\"\n[columns]\naccount = \"who\"\nnative_key = \"id\"\nkind = { constant = \"like\" }\ncreator = \"whose\"\n";
 
-/// Twelve people like the herald's posts, three of them the club's as well, and all of them somebody's who is not listed.
-fn liked(d: &Deployment) {
+/// Twelve people like the posts of `whose`, three of them the club's as well, and all of them somebody's who is not listed.
+fn liked(d: &Deployment, whose: &str) {
     let mut rows = "id,who,whose\n".to_owned();
     for person in 0..12 {
-        rows.push_str(&format!("h{person},p{person},herald\ns{person},p{person},somebody\n"));
+        rows.push_str(&format!("h{person},p{person},{whose}\ns{person},p{person},somebody\n"));
         if person < 3 {
             rows.push_str(&format!("c{person},p{person},club\n"));
         }
@@ -34,7 +35,7 @@ fn acts_are_counted_by_whom_they_are_about() {
     )
     .unwrap();
     assert_eq!(d.ok(&["creator", "add", "--csv", csv.to_str().unwrap()])["added"], 3);
-    liked(&d);
+    liked(&d, "herald");
     d.everybody_gives(12, "aggregate_statistics");
     let listed = d.ok(&["creator", "list"]);
     let names: Vec<&str> = listed["creators"].as_array().unwrap().iter().map(|c| c["name"].as_str().unwrap()).collect();
@@ -71,9 +72,17 @@ fn whoever_enrolled_is_named_only_with_their_yes() {
     };
     record("give");
     d.ok(&add);
-    assert_eq!(d.ok(&["creator", "list"])["creators"].as_array().unwrap().len(), 1);
-    record("withdraw");
+    let listed = d.ok(&["creator", "list"])["creators"][0].clone();
+    assert_eq!(listed["name"], "A Member");
+    // In questions and answers, which are kept, people have labels.
+    liked(&d, "u2");
+    d.everybody_gives(60, "aggregate_statistics");
+    let answer = d.query(&["--rho", "2"], PEOPLE);
+    assert_eq!((answer["rows"].as_array().unwrap().len(), &answer["rows"][0]["name"]), (1, &listed["in_answers"]), "{answer}");
+    assert!(!files_with(&d.path(), "A Member").is_empty());
+    d.ok(&["subject", "erase", "1"]);
     assert_eq!(d.ok(&["creator", "list"])["creators"], json!([]));
+    assert_eq!(files_with(&d.path(), "A Member"), Vec::<String>::new());
     assert_eq!(d.ok(&["audit", "verify"])["verified"], true);
 }
 
